@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every error that Legato raises on purpose, with its stable code.
+
+The tree (a class's docstring is its default message):
+
+    LegatoError
+    ├── InvalidInput        the caller sent something that cannot be accepted
+    │   ├── InvalidDocument     a workflow file with one or more problems
+    │   └── ExpressionError     an expression that does not compile or evaluate
+    ├── NotAllowed          the caller or node lacks a right or a grant
+    ├── NotFound            there is no such thing, or it is not visible
+    ├── Conflict            the thing is in another state than the caller assumed
+    │   └── OwnershipLost       another engine owns the execution now
+    ├── LimitExceeded       a stated limit would be exceeded
+    ├── Unavailable         a service (database, disk, network) cannot answer now
+    │   └── StoreUnavailable    the store did not answer; the outcome may be unknown
+    └── Internal            a broken invariant: a defect in Legato
+
+This module imports nothing. It must not contain status codes: edges map classes once.
+"""
+
+
+class LegatoError(Exception):
+    """Something went wrong."""
+
+    code: str = "error"
+    retryable: bool = False
+
+    def __init__(self, message: str | None = None, /, *, hint: str | None = None) -> None:
+        """Make the error.
+
+        Args:
+            message: What happened, where, what was expected and what was got.
+            hint: What the reader can do about it, as one imperative sentence.
+        """
+        self.message = message if message is not None else (type(self).__doc__ or "").strip()
+        self.hint = hint
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        """Join message and hint as a person should read them."""
+        return f"{self.message} {self.hint}" if self.hint else self.message
+
+
+class InvalidInput(LegatoError):
+    """The input is not valid."""
+
+    code = "invalid"
+
+
+class InvalidDocument(InvalidInput):
+    """The workflow document is not valid."""
+
+    code = "invalid_document"
+
+    def __init__(self, problems: "tuple[object, ...]", /) -> None:
+        """Hold every problem of the document, in the order of their place.
+
+        Args:
+            problems: `legato.model.document.Problem` values, at least one.
+        """
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class ExpressionError(InvalidInput):
+    """The expression cannot be evaluated."""
+
+    code = "expression_error"
+
+    def __init__(
+        self,
+        message: str | None = None,
+        /,
+        *,
+        hint: str | None = None,
+        place: tuple[int, int] | None = None,
+        expected: str | None = None,
+        nearest: str | None = None,
+    ) -> None:
+        """Make the error.
+
+        Args:
+            message: What happened, where, what was expected and what was got.
+            hint: What the reader can do about it, as one imperative sentence.
+            place: Line and column in the expression's own text, both from 1.
+            expected: What could have stood there.
+            nearest: The nearest valid name, if there is one.
+        """
+        super().__init__(message, hint=hint)
+        self.place = place
+        self.expected = expected
+        self.nearest = nearest
+
+
+class NotAllowed(LegatoError):
+    """This is not allowed."""
+
+    code = "not_allowed"
+
+
+class NotFound(LegatoError):
+    """There is no such thing."""
+
+    code = "not_found"
+
+
+class Conflict(LegatoError):
+    """The state has changed in the meantime."""
+
+    code = "conflict"
+
+
+class OwnershipLost(Conflict):
+    """Another engine owns this execution now."""
+
+    code = "ownership_lost"
+    retryable = True
+
+
+class LimitExceeded(LegatoError):
+    """A limit would be exceeded."""
+
+    code = "limit_exceeded"
+
+
+class Unavailable(LegatoError):
+    """A service that is needed does not answer."""
+
+    code = "unavailable"
+    retryable = True
+
+
+class StoreUnavailable(Unavailable):
+    """The store does not answer."""
+
+    code = "store_unavailable"
+
+
+class Internal(LegatoError):
+    """An internal rule was broken; this is a defect in Legato."""
+
+    code = "internal"

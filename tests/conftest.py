@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures and settings that every test folder shares."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import hypothesis
+import pytest
+
+from tests import services
+
+# A developer's own LEGATO_* settings must not reach the tests; LEGATO_TEST_* are ours.
+for _name in [name for name in os.environ if name.startswith("LEGATO_")]:
+    if not _name.startswith("LEGATO_TEST_"):
+        del os.environ[_name]
+
+# No deadline: time on a loaded machine is no property. In CI one run is like the next.
+hypothesis.settings.register_profile("legato", deadline=None, print_blob=True)
+hypothesis.settings.register_profile("legato-ci", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.load_profile("legato-ci" if services.is_ci() else "legato")
+
+_missing: list[str] = []
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """URL of a PostgreSQL server: found, or started for this session.
+
+    Without one: a loud skip, and a failure with CI=true.
+    """
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(services.postgres())
+        except services.ServiceMissing as missing:
+            if services.is_ci():
+                pytest.fail(f"CI needs PostgreSQL: {missing}", pytrace=False)
+            _missing.append(str(missing))
+            pytest.skip(f"SKIP PostgreSQL: {missing}")
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_url(postgres_server: str) -> Iterator[str]:
+    """URL of a database made for this session (per xdist worker) and dropped at its end."""
+    with services.database(postgres_server) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_postgres_url(postgres_server: str) -> Iterator[str]:
+    """URL of an empty database made for this one test."""
+    with services.database(postgres_server) as url:
+        yield url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say once, so that nobody misses it, which service was not there."""
+    for message in sorted(set(_missing)):
+        terminalreporter.write_line(f"SKIP PostgreSQL tests did not run: {message}", yellow=True)
