@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: Apache-2.0
+"""JSON values as the log holds them: strict to encode, strict to decode, inline or by reference.
+
+A `Value` is one JSON document: small ones as raw bytes, large ones as a reference to a blob.
+NaN, infinities, NUL, lone surrogates, integers beyond 64 bits, non-string keys and depth over
+the limit are refused by name, on the way in and on the way out.
+
+Rules: DO strict values, EX integers.
+"""
+
+import json
+import math
+import re
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from legato.errors import InvalidInput, LimitExceeded
+
+JSON_DEPTH_MAX: Final = 64
+INT64_MAX: Final = 2**63 - 1
+INT64_MIN: Final = -(2**63)
+_LONG_DIGITS: Final = re.compile(rb"[0-9]{19}")
+_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class BlobRef(msgspec.Struct, frozen=True):
+    """A payload kept in the blob store. `hash` is hex SHA-256, `size` is bytes."""
+
+    hash: str
+    size: int
+
+
+class Value(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One JSON document: `json` holds its UTF-8 text, or `ref` says where it is."""
+
+    json: msgspec.Raw = msgspec.Raw(b"")
+    ref: BlobRef | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the JSON text."""
+        return self.ref.size if self.ref is not None else len(bytes(self.json))
+
+    @property
+    def is_inline(self) -> bool:
+        """Tell whether the text is here and not in the blob store."""
+        return self.ref is None
+
+
+NULL: Final = Value(json=msgspec.Raw(b"null"))
+
+
+def inline(data: bytes) -> Value:
+    """Wrap JSON text that has been checked already."""
+    return Value(json=msgspec.Raw(data))
+
+
+def encode(value: object, *, what: str = "value", size_bytes_max: int | None = None) -> bytes:
+    """Encode a Python value as strict JSON.
+
+    Args:
+        value: Built of dict, list, tuple, str, int, float, bool and None.
+        what: Named in the error.
+        size_bytes_max: Refuse a longer text.
+
+    Returns:
+        UTF-8 JSON without white space, keys in their order.
+
+    Raises:
+        InvalidInput: The value is no strict JSON; the message names the path.
+        LimitExceeded: The text is longer than `size_bytes_max`.
+    """
+    try:
+        data = orjson.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        # orjson names no path: walk once, only on failure, to say where.
+        raise InvalidInput(f"{what}: {_find_fault(value, '$', 0) or error}") from None
+    if size_bytes_max is not None and len(data) > size_bytes_max:
+        raise LimitExceeded(f"{what} has {len(data)} bytes; the limit is {size_bytes_max}")
+    if _is_suspect(data):
+        fault = _find_fault(value, "$", 0)
+        if fault:
+            raise InvalidInput(f"{what}: {fault}")
+    return data
+
+
+def decode(data: bytes | str, *, what: str = "value") -> Any:
+    """Decode strict JSON, refusing what `encode` would refuse and duplicate keys.
+
+    Raises:
+        InvalidInput: Not JSON, or not strict; the message names the path.
+    """
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise InvalidInput(f"{what} is not valid JSON: {error}") from None
+    _refuse_duplicate_keys(raw, what)
+    if _is_suspect(raw) or _SURROGATE_ESCAPE.search(raw):
+        fault = _find_fault(value, "$", 0)
+        if fault:
+            raise InvalidInput(f"{what}: {fault}")
+    return value
+
+
+def load(data: bytes | memoryview | msgspec.Raw) -> Any:
+    """Decode JSON that this module encoded; no checks."""
+    return orjson.loads(bytes(data) if isinstance(data, msgspec.Raw) else data)
+
+
+def _is_suspect(data: bytes) -> bool:
+    """Tell cheaply whether the text may hold something that a walk must look for."""
+    return (
+        b"null" in data  # orjson writes NaN and infinities as null
+        or b"\\u0000" in data
+        or data.count(b"[") + data.count(b"{") > JSON_DEPTH_MAX
+        or _LONG_DIGITS.search(data) is not None
+    )
+
+
+def _find_fault(value: object, path: str, depth: int) -> str | None:
+    """Return what is wrong and where, or None. Stops at the depth limit."""
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        return _text_fault(value, path)
+    if isinstance(value, int):
+        if INT64_MIN <= value <= INT64_MAX:
+            return None
+        return f"{path} is an integer beyond 64 bits; send it as text"
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f"{path} is {value}, which JSON does not have"
+    if depth >= JSON_DEPTH_MAX:
+        return f"{path} is nested deeper than {JSON_DEPTH_MAX} levels"
+    if isinstance(value, dict):
+        for key, element in value.items():
+            if not isinstance(key, str):
+                return f"{path} has the key {key!r:.60}; keys must be text"
+            fault = _text_fault(key, f"{path} (key)") or _find_fault(
+                element, f"{path}.{key}"[:200], depth + 1
+            )
+            if fault:
+                return fault
+        return None
+    if isinstance(value, list | tuple):
+        for index, element in enumerate(value):
+            fault = _find_fault(element, f"{path}[{index}]"[:200], depth + 1)
+            if fault:
+                return fault
+        return None
+    return f"{path} is a {type(value).__name__}, which is not a JSON value"
+
+
+def _text_fault(text: str, path: str) -> str | None:
+    if "\x00" in text:
+        return f"{path} holds a NUL character"
+    if not text.isascii():
+        try:
+            text.encode("utf-8")
+        except UnicodeEncodeError:
+            return f"{path} holds a lone surrogate"
+    return None
+
+
+def _refuse_duplicate_keys(raw: bytes, what: str) -> None:
+    def check(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        seen = dict(pairs)
+        if len(seen) != len(pairs):
+            names = [key for key, _ in pairs]
+            double = next(key for key in names if names.count(key) > 1)
+            raise InvalidInput(f"{what} has the key {double!r:.80} twice in one object")
+        return seen
+
+    try:
+        json.loads(raw, object_pairs_hook=check)
+    except RecursionError:
+        raise InvalidInput(f"{what} is nested deeper than {JSON_DEPTH_MAX} levels") from None

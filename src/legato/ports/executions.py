@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading executions: the projection, by id, by filter, by text. Committed state only.
+
+Rules: LG, CL.
+"""
+
+from typing import Protocol
+
+import msgspec
+
+from legato.model.frames import ExecutionStatus
+from legato.model.ids import ExecutionId, VersionHash, WorkspaceId
+
+
+class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution as lists show it. Times are ms since the Unix epoch."""
+
+    execution_id: ExecutionId
+    workspace: WorkspaceId
+    workflow: str
+    version: VersionHash
+    status: ExecutionStatus
+    head_seq: int
+    nodes_done: int
+    nodes_total: int
+    created_at: int
+    started_at: int | None = None
+    ended_at: int | None = None
+    error: str | None = None
+    waiting_for: str | None = None
+    parent: ExecutionId | None = None
+    forked_from: ExecutionId | None = None
+    owner: str | None = None
+    trigger: str = "manual"
+
+
+class ExecutionFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """All conditions must hold. `before` is the id of the last row of the previous page."""
+
+    workspace: WorkspaceId
+    workflow: str | None = None
+    statuses: tuple[ExecutionStatus, ...] = ()
+    search: str | None = None
+    with_children: bool = False
+    before: ExecutionId | None = None
+    limit: int = 50
+
+
+class Executions(Protocol):
+    """Queries."""
+
+    async def get(self, execution_id: ExecutionId) -> ExecutionRow | None:
+        """Return one execution or None."""
+        ...
+
+    async def find(self, wanted: ExecutionFilter) -> list[ExecutionRow]:
+        """Return a page, newest first. Ids order by time (UUIDv7)."""
+        ...
+
+    async def find_by_prefix(self, workspace: WorkspaceId, prefix: str) -> list[ExecutionId]:
+        """Return at most 10 ids that begin with this text (a person types few characters)."""
+        ...
+
+    async def counts(self, workspace: WorkspaceId) -> dict[ExecutionStatus, int]:
+        """Return how many executions are in each status."""
+        ...
