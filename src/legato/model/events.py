@@ -57,7 +57,9 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
 # --- the execution -----------------------------------------------------------------------------
 
 
-class ExecutionStarted(Event, frozen=True, omit_defaults=True, tag="ExecutionStarted", kw_only=True):
+class ExecutionStarted(
+    Event, frozen=True, omit_defaults=True, tag="ExecutionStarted", kw_only=True
+):
     """The execution exists; the version it runs is pinned by hash for ever.
 
     `pins` maps every workflow name that may be called, at any depth, to the version hash that
@@ -395,7 +397,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(AnyEvent)
+_decoder: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
 
 
 def encode_event(event: AnyEvent) -> bytes:

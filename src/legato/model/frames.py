@@ -37,7 +37,9 @@ class ItemCounters(msgspec.Struct, frozen=True, omit_defaults=True):
     needs_attention: int = 0
 
 
-class NodeFrame(msgspec.Struct, frozen=True, omit_defaults=True, tag="node", tag_field="set", kw_only=True):
+class NodeFrame(
+    msgspec.Struct, frozen=True, omit_defaults=True, tag="node", tag_field="set", kw_only=True
+):
     """The whole visible state of one node. Times are ms since the Unix epoch."""
 
     node_id: NodeId

@@ -82,7 +82,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, omit_defaults=True):
         elif self.backoff == "linear":
             base = self.initial_ms * failures
         else:
-            base = self.initial_ms * 2 ** min(failures - 1, 40)
+            base = self.initial_ms << min(failures - 1, 40)
         base = min(base, self.max_ms)
         return round(base * chance) if self.jitter == "full" else base
 
@@ -106,7 +106,7 @@ def lost_delay_ms(losses: int) -> int:
     """
     if losses <= 1:
         return 0
-    return min(LOST_RETRY_DELAY_MS * 2 ** min(losses - 2, 20), LOST_RETRY_DELAY_MS_MAX)
+    return min(LOST_RETRY_DELAY_MS << min(losses - 2, 20), LOST_RETRY_DELAY_MS_MAX)
 
 
 def _kind_matches(pattern: str, kind: str) -> bool:

@@ -50,6 +50,10 @@ class AdoptExecution(Signal, frozen=True, omit_defaults=True, tag="AdoptExecutio
     cause: LostCause = "engine_died"
 
 
+class RestoreExecution(Signal, frozen=True, omit_defaults=True, tag="RestoreExecution"):
+    """The same owner folded the log again: ask again what only its memory knew."""
+
+
 class ReportSuccess(Signal, frozen=True, omit_defaults=True, tag="ReportSuccess"):
     """An attempt returned its output, checked and within limits."""
 
@@ -201,6 +205,7 @@ EvaluateWhat = Literal["when", "foreach", "config", "input", "until", "outputs",
 AnySignal = (
     StartExecution
     | AdoptExecution
+    | RestoreExecution
     | ReportSuccess
     | ReportFailure
     | ReportCancelled
@@ -220,7 +225,7 @@ AnySignal = (
 )
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(AnySignal)
+_decoder: Final[msgspec.json.Decoder[AnySignal]] = msgspec.json.Decoder(AnySignal)
 
 
 def encode_signal(signal: AnySignal) -> bytes:

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`decide`: signals in, events and effects out. One small function per signal kind.
+
+Within a batch a cancel is considered first. After an execution's end every signal is ignored. A
+signal whose function raises is the runtime's to reject; nothing here catches.
+
+Rules: DC.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from legato.engine.decide.adopt import adopt, restore
+from legato.engine.decide.answer import answer
+from legato.engine.decide.cancel import cancel
+from legato.engine.decide.child import report_child
+from legato.engine.decide.decision import Decision, Slots
+from legato.engine.decide.deliver import deliver
+from legato.engine.decide.evaluated import report_evaluated
+from legato.engine.decide.operate import force_node, retry_node, skip_node
+from legato.engine.decide.pause import pause, resume
+from legato.engine.decide.report import (
+    report_cancelled,
+    report_failure,
+    report_lost,
+    report_success,
+)
+from legato.engine.decide.settle import settle
+from legato.engine.decide.start import start
+from legato.engine.decide.timers import fire_timers
+from legato.model import signals as sig
+
+__all__ = ["Decision", "Slots", "decide"]
+
+_RULES: dict[type, Callable[[Decision, Any], None]] = {
+    sig.StartExecution: start,
+    sig.AdoptExecution: adopt,
+    sig.RestoreExecution: restore,
+    sig.ReportSuccess: report_success,
+    sig.ReportFailure: report_failure,
+    sig.ReportCancelled: report_cancelled,
+    sig.ReportLost: report_lost,
+    sig.ReportEvaluated: report_evaluated,
+    sig.ReportChild: report_child,
+    sig.FireTimers: lambda _d, _signal: None,  # every turn looks at what is due
+    sig.CancelExecution: cancel,
+    sig.PauseExecution: pause,
+    sig.ResumeExecution: resume,
+    sig.AnswerApproval: answer,
+    sig.DeliverSignal: deliver,
+    sig.RetryNode: retry_node,
+    sig.SkipNode: skip_node,
+    sig.ForceNode: force_node,
+    sig.RefuseSignal: lambda d, signal: d.reject(signal.signal, "internal", signal.reason),
+}
+
+
+def decide(d: Decision, signals: Sequence[sig.AnySignal]) -> None:
+    """Consider signals in order (cancel first), then settle.
+
+    Events and effects are added to `d`; the state is already changed by them. It may be called
+    again with ReportEvaluated for effects that could be carried out within the turn.
+
+    Cost: amortised O(nodes + edges) over an execution.
+    """
+    if len(signals) > 1:
+        for signal in signals:
+            if type(signal) is sig.CancelExecution and d.state.ended is None:
+                cancel(d, signal)
+    for signal in signals:
+        if d.state.ended is not None:
+            return
+        if d.state.started is None and type(signal) is not sig.StartExecution:
+            continue
+        _RULES[type(signal)](d, signal)
+    if d.state.ended is None:
+        fire_timers(d, sig.FireTimers())
+        settle(d)

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pause and resume; both go down to running children."""
+
+from legato.engine.decide.child import ask_open_loops, tell_children
+from legato.engine.decide.decision import Decision
+from legato.model import events as ev
+from legato.model.signals import PauseExecution, ResumeExecution
+
+
+def pause(d: Decision, signal: PauseExecution) -> None:
+    """Start nothing new from now on."""
+    if d.state.paused or d.state.stopping is not None:
+        d.reject("PauseExecution", "illegal_state", "it is paused or ending already", signal.by)
+        return
+    d.emit(ev.ExecutionPaused(signal.by, signal.reason))
+    for index in [*d.state.open_waits, *d.state.foreach_open]:
+        tell_children(d, index, signal, f"pause:{d.state.seq}")
+
+
+def resume(d: Decision, signal: ResumeExecution) -> None:
+    """Go on."""
+    if not d.state.paused:
+        d.reject("ResumeExecution", "illegal_state", "it is not paused", signal.by)
+        return
+    d.emit(ev.ExecutionResumed(signal.by))
+    for index in [*d.state.open_waits, *d.state.foreach_open]:
+        tell_children(d, index, signal, f"resume:{d.state.seq}")
+    ask_open_loops(d)

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The folded state of one execution: owned by one owner, mutated in place by `evolve` only.
+
+Counters and queues live here so that no event ever rescans all nodes: cost is O(nodes + edges)
+per execution in total. Fields under "volatile" are not derived from events; `decide` uses them
+inside the life of one owner and a fresh fold begins without them. Nothing here does I/O.
+
+Rules: ST, GR, AT.
+"""
+
+import heapq
+from collections import deque
+from typing import Literal
+
+from legato.model.events import ExecutionStarted, NodeError, ParkReason, WaitKind
+from legato.model.frames import FINAL_NODE, ExecutionStatus, NodeStatus
+from legato.model.graph import Graph
+from legato.model.ids import ExecutionId
+from legato.model.values import NULL, Value
+from legato.model.workflow import NodeSpec
+
+Phase = Literal["idle", "when", "foreach", "ready", "config", "input", "until", "collect"]
+"""Where an undecided node is inside its owner's memory (volatile)."""
+
+
+class ItemsState:
+    """Items of one foreach node. An item is in at most one of `running`, `children`,
+    `retry_at`, `parked`, `errors` (exhausted) and the ended ones; else it is pending."""
+
+    __slots__ = (
+        "attempts", "children", "completed", "count", "cursor", "deaths", "done", "errors",
+        "evaluating", "failures", "hashes", "list_hash", "losses", "next_pending", "outputs",
+        "parked", "previous", "retry_at", "retry_ready", "running",
+    )  # fmt: skip
+
+    def __init__(self, count: int, list_hash: str) -> None:
+        """Args: count is the number of items; list_hash names the list."""
+        self.count = count
+        self.list_hash = list_hash
+        self.outputs: list[Value | None] = [None] * count
+        self.attempts: dict[int, int] = {}
+        self.failures: dict[int, int] = {}
+        self.losses: dict[int, int] = {}
+        self.deaths: dict[int, int] = {}
+        self.hashes: dict[int, str] = {}
+        self.errors: dict[int, NodeError] = {}
+        self.retry_at: dict[int, int] = {}
+        self.parked: dict[int, ParkReason] = {}
+        self.children: dict[int, tuple[ExecutionId, int]] = {}
+        self.previous: dict[int, Value] = {}
+        self.running: set[int] = set()
+        self.done = bytearray(count)
+        self.completed = 0
+        self.next_pending = 0
+        # volatile
+        self.evaluating: set[int] = set()
+        self.retry_ready: deque[int] = deque()
+        self.cursor = 0
+
+
+class NodeState:
+    """One node. `unmet` counts needs that are not final, `met` those whose edge is satisfied."""
+
+    __slots__ = (
+        "attempt", "by", "case", "cause", "child", "ended_at", "engine_deaths", "error",
+        "errors", "failures", "input_hash", "isolated", "items", "iteration", "losses", "met",
+        "outcome_unknown", "output", "park", "phase", "previous", "process_deaths", "retry_at",
+        "reused", "started_at", "status", "unmet", "wait", "wait_config", "wait_until",
+    )  # fmt: skip
+
+    def __init__(self, unmet: int) -> None:
+        """Args: unmet is the number of needs."""
+        self.status: NodeStatus = "pending"
+        self.unmet = unmet
+        self.met = 0
+        self.attempt = 0
+        self.failures = 0
+        self.losses = 0
+        self.engine_deaths = 0
+        self.process_deaths = 0
+        self.isolated = False
+        self.input_hash = ""
+        self.output: Value = NULL
+        self.errors: Value | None = None
+        self.case: str | None = None
+        self.error: NodeError | None = None
+        self.cause: str | None = None
+        self.by = ""
+        self.retry_at: int | None = None
+        self.wait: WaitKind | None = None
+        self.wait_until: int | None = None
+        self.wait_config: Value = NULL
+        self.park: ParkReason | None = None
+        self.child: ExecutionId | None = None
+        self.iteration = 0
+        self.previous: Value = NULL
+        self.items: ItemsState | None = None
+        self.started_at: int | None = None
+        self.ended_at: int | None = None
+        self.reused = False
+        self.outcome_unknown = False
+        # volatile
+        self.phase: Phase = "idle"
+
+    @property
+    def is_final(self) -> bool:
+        """Tell whether the node has ended."""
+        return self.status in FINAL_NODE
+
+
+class ExecutionState:
+    """Everything that `decide` may know about one execution."""
+
+    __slots__ = (
+        "budget_since", "budget_used_ms", "cancel", "decidable", "ended", "ended_at", "epoch_fence",
+        "error", "error_node", "evaluating", "execution_id", "final_count", "foreach_open", "graph",
+        "items_reused", "last_at", "open_waits", "outputs", "outputs_pending", "parked", "paused", "paused_by",
+        "ready", "rejections", "retrying", "running", "seq", "signals", "started", "stopping",
+        "timers", "waiting", "nodes",
+    )  # fmt: skip
+
+    def __init__(self, execution_id: ExecutionId, graph: Graph) -> None:
+        """Begin empty, at seq 0.
+
+        Args:
+            execution_id: Whose state.
+            graph: The topology of the pinned version.
+        """
+        self.execution_id = execution_id
+        self.graph = graph
+        self.seq = 0
+        self.last_at = 0
+        self.started: ExecutionStarted | None = None
+        self.nodes: list[NodeState] = [NodeState(count) for count in graph.needs_count]
+        self.ended: Literal["completed", "failed", "cancelled", "timed_out"] | None = None
+        self.ended_at: int | None = None
+        self.outputs: Value = NULL
+        self.error: NodeError | None = None
+        self.error_node: str | None = None
+        self.cancel: Literal["cancelled", "timed_out"] | None = None
+        self.stopping: Literal["failed", "cancelled", "timed_out"] | None = None
+        self.paused = False
+        self.paused_by = ""
+        self.rejections = 0
+        self.running = 0
+        self.waiting = 0
+        self.retrying = 0
+        self.parked = 0
+        self.final_count = 0
+        self.budget_used_ms = 0
+        self.budget_since: int | None = None
+        self.epoch_fence = 0
+        self.signals: dict[str, deque[tuple[Value, str]]] = {}
+        self.items_reused: dict[int, tuple[str, tuple[int, ...], tuple[Value, ...]]] = {}
+        self.timers: list[tuple[int, int, int]] = []
+        self.open_waits: dict[int, None] = {}
+        self.decidable: deque[int] = deque()
+        self.foreach_open: dict[int, None] = {}
+        # volatile
+        self.ready: dict[str, deque[int]] = {}
+        self.evaluating = 0
+        self.outputs_pending = False
+
+    def spec(self, index: int) -> NodeSpec:
+        """Return the definition of a node."""
+        return self.graph.nodes[index]
+
+    @property
+    def status(self) -> ExecutionStatus:
+        """The execution's status, from its counters."""
+        if self.ended is not None:
+            return self.ended
+        if self.started is None:
+            return "queued"
+        if self.paused and self.stopping is None:
+            return "paused"
+        if self.running or self.retrying or self.stopping is not None:
+            return "running"
+        if self.parked:
+            return "needs_attention"
+        if self.waiting:
+            return "waiting"
+        return "running"
+
+    @property
+    def is_busy(self) -> bool:
+        """Tell whether an owner has something to do right now without any signal."""
+        if self.ended is not None:
+            return False
+        if self.running or self.evaluating or self.outputs_pending or self.stopping is not None:
+            return True
+        if self.paused:
+            return False
+        return bool(
+            self.decidable
+            or any(self.ready.values())
+            or self.started is None
+            or not (self.waiting or self.parked or self.retrying)
+        )
+
+    def add_timer(self, due: int, index: int, item: int = -1) -> None:
+        """Remember that a node (or item) has to be looked at when time reaches `due` (ms)."""
+        heapq.heappush(self.timers, (due, index, item))
+
+    def is_timer_live(self, due: int, index: int, item: int) -> bool:
+        """Tell whether a timer still means something; old ones are dropped when met."""
+        node = self.nodes[index]
+        if item >= 0:
+            return node.items is not None and node.items.retry_at.get(item) == due
+        return (node.status == "waiting" and node.wait_until == due) or (
+            node.status == "retrying" and node.retry_at == due
+        )
+
+    def next_timer(self) -> int | None:
+        """Return the earliest live timer in ms, dropping dead ones."""
+        while self.timers:
+            due, index, item = self.timers[0]
+            if self.is_timer_live(due, index, item):
+                return due
+            heapq.heappop(self.timers)
+        return None
+
+    def deadline(self) -> int | None:
+        """Return when `budget.duration` is used up (ms), None while the clock stands still."""
+        limit = self.graph.workflow.budget.duration_ms
+        if limit is None or self.budget_since is None:
+            return None
+        return self.budget_since + limit - self.budget_used_ms
+
+    def wake_at(self) -> int | None:
+        """Return the next instant (ms) at which something is due without any signal."""
+        if self.ended is not None:
+            return None
+        timer = self.next_timer()
+        deadline = None if self.stopping is not None else self.deadline()
+        if timer is None:
+            return deadline
+        return timer if deadline is None else min(timer, deadline)

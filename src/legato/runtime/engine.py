@@ -1,0 +1,470 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The engine: what doors and commands use to run executions, put together from its parts.
+
+It owns executions, takes their turns (`loop`), lets effects out (`relay`), brings executions in
+(`recovery`) and keeps time and lease (`wake`). Hints make it fast; polls make it sure.
+
+Rules: EN, OW.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from legato.engine.state import ExecutionState
+from legato.errors import (
+    Conflict,
+    LegatoError,
+    NotFound,
+    OwnershipLost,
+    StoreUnavailable,
+    Unavailable,
+)
+from legato.model.events import FinalStatus
+from legato.model.ids import EngineId, ExecutionId
+from legato.model.policy import Limits
+from legato.model.signals import AnySignal, StartExecution, encode_signal
+from legato.model.values import Value, encode, inline
+from legato.ports.bus import Bus
+from legato.ports.clock import Clock
+from legato.ports.log import NewExecution
+from legato.ports.queue import Queue
+from legato.ports.stores import Stores
+from legato.runtime.active import Active, Letter
+from legato.runtime.evaluate import Evaluator
+from legato.runtime.evaluation_process import EvaluationProcesses
+from legato.runtime.loop import Loop, refusal
+from legato.runtime.plan import Plans
+from legato.runtime.recovery import Recovery
+from legato.runtime.relay import Relay, Runner
+from legato.runtime.slots import HeldSlots, SlotPool
+from legato.runtime.submission import Submission, prepare
+from legato.runtime.turn import Pending, Turns
+from legato.runtime.wake import Keeper, Lease, Timers
+from legato.telemetry import logger
+
+_log = logger(__name__)
+
+_CREATES_MAX: Final = 1_000
+_CLAIM_GAP_S: Final = 0.005
+"""Smallest pause between two claims, so that a stream of short runs claims in batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """How one engine behaves. Times `_s` in seconds, `_ms` in milliseconds.
+
+    `adopts`: it claims whatever needs an owner; else it owns only what it starts or resumes.
+    `pools`: named pools and how many attempts each may run at once in this process.
+    """
+
+    adopts: bool = True
+    lease_ms: int = 15_000
+    poll_s: float = 1.0
+    evict_after_s: float = 30.0
+    drain_s: float = 30.0
+    pools: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is made of from outside."""
+
+    stores: Stores
+    bus: Bus
+    clock: Clock
+    queue: Queue
+    runner: Runner
+    evaluations: EvaluationProcesses
+
+
+class Engine:
+    """One engine process. Not thread-safe: use it from its event loop."""
+
+    def __init__(
+        self, engine_id: EngineId, parts: EngineParts, limits: Limits, options: EngineOptions
+    ) -> None:
+        """Put the parts together; `start` makes it live."""
+        self.engine_id = engine_id
+        self._stores = parts.stores
+        self._clock = parts.clock
+        self._limits = limits
+        self._options = options
+        self._processes = parts.evaluations
+        self._plans = Plans(parts.stores.versions, limits)
+        self._slots = SlotPool(limits.max_running_attempts, options.pools, self._wake_hungry)
+        evaluator = Evaluator(parts.stores.blobs, parts.evaluations, limits)
+        turns = Turns(engine_id, parts.clock, evaluator)
+        self._loop = Loop(turns, parts.stores.log, parts.bus, self._slots, self)
+        self._loop.own_children = self._has_room
+        self._relay = Relay(self._loop, parts.runner, evaluator, parts.queue, options.pools)
+        self._recovery = Recovery(engine_id, parts.stores, self._plans, self._loop, self._slots)
+        self._recovery.relay = self._relay
+        self._relay.redirect = self._recovery.redirect
+        self._timers = Timers(self._loop, parts.clock)
+        self._lease = Lease(
+            engine_id, parts.stores, lease_ms=options.lease_ms, adopts=options.adopts
+        )
+        self._keeper = Keeper(
+            engine_id, parts.stores, self._loop, parts.clock, after_s=options.evict_after_s
+        )
+        self._started: dict[ExecutionId, asyncio.Future[None]] = {}
+        self._finals: dict[ExecutionId, list[asyncio.Future[FinalStatus]]] = {}
+        self._creates: list[tuple[NewExecution, asyncio.Future[bool]]] = []
+        self._busy: set[ExecutionId] = set()
+        self._more = asyncio.Event()
+        self._queued_may_wait = options.adopts
+        self._background: list[asyncio.Task[Any]] = []
+        self._draining = False
+        self._known_versions: set[str] = set()
+
+    @property
+    def before_adoption(self) -> Callable[[], None]:
+        """What is called before executions of a dead engine are taken over."""
+        return self._recovery.before_adoption
+
+    @before_adoption.setter
+    def before_adoption(self, hook: Callable[[], None]) -> None:
+        self._recovery.before_adoption = hook
+
+    # --- life ----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Register, then claim and watch in the background."""
+        self._loop.epoch = await self._stores.lifecycle.epoch()
+        await self._lease.begin()
+        self._relay.start()
+        self._background = [
+            self._loop.spawn(self._keep_lease()),
+            self._loop.spawn(self._watch()),
+        ]
+        if self._options.adopts:
+            self._background.append(self._loop.spawn(self._claim_forever()))
+            self._background.append(self._loop.spawn(self._keeper.run()))
+            self._more.set()
+
+    async def stop(self, *, drain: bool = True) -> None:
+        """Stop: with `drain`, running attempts may finish first, up to `drain_s`.
+
+        What is still unfinished then is resumed by the next engine, by effect class.
+        """
+        self._draining = True
+        self._slots.closed = True
+        if drain:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._options.drain_s):
+                    await self._relay.wait_idle()
+                    await self._loop.settle()
+        for task in self._background:
+            task.cancel()
+        await self._relay.kill_all()
+        self._timers.close()
+        with contextlib.suppress(LegatoError):
+            await self._stores.owners.resign(self.engine_id)
+        self._loop.close()
+        await self._processes.close()
+
+    # --- use -----------------------------------------------------------------------------------
+
+    async def submit(self, submission: Submission) -> ExecutionId:
+        """Start an execution; durable when this returns (promise P1).
+
+        Raises:
+            InvalidInput: A called workflow is missing or the call depth is too large.
+            LimitExceeded: Too many executions are queued.
+            StoreUnavailable: The outcome is unknown; submit again with the same execution_id.
+            Unavailable: The engine is draining.
+        """
+        if self._draining:
+            raise Unavailable("the engine is stopping; start it again or use another one")
+        execution_id = submission.execution_id or ExecutionId(self._clock.new_id())
+        inputs = await self._store_inputs(submission)
+        prepared = prepare(submission, execution_id, inputs, self._clock.now_ms(), self._limits)
+        for row, publish in prepared.versions:
+            if row.version not in self._known_versions or publish:
+                await self._stores.versions.put(row, publish=publish)
+                self._known_versions.add(row.version)
+        plan = self._plans.put(submission.workflow, prepared.new.version)
+        if not self._has_room():
+            await self._create(prepared.new, prepared.start)
+            return execution_id
+        active = Active(execution_id, submission.workspace, plan, 1, HeldSlots(self._slots))
+        active.new = replace(prepared.new, owner=self.engine_id)
+        self._busy.add(execution_id)
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._started[execution_id] = done
+        self._loop.add(active)
+        self._loop.post(active, prepared.start)
+        await done
+        return execution_id
+
+    async def send(self, execution_id: ExecutionId, signal: AnySignal, dedupe_key: str) -> bool:
+        """Put a signal into an execution's inbox; taken at once if this engine owns it.
+
+        Returns:
+            False if a signal with this key was sent before.
+
+        Raises:
+            NotFound: No such execution.
+            Conflict: It has ended.
+            LimitExceeded: Its inbox is full.
+        """
+        is_new = await self._stores.inbox.send(execution_id, dedupe_key, encode_signal(signal))
+        await self._recovery.fetch([execution_id])
+        self._more.set()
+        return is_new
+
+    async def resume(self, execution_id: ExecutionId) -> bool:
+        """Take an execution over if nobody alive owns it, with its children; True if it is ours."""
+        if execution_id in self._loop.actives:
+            return True
+        claim = await self._stores.owners.claim_one(self.engine_id, execution_id)
+        if claim is None:
+            return False
+        await self._recovery.take_in([claim])
+        active = self._loop.actives.get(execution_id)
+        if active is not None:
+            self._busy.add(execution_id)
+            for child in children_of(active.state):
+                with contextlib.suppress(NotFound):
+                    await self.resume(child)
+        return active is not None
+
+    async def wait_final(self, execution_id: ExecutionId) -> FinalStatus:
+        """Wait for the end of an execution that this engine owns.
+
+        Raises:
+            OwnershipLost: Another engine took it over.
+        """
+        active = self._loop.actives.get(execution_id)
+        if active is None:
+            row = await self._stores.executions.get(execution_id)
+            if row is not None and row.status in {"completed", "failed", "cancelled", "timed_out"}:
+                return row.status
+            if row is None:
+                raise NotFound(f"there is no execution {execution_id}")
+        waiter: asyncio.Future[FinalStatus] = asyncio.get_running_loop().create_future()
+        self._finals.setdefault(execution_id, []).append(waiter)
+        return await waiter
+
+    def owns(self, execution_id: ExecutionId) -> bool:
+        """Tell whether this engine owns the execution now."""
+        return execution_id in self._loop.actives
+
+    def state(self, execution_id: ExecutionId) -> ExecutionState | None:
+        """Return the live state of an owned execution, to be read only."""
+        active = self._loop.actives.get(execution_id)
+        return None if active is None else active.state
+
+    @property
+    def busy(self) -> int:
+        """Executions here that have something to do, and attempts that run."""
+        return len(self._busy) + self._relay.running
+
+    # --- outcomes of turns (called by the loop) ---------------------------------------------------
+
+    def committed(self, pending: Pending) -> None:
+        """Let effects out, note timers and ends, answer who waits."""
+        active = pending.active
+        execution_id = active.execution_id
+        done = self._started.pop(execution_id, None)
+        if done is not None and not done.done():
+            done.set_result(None)
+        self._relay.issue(pending)
+        for new, start in pending.children:
+            if new.owner is not None:
+                self._loop.spawn(self._begin_child(new, start))
+            else:
+                self._more.set()
+        if pending.told:
+            self._more.set()
+            local = [target for target in pending.told if target in self._loop.actives]
+            if local:
+                self._loop.spawn(self._fetch(local))
+        projection = pending.turn.projection
+        if active.state.ended is not None:
+            self._end(active, active.state.ended)
+            return
+        if projection.wake_at is not None:
+            self._timers.set(active, projection.wake_at)
+        if projection.is_busy or active.running:
+            active.idle_since = None
+            self._busy.add(execution_id)
+        elif not pending.is_empty or active.idle_since is None:
+            active.idle_since = self._clock.monotonic()
+            self._leave_busy(execution_id)
+
+    def refused(self, pending: Pending) -> None:
+        """Another engine owns it: drop everything of it."""
+        self._drop(pending.active)
+
+    def unknown(self, pending: list[Pending], error: Exception) -> None:
+        """Load every state again before anything else happens to it."""
+        _log.warning("a commit's outcome is unknown", error=str(error), turns=len(pending))
+        for each in pending:
+            if not each.active.gone:
+                self._recovery.forget(each.active, each.letters)
+
+    def broken(self, active: Active, letters: list[Letter], error: Exception) -> None:
+        """Find the poison letter by taking the letters one by one; refuse it when found."""
+        _log.error("a rule broke on a signal", exc_info=error, signals=len(letters))
+        if len(letters) == 1:
+            letters = [Letter(refusal(letters[0].signal, error), letters[0].inbox_id)]
+        active.one_by_one = True
+        self._recovery.forget(active, letters)
+
+    # --- inside --------------------------------------------------------------------------------
+
+    async def _store_inputs(self, submission: Submission) -> Value:
+        """Return the inputs as a value; large ones go to the blob store first."""
+        limits = self._limits
+        data = encode(
+            dict(submission.inputs), what="inputs", size_bytes_max=limits.max_output_bytes
+        )
+        if len(data) <= limits.max_inline_bytes:
+            return inline(data)
+        return Value(ref=await self._stores.blobs.put(submission.workspace, data))
+
+    def _has_room(self) -> bool:
+        """Tell whether one more execution may run here; an engine's own tree always may."""
+        if not self._options.adopts:
+            return True
+        return len(self._busy) < self._limits.max_running_executions and not self._draining
+
+    def _wake_hungry(self, execution_id: ExecutionId) -> None:
+        self._loop.wake_id(execution_id)
+
+    def _leave_busy(self, execution_id: ExecutionId) -> None:
+        self._busy.discard(execution_id)
+        if self._queued_may_wait:
+            self._more.set()
+
+    def _end(self, active: Active, status: FinalStatus) -> None:
+        execution_id = active.execution_id
+        self._loop.discard(active)
+        self._leave_busy(execution_id)
+        for waiter in self._finals.pop(execution_id, ()):
+            if not waiter.done():
+                waiter.set_result(status)
+
+    def _drop(self, active: Active) -> None:
+        execution_id = active.execution_id
+        self._loop.discard(active)
+        self._relay.abandon(active)
+        self._leave_busy(execution_id)
+        lost = OwnershipLost(f"another engine owns {execution_id} now")
+        for waiter in self._finals.pop(execution_id, ()):
+            if not waiter.done():
+                waiter.set_exception(lost)
+        done = self._started.pop(execution_id, None)
+        if done is not None and not done.done():
+            done.set_exception(Conflict(f"the execution {execution_id} exists already"))
+
+    async def _create(self, new: NewExecution, start: StartExecution) -> None:
+        """Queue an execution; creations of one pass of the event loop share a transaction."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        if not self._creates:
+            loop.call_soon(lambda: self._loop.spawn(self._flush_creates()))
+        self._creates.append((replace(new, start=encode_signal(start)), future))
+        if not await future:
+            raise Conflict(f"the execution {new.execution_id} exists already")
+        self._queued_may_wait = True
+        self._more.set()
+
+    async def _flush_creates(self) -> None:
+        while self._creates:
+            batch, self._creates = self._creates[:_CREATES_MAX], self._creates[_CREATES_MAX:]
+            try:
+                accepted = await self._stores.log.create([new for new, _ in batch])
+            except LegatoError as error:
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(type(error)(error.message))
+                continue
+            for (_, future), ok in zip(batch, accepted, strict=True):
+                if not future.done():
+                    future.set_result(ok)
+
+    async def _begin_child(self, new: NewExecution, start: StartExecution) -> None:
+        plan = await self._plans.get(new.version)
+        if new.execution_id in self._loop.actives:
+            return
+        active = Active(new.execution_id, new.workspace, plan, 1, HeldSlots(self._slots))
+        self._busy.add(new.execution_id)
+        self._loop.add(active)
+        self._loop.post(active, start)
+
+    async def _fetch(self, execution_ids: list[ExecutionId]) -> None:
+        with contextlib.suppress(StoreUnavailable):
+            await self._recovery.fetch(execution_ids)
+
+    async def _watch(self) -> None:
+        """Look for signals of other processes: at a hint soon, by poll in any case."""
+        while True:
+            try:
+                await self._stores.changes.wait(self._options.poll_s)
+                if self._loop.actives:
+                    await self._recovery.fetch()
+                self._more.set()
+            except StoreUnavailable as error:
+                _log.warning("the store does not answer", error=str(error))
+                await asyncio.sleep(self._options.poll_s)
+
+    async def _claim_forever(self) -> None:
+        while True:
+            await self._more.wait()
+            self._more.clear()
+            room = self._limits.max_running_executions - len(self._busy)
+            if room > 0 and not self._draining:
+                try:
+                    came = await self._recovery.claim(room)
+                except StoreUnavailable as error:
+                    _log.warning("nothing can be claimed now", error=str(error))
+                    await asyncio.sleep(self._options.poll_s)
+                    self._more.set()
+                    continue
+                if came:
+                    self._more.set()
+            await asyncio.sleep(_CLAIM_GAP_S)
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await self._lease.keep()
+            _log.error("the lease was lost; everything owned is given up and claimed again")
+            with contextlib.suppress(StoreUnavailable):
+                await self._begin_again()
+
+    async def _begin_again(self) -> None:
+        """After a lost lease (a suspended machine, a frozen process): nothing here is ours now."""
+        owned = list(self._loop.actives.values())
+        for active in owned:
+            self._loop.discard(active)
+            self._relay.abandon(active)
+            self._leave_busy(active.execution_id)
+        pairs = [(active.execution_id, active.fence) for active in owned]
+        await self._stores.owners.release(self.engine_id, pairs)
+        await self._lease.begin()
+        if self._options.adopts:
+            self._more.set()
+            return
+        for active in owned:
+            with contextlib.suppress(NotFound):
+                if not await self.resume(active.execution_id):
+                    self._drop(active)
+
+
+def children_of(state: ExecutionState) -> list[ExecutionId]:
+    """Return the children of an execution that have not reported their end."""
+    found = [node.child for node in state.nodes if node.status == "waiting" and node.child]
+    for node in state.nodes:
+        if node.items is not None and not node.is_final:
+            found.extend(child for child, _ in node.items.children.values() if child)
+    return found
+
+
+__all__ = ["Engine", "EngineOptions", "EngineParts", "Submission"]

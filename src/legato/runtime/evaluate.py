@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carry out `Evaluate` effects: inside the turn where that is cheap and bounded, else outside.
+
+Inside: static templates, plain references, and bounded expressions whose inputs are all inline
+and together under 64 KiB. Everything else loads what it needs from the blob store and runs in a
+killable helper process. Evaluation is pure, so asking again after a crash gives the same answer;
+the hash in the log proves it.
+
+Rules: EX.
+"""
+
+from typing import Any, Final
+
+import orjson
+
+from legato.engine.state import NodeState
+from legato.errors import ExpressionError, LegatoError
+from legato.model.effects import Evaluate
+from legato.model.events import NodeError
+from legato.model.policy import Limits
+from legato.model.signals import ReportEvaluated
+from legato.model.values import Value, encode, inline, load
+from legato.ports.blobs import Blobs
+from legato.runtime.active import Active
+from legato.runtime.evaluation_process import EvaluationProcesses
+from legato.runtime.plan import CompiledTemplate, digest
+
+_MISSING: Final = object()
+_VALUES_KEPT_MAX: Final = 4_096
+_OUTPUT_LOGGED: Final = frozenset({"input", "outputs", "collect"})
+"""Evaluations whose value goes into an event, so that a large one needs a blob."""
+
+
+class Evaluator:
+    """Answers `Evaluate` effects."""
+
+    def __init__(self, blobs: Blobs, processes: EvaluationProcesses, limits: Limits) -> None:
+        """Args: processes run what must not run in the engine's loop."""
+        self._blobs = blobs
+        self._processes = processes
+        self._limits = limits
+
+    def inline(self, active: Active, effect: Evaluate) -> ReportEvaluated | None:
+        """Answer now, or return None if it has to be done outside the turn."""
+        index = -1 if effect.node is None else active.plan.graph.index_of[effect.node]
+        if effect.what == "collect":
+            return self._collect_inline(active, index, effect)
+        template = active.plan.template(index, effect.what)
+        if template.static is not None:
+            if effect.what == "foreach":
+                return self._report_list(active, index, effect, load(template.static.json))
+            return _report(effect, template.static, template.static_hash)
+        if effect.item is not None and index not in active.lists:
+            return None
+        try:
+            if template.plain is not None:
+                value = self._follow(active, template.plain, index, effect)
+            else:
+                if not template.template.is_bounded or not self._fits(active, template):
+                    return None
+                value = template.template.evaluate(self._variables(active, template, index, effect))
+            if value is _MISSING:
+                return None
+            if effect.what == "foreach":
+                return self._report_list(active, index, effect, value)
+            data = encode(value, what=effect.what, size_bytes_max=self._limits.max_output_bytes)
+        except LegatoError as error:
+            return _refusal(effect, error)
+        if len(data) > self._limits.max_inline_bytes and effect.what in _OUTPUT_LOGGED:
+            return None
+        return self._checked(effect, data)
+
+    async def outside(self, active: Active, effect: Evaluate) -> ReportEvaluated:
+        """Answer with I/O and the helper process; never raises a LegatoError."""
+        index = -1 if effect.node is None else active.plan.graph.index_of[effect.node]
+        try:
+            if effect.what == "collect":
+                return await self._collect(active, index, effect)
+            if effect.item is not None:
+                await self._ensure_list(active, index)
+            template = active.plan.template(index, effect.what)
+            await self._load_values(active, template)
+            variables = self._variables(active, template, index, effect)
+            if template.plain is not None:
+                data = encode(_walk(variables, template.plain), what=effect.what)
+            elif template.static is not None:
+                data = bytes(template.static.json)
+            else:
+                data = await self._processes.evaluate(template.source, orjson.dumps(variables))
+            if effect.what == "foreach":
+                return self._report_list(active, index, effect, load(data))
+            if len(data) > self._limits.max_inline_bytes and effect.what in _OUTPUT_LOGGED:
+                ref = await self._blobs.put(active.workspace, data)
+                return _report(effect, Value(ref=ref), digest(data))
+            return self._checked(effect, data)
+        except LegatoError as error:
+            return _refusal(effect, error)
+
+    # --- inside the turn -----------------------------------------------------------------------
+
+    def _fits(self, active: Active, template: CompiledTemplate) -> bool:
+        """Tell whether every value it reads is inline and all are small together."""
+        started = active.state.started
+        size = 0 if started is None else started.inputs.size
+        for ref in template.refs:
+            output = active.state.nodes[ref].output
+            if not output.is_inline:
+                return False
+            size += output.size
+        return size < self._limits.max_inline_bytes and (
+            started is None or started.inputs.is_inline
+        )
+
+    def _follow(self, active: Active, path: tuple[str, ...], index: int, effect: Evaluate) -> Any:
+        """Follow a plain reference without CEL; `_MISSING` if its value is not in memory."""
+        head = path[0]
+        if head == "nodes":
+            node_index = active.plan.graph.index_of[path[1]]  # type: ignore[index]
+            value = self._output(active, node_index)
+            rest, read = path[3:], 3
+        elif head == "inputs":
+            value, rest, read = self._inputs(active), path[1:], 1
+        elif head == "item":
+            value, rest, read = active.lists[index][effect.item or 0], path[1:], 1
+        elif head == "previous":
+            if not effect.previous.is_inline:
+                return _MISSING
+            value, rest, read = load(effect.previous.json), path[1:], 1
+        else:
+            value, rest, read = self._trigger(active), path[1:], 1
+        if value is _MISSING:
+            return _MISSING
+        for position, name in enumerate(rest):
+            value = _field(value, name, path[: read + position])
+        return value
+
+    def _variables(
+        self, active: Active, template: CompiledTemplate, index: int, effect: Evaluate
+    ) -> dict[str, Any]:
+        """Return what the template reads; every value must be in memory."""
+        roots = template.template.roots
+        variables: dict[str, Any] = {}
+        if "inputs" in roots:
+            variables["inputs"] = self._inputs(active)
+        if "nodes" in roots:
+            graph = active.plan.graph
+            variables["nodes"] = {
+                graph.nodes[ref].id: self._node(active, ref) for ref in template.refs
+            }
+        if "item" in roots or "index" in roots:
+            variables["item"] = (
+                active.lists[index][effect.item or 0] if effect.item is not None else None
+            )
+            variables["index"] = effect.item or 0
+        if "previous" in roots:
+            variables["previous"] = self._previous(active, effect)
+        if "run" in roots:
+            started = active.state.started
+            variables["run"] = {
+                "id": active.execution_id,
+                "workflow": active.plan.workflow.name,
+                "version": active.plan.version,
+                "started_at": started.at if started is not None else 0,
+                "by": started.by if started is not None else "",
+            }
+        if "trigger" in roots:
+            variables["trigger"] = self._trigger(active)
+        return variables
+
+    def _node(self, active: Active, index: int) -> dict[str, Any]:
+        node: NodeState = active.state.nodes[index]
+        error = node.error
+        return {
+            "output": self._output(active, index),
+            "status": node.status,
+            "error": None if error is None else {"kind": error.kind, "message": error.message},
+            "errors": [] if node.errors is None else load(node.errors.json),
+        }
+
+    def _output(self, active: Active, index: int) -> Any:
+        """Return a node's output as a Python value; `_MISSING` if it has to be loaded first."""
+        found = active.values.get(index, _MISSING)
+        if found is not _MISSING:
+            return found
+        node = active.state.nodes[index]
+        if node.status != "completed":
+            return None
+        if not node.output.is_inline:
+            return _MISSING
+        value = load(node.output.json)
+        self._keep(active, index, value)
+        return value
+
+    def _keep(self, active: Active, index: int, value: Any) -> None:
+        if len(active.values) >= _VALUES_KEPT_MAX:
+            active.values.clear()
+        active.values[index] = value
+
+    def _inputs(self, active: Active) -> Any:
+        if active.inputs is None:
+            started = active.state.started
+            if started is None or not started.inputs.is_inline:
+                return _MISSING
+            active.inputs = load(started.inputs.json) or {}
+        return active.inputs
+
+    def _trigger(self, active: Active) -> Any:
+        if active.trigger is None:
+            started = active.state.started
+            active.trigger = {} if started is None else load(started.trigger) or {}
+        return active.trigger
+
+    def _previous(self, active: Active, effect: Evaluate) -> Any:
+        if effect.previous.is_inline:
+            return load(effect.previous.json)
+        return active.values.get(-2)
+
+    def _report_list(
+        self, active: Active, index: int, effect: Evaluate, value: Any
+    ) -> ReportEvaluated:
+        """Keep a foreach list in memory and answer with its length and hash."""
+        if not isinstance(value, list):
+            kind = {dict: "a map", str: "text", type(None): "null"}.get(type(value), "a number")
+            return _refusal(effect, ExpressionError(f"foreach needs a list and got {kind}"))
+        if len(value) > self._limits.max_foreach_items:
+            message = (
+                f"foreach got {len(value)} items; the limit is {self._limits.max_foreach_items}"
+            )
+            return _refusal(effect, ExpressionError(message))
+        active.lists[index] = value
+        return ReportEvaluated(
+            effect.node, "foreach", count=len(value), hash=digest(orjson.dumps(value))
+        )
+
+    def _checked(self, effect: Evaluate, data: bytes) -> ReportEvaluated:
+        """Refuse a condition that is not a bool; else answer with the value."""
+        if effect.what in {"when", "until"} and data not in {b"true", b"false"}:
+            got = data[:60].decode("utf-8", "replace")
+            return _refusal(
+                effect, ExpressionError(f"`{effect.what}` must be true or false, got {got}")
+            )
+        return _report(effect, inline(data), digest(data) if effect.what == "config" else "")
+
+    # --- outside -------------------------------------------------------------------------------
+
+    async def _load_values(self, active: Active, template: CompiledTemplate) -> None:
+        started = active.state.started
+        if active.inputs is None and started is not None and started.inputs.ref is not None:
+            active.inputs = load(await self._blobs.get(active.workspace, started.inputs.ref))
+        for ref in template.refs:
+            output = active.state.nodes[ref].output
+            if output.ref is not None and ref not in active.values:
+                self._keep(active, ref, load(await self._blobs.get(active.workspace, output.ref)))
+
+    async def _ensure_list(self, active: Active, index: int) -> None:
+        """Evaluate a foreach list again after an adoption; it must be the planned one."""
+        if index in active.lists:
+            return
+        items = active.state.nodes[index].items
+        answer = await self.outside(active, Evaluate(active.state.spec(index).id, "foreach"))
+        if answer.error is not None:
+            raise ExpressionError(answer.error.message)
+        if items is not None and answer.hash != items.list_hash:
+            raise ExpressionError("the list of items is no longer what was planned")
+
+    def _collect_inline(
+        self, active: Active, index: int, effect: Evaluate
+    ) -> ReportEvaluated | None:
+        items = active.state.nodes[index].items
+        size = 0
+        parts: list[bytes] = []
+        for output in items.outputs if items is not None else ():
+            if output is None:
+                parts.append(b"null")
+            elif output.ref is not None:
+                return None
+            else:
+                part = bytes(output.json)
+                size += len(part)
+                if size > self._limits.max_inline_bytes:
+                    return None
+                parts.append(part)
+        data = b"[" + b",".join(parts) + b"]"
+        if len(data) > self._limits.max_inline_bytes:
+            return None
+        return _report(effect, inline(data), "")
+
+    async def _collect(self, active: Active, index: int, effect: Evaluate) -> ReportEvaluated:
+        items = active.state.nodes[index].items
+        parts: list[bytes] = []
+        size = 0
+        for output in items.outputs if items is not None else ():
+            if output is None:
+                part = b"null"
+            elif output.ref is not None:
+                part = await self._blobs.get(active.workspace, output.ref)
+            else:
+                part = bytes(output.json)
+            parts.append(part)
+            size += len(part)
+            if size > self._limits.max_output_bytes:
+                message = f"the outputs together exceed {self._limits.max_output_bytes} bytes"
+                error = NodeError("output_too_large", message, retryable=False)
+                return ReportEvaluated(effect.node, effect.what, error=error)
+        data = b"[" + b",".join(parts) + b"]"
+        ref = await self._blobs.put(active.workspace, data)
+        return _report(effect, Value(ref=ref), "")
+
+
+def _report(effect: Evaluate, value: Value, value_hash: str) -> ReportEvaluated:
+    return ReportEvaluated(
+        effect.node, effect.what, value, None, effect.item, value_hash, 0, effect.iteration
+    )
+
+
+def _refusal(effect: Evaluate, error: LegatoError) -> ReportEvaluated:
+    """Turn an error into the answer; an expression is never retried."""
+    place = f"{effect.what}: " if effect.what != "config" else ""
+    failure = NodeError(
+        "expression_error", f"{place}{error}", may_have_happened=False, retryable=False
+    )
+    return ReportEvaluated(
+        effect.node, effect.what, None, failure, effect.item, "", 0, effect.iteration
+    )
+
+
+def _walk(variables: dict[str, Any], path: tuple[str, ...]) -> Any:
+    value: Any = variables[path[0]]
+    for position, name in enumerate(path[1:], start=1):
+        value = _field(value, name, path[:position])
+    return value
+
+
+def _field(value: Any, name: str, path: tuple[str, ...]) -> Any:
+    """Return one field of a map, or say what is there instead."""
+    place = ".".join(path)
+    if isinstance(value, dict):
+        try:
+            return value[name]
+        except KeyError:
+            keys = ", ".join(list(value)[:8]) or "nothing"
+            raise ExpressionError(f"{place} has no field {name}; it has {keys}") from None
+    if value is None:
+        raise ExpressionError(f"{place} is null, so it has no field {name}; read it with .?{name}")
+    raise ExpressionError(f"{place} is not a map, so it has no field {name}")

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Executions come into memory: claimed, or loaded again after a commit of unknown outcome.
+
+The same fold serves both.
+
+Rules: OW, EN, LG.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from legato.engine.evolve import evolve
+from legato.engine.upcast import read_event
+from legato.errors import Internal, LegatoError, StoreUnavailable
+from legato.model.ids import EngineId, ExecutionId
+from legato.model.signals import (
+    AdoptExecution,
+    AnySignal,
+    RefuseSignal,
+    RestoreExecution,
+    decode_signal,
+)
+from legato.ports.inbox import InboxRow
+from legato.ports.log import LogRow
+from legato.ports.owners import Claim
+from legato.ports.stores import Stores
+from legato.runtime.active import Active, Letter
+from legato.runtime.loop import Loop
+from legato.runtime.plan import Plans
+from legato.runtime.relay import Relay, owed_attempts
+from legato.runtime.slots import HeldSlots, SlotPool
+from legato.telemetry import logger
+
+_log = logger(__name__)
+
+_CLAIM_MAX: Final = 250
+_READ_PAGE: Final = 10_000
+_BACK_OFF_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class Recovery:
+    """Claims, loads and loads again."""
+
+    def __init__(
+        self, engine: EngineId, stores: Stores, plans: Plans, loop: Loop, slots: SlotPool
+    ) -> None:
+        """Args: relay is set by the engine before anything is loaded."""
+        self._engine = engine
+        self._stores = stores
+        self._plans = plans
+        self._loop = loop
+        self._slots = slots
+        self.relay: Relay
+        self.before_adoption: Callable[[], None] = lambda: None
+        self._lost: dict[ExecutionId, tuple[Active, list[Letter]]] = {}
+        self._recovering = False
+
+    # --- claims --------------------------------------------------------------------------------
+
+    async def claim(self, limit: int) -> int:
+        """Claim up to `limit` executions and set them going; return how many came."""
+        claims = await self._stores.owners.claim(self._engine, limit=min(limit, _CLAIM_MAX))
+        if claims:
+            await self.take_in(claims)
+        return len(claims)
+
+    async def take_in(self, claims: Sequence[Claim]) -> None:
+        """Load claimed executions and settle what their last owner owed."""
+        if any(claim.cause is not None for claim in claims):
+            self.before_adoption()
+        begun = [claim.execution_id for claim in claims if claim.head_seq > 0]
+        logs = await self._stores.log.read_many(begun) if begun else {}
+        for claim in claims:
+            try:
+                await self._take_in(claim, logs.get(claim.execution_id, []))
+            except LegatoError as error:
+                # It stays claimed, so that nobody loops over it; a person has to look at it.
+                _log.error(
+                    "an execution cannot be loaded",
+                    execution_id=claim.execution_id,
+                    error=str(error),
+                )
+        await self.fetch([claim.execution_id for claim in claims])
+
+    async def _take_in(self, claim: Claim, rows: list[LogRow]) -> None:
+        plan = await self._plans.get(claim.version)
+        active = Active(
+            claim.execution_id, claim.workspace, plan, claim.fence, HeldSlots(self._slots)
+        )
+        fold_rows(active, rows)
+        if active.state.seq != claim.head_seq:
+            raise Internal(f"its log ends at {active.state.seq}, its head is {claim.head_seq}")
+        if active.state.ended is not None:
+            return
+        self._loop.add(active)
+        if claim.start is not None and claim.head_seq == 0:
+            self._loop.post(active, decode_signal(claim.start))
+        else:
+            cause = claim.cause or "drained"
+            self._loop.post(active, AdoptExecution(self._engine, claim.fence, cause))
+
+    async def fetch(self, execution_ids: Sequence[ExecutionId] | None = None) -> None:
+        """Bring unconsumed signals of these (or all owned) executions into their mailboxes."""
+        if execution_ids is None:
+            rows = await self._stores.inbox.pending(self._engine)
+        else:
+            rows = await self._stores.inbox.pending_for(execution_ids)
+        for row in rows:
+            active = self._loop.actives.get(row.execution_id)
+            if active is not None:
+                self._loop.post(active, _read_signal(row), row.id)
+
+    # --- unknown outcomes ----------------------------------------------------------------------
+
+    def forget(self, active: Active, letters: list[Letter]) -> None:
+        """Discard a state that nobody can trust and load it again, with its mail."""
+        mail = [*letters, *active.mailbox]
+        self._loop.discard(active)
+        self._lost[active.execution_id] = (active, mail)
+        if not self._recovering:
+            self._recovering = True
+            self._loop.spawn(self._recover())
+
+    def redirect(self, execution_id: ExecutionId, signal: AnySignal) -> bool:
+        """Keep a signal for an execution that is being loaded again."""
+        entry = self._lost.get(execution_id)
+        if entry is not None:
+            entry[1].append(Letter(signal))
+        return entry is not None
+
+    async def _recover(self) -> None:
+        """Load what was discarded as soon as the store answers."""
+        tries = 0
+        try:
+            while self._lost:
+                wanted = dict(self._lost)
+                try:
+                    heads = await self._stores.log.heads(list(wanted))
+                    for execution_id, (old, _) in wanted.items():
+                        await self._reload(old, is_stored=execution_id in heads)
+                except StoreUnavailable as error:
+                    pause = _BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)]
+                    tries += 1
+                    _log.warning("the store does not answer; waiting", error=str(error))
+                    await asyncio.sleep(pause)
+                    continue
+                tries = 0
+        finally:
+            self._recovering = False
+
+    async def _reload(self, old: Active, *, is_stored: bool) -> None:
+        active = Active(
+            old.execution_id, old.workspace, old.plan, old.fence, HeldSlots(self._slots)
+        )
+        if is_stored:
+            after = 0
+            while True:
+                rows = await self._stores.log.read(old.execution_id, after=after, limit=_READ_PAGE)
+                fold_rows(active, rows)
+                if len(rows) < _READ_PAGE:
+                    break
+                after = rows[-1].seq
+        else:
+            active.new = old.new
+        _, mail = self._lost.pop(old.execution_id)
+        active.one_by_one = old.one_by_one
+        active.running = old.running
+        for key, index in owed_attempts(active.state):
+            active.slots.hold(active.state.spec(index).pool)
+            _log.debug("attempt is still owed", attempt=key)
+        self._loop.add(active)
+        for letter in mail:
+            self._loop.post(active, letter.signal, letter.inbox_id)
+        # A fresh fold has no evaluation in flight and has to ask again; nothing else is lost.
+        self._loop.post(active, RestoreExecution())
+        self._loop.spawn(self.relay.issue_owed(active))
+
+
+def fold_rows(active: Active, rows: Sequence[LogRow]) -> None:
+    """Fold stored events into a fresh state.
+
+    Raises:
+        Internal: A seq is missing.
+        Conflict: An event cannot be read by this version.
+    """
+    state = active.state
+    for row in rows:
+        if row.seq != state.seq + 1:
+            raise Internal(f"{active.execution_id}: event {row.seq} follows {state.seq}")
+        evolve(state, read_event(row.body), row.at)
+
+
+def _read_signal(row: InboxRow) -> AnySignal:
+    try:
+        return decode_signal(row.body)
+    except msgspec.DecodeError as error:
+        return RefuseSignal("unreadable", str(error)[:300])

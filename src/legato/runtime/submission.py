@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What it takes to start an execution: versions to store, pins of what it calls, the first signal.
+
+Pure but for the types it fills in.
+
+Rules: EN, GR.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from legato.errors import InvalidInput
+from legato.model.events import ExecutionStarted, Source
+from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, VersionHash, WorkspaceId
+from legato.model.policy import Limits
+from legato.model.signals import Reuse, StartExecution
+from legato.model.values import Value, encode
+from legato.model.workflow import Workflow, called_workflows, encode_workflow, version_hash
+from legato.ports.catalogue import VersionRow
+from legato.ports.log import NewExecution
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A wish to run a workflow with inputs that were checked against its schema.
+
+    `called` holds every workflow that may be called by name. `source` is the file's text.
+    """
+
+    workflow: Workflow
+    inputs: Mapping[str, Any]
+    source: bytes = b""
+    workspace: WorkspaceId = LOCAL_WORKSPACE
+    trigger: Mapping[str, Any] = field(default_factory=lambda: {"kind": "manual"})
+    by: str = ""
+    called: Mapping[str, Workflow] = field(default_factory=dict)
+    execution_id: ExecutionId | None = None
+    reused: tuple[Reuse, ...] = ()
+    forked_from: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A submission made ready: what to store first, the row, the first signal."""
+
+    versions: tuple[tuple[VersionRow, bool], ...]
+    new: NewExecution
+    start: StartExecution
+
+
+def prepare(
+    submission: Submission, execution_id: ExecutionId, inputs: Value, now: int, limits: Limits
+) -> Prepared:
+    """Make a submission ready.
+
+    Args:
+        submission: What is wished.
+        execution_id: The id it gets.
+        inputs: Its inputs, stored already if they are large.
+        now: Milliseconds since the Unix epoch.
+        limits: Bounds on calls.
+
+    Raises:
+        InvalidInput: A called workflow is not there, or calls go too deep.
+    """
+    workflow = submission.workflow
+    version = version_hash(workflow)
+    pins = _pins(submission, limits)
+    started = ExecutionStarted(
+        workspace=submission.workspace,
+        workflow=workflow.name,
+        version=version,
+        inputs=inputs,
+        trigger=msgspec.Raw(encode(dict(submission.trigger), what="trigger")),
+        by=submission.by,
+        at=now,
+        pins=pins,
+        root=execution_id,
+        forked_from=submission.forked_from,
+    )
+    versions: dict[VersionHash, tuple[VersionRow, bool]] = {}
+    for each, source in [
+        (workflow, submission.source),
+        *((w, b"") for w in submission.called.values()),
+    ]:
+        _add_versions(versions, each, source, submission.workspace, now)
+    new = NewExecution(
+        execution_id=execution_id,
+        workspace=submission.workspace,
+        workflow=workflow.name,
+        version=version,
+        created_at=now,
+        root=execution_id,
+        forked_from=submission.forked_from.execution_id if submission.forked_from else None,
+        trigger=str(submission.trigger.get("kind", "manual")),
+        nodes_total=len(workflow.nodes),
+    )
+    return Prepared(tuple(versions.values()), new, StartExecution(started, submission.reused))
+
+
+def _pins(submission: Submission, limits: Limits) -> dict[str, VersionHash]:
+    """Pin every workflow that can be reached by calls, to the given depth."""
+    pins: dict[str, VersionHash] = {}
+    level = list(called_workflows(submission.workflow))
+    for _ in range(limits.max_call_depth):
+        following: list[str] = []
+        for name in level:
+            if name in pins:
+                continue
+            workflow = submission.called.get(name)
+            if workflow is None:
+                known = ", ".join(sorted(submission.called)) or "none"
+                raise InvalidInput(
+                    f"it calls the workflow {name}, which is not known (known: {known})"
+                )
+            pins[name] = version_hash(workflow)
+            following.extend(called_workflows(workflow))
+        level = following
+    if any(name not in pins for name in level):
+        raise InvalidInput(f"workflows call each other deeper than {limits.max_call_depth} levels")
+    return pins
+
+
+def _add_versions(
+    versions: dict[VersionHash, tuple[VersionRow, bool]],
+    workflow: Workflow,
+    source: bytes,
+    workspace: WorkspaceId,
+    now: int,
+) -> None:
+    """Add a workflow and its inline bodies; none of them is published by running it."""
+    version = version_hash(workflow)
+    if version not in versions:
+        row = VersionRow(
+            version=version,
+            workspace=workspace,
+            name=workflow.name,
+            compiled=encode_workflow(workflow),
+            source=source,
+            created_at=now,
+        )
+        versions[version] = (row, False)
+    for node in workflow.nodes:
+        if node.call is not None and node.call.body is not None:
+            _add_versions(versions, node.call.body, b"", workspace, now)
