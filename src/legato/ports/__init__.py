@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Protocols: what the runtime needs from the outside. Adapters keep them; contract suites prove it."""
+"""Protocols: what the runtime needs from outside. Adapters keep them; contract suites prove it."""

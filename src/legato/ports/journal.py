@@ -44,8 +44,6 @@ class Journal(Protocol):
         """Commit that a step has begun. False if a newer attempt holds the key or it is done."""
         ...
 
-    async def finish(
-        self, key: StepKey, *, attempt: int, input_hash: str, output: bytes
-    ) -> bool:
+    async def finish(self, key: StepKey, *, attempt: int, input_hash: str, output: bytes) -> bool:
         """Commit a step's output (begun or not). False if a newer attempt holds the key."""
         ...

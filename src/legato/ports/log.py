@@ -14,6 +14,7 @@ import msgspec
 
 from legato.model.frames import ExecutionStatus
 from legato.model.ids import EngineId, ExecutionId, VersionHash, WorkspaceId
+from legato.model.values import BlobRef
 
 
 class LogRow(msgspec.Struct, frozen=True, array_like=True):
@@ -88,6 +89,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         new: Set by the turn that creates its own execution (then prev_seq is 0, fence is 1).
         children: Rows to create for children.
         outbox: Signals to other executions.
+        blobs: Payloads that its events refer to; they are kept as long as the execution.
     """
 
     execution_id: ExecutionId
@@ -100,6 +102,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     new: NewExecution | None = None
     children: tuple[NewExecution, ...] = ()
     outbox: tuple[OutSignal, ...] = ()
+    blobs: tuple[BlobRef, ...] = ()
 
 
 class Log(Protocol):

@@ -26,7 +26,7 @@ from legato.model.values import BlobRef
 from legato.model.workflow import KIND_OF_USES
 
 
-class NodeFailure(Exception):  # noqa: N818 - it is a result, not a defect
+class NodeFailure(Exception):
     """Raised by a node to say no, with a kind that `retry.on` can name."""
 
     def __init__(
@@ -219,7 +219,7 @@ class NodeContext(Protocol):
         name: str,
         body: Callable[[], Awaitable[Any]],
         *,
-        input: object = None,  # noqa: A002 - the field's usual word
+        input: object = None,
         effect: EffectClass = "idempotent",
     ) -> Any:
         """Run a durable sub-step, or return its journalled result.
@@ -283,7 +283,7 @@ def node(  # noqa: PLR0913 - a declaration: each argument is one property of the
     def wrap(function: Run) -> NodeType:
         hints = inspect.get_annotations(function, eval_str=True)
         parameters = list(inspect.signature(function).parameters)
-        if len(parameters) != 2 or parameters[1] not in hints or "return" not in hints:  # noqa: PLR2004
+        if len(parameters) != 2 or parameters[1] not in hints or "return" not in hints:
             raise TypeError(f"{uses}: write it as run(ctx, config: Config) -> Output")
         config_model = hints[parameters[1]]
         if not (isinstance(config_model, type) and issubclass(config_model, BaseModel)):

@@ -78,7 +78,9 @@ class Owners(Protocol):
         """
         ...
 
-    async def release(self, engine: EngineId, executions: Sequence[tuple[ExecutionId, int]]) -> None:
+    async def release(
+        self, engine: EngineId, executions: Sequence[tuple[ExecutionId, int]]
+    ) -> None:
         """Let go of (execution, fence) pairs; nothing happens where the fence has moved on."""
         ...
 

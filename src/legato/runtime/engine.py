@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from legato.crashpoints import crash_point
 from legato.engine.state import ExecutionState
 from legato.errors import (
     Conflict,
@@ -163,6 +164,7 @@ class Engine:
             task.cancel()
         await self._relay.kill_all()
         self._timers.close()
+        crash_point("drain.before_resign")
         with contextlib.suppress(LegatoError):
             await self._stores.owners.resign(self.engine_id)
         self._loop.close()
@@ -186,7 +188,9 @@ class Engine:
         prepared = prepare(submission, execution_id, inputs, self._clock.now_ms(), self._limits)
         for row, publish in prepared.versions:
             if row.version not in self._known_versions or publish:
+                crash_point("catalogue.before_write")
                 await self._stores.versions.put(row, publish=publish)
+                crash_point("catalogue.after_commit")
                 self._known_versions.add(row.version)
         plan = self._plans.put(submission.workflow, prepared.new.version)
         if not self._has_room():
@@ -391,6 +395,7 @@ class Engine:
                     future.set_result(ok)
 
     async def _begin_child(self, new: NewExecution, start: StartExecution) -> None:
+        crash_point("child.before_begin")
         plan = await self._plans.get(new.version)
         if new.execution_id in self._loop.actives:
             return

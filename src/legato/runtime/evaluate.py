@@ -12,6 +12,7 @@ Rules: EX.
 from typing import Any, Final
 
 import orjson
+from msgspec.structs import replace
 
 from legato.engine.state import NodeState
 from legato.errors import ExpressionError, LegatoError
@@ -53,14 +54,9 @@ class Evaluator:
         if effect.item is not None and index not in active.lists:
             return None
         try:
-            if template.plain is not None:
-                value = self._follow(active, template.plain, index, effect)
-            else:
-                if not template.template.is_bounded or not self._fits(active, template):
-                    return None
-                value = template.template.evaluate(self._variables(active, template, index, effect))
-            if value is _MISSING:
+            if not template.template.is_bounded or not self._fits(active, template, effect):
                 return None
+            value = template.template.evaluate(self._variables(active, template, index, effect))
             if effect.what == "foreach":
                 return self._report_list(active, index, effect, value)
             data = encode(value, what=effect.what, size_bytes_max=self._limits.max_output_bytes)
@@ -79,10 +75,12 @@ class Evaluator:
             if effect.item is not None:
                 await self._ensure_list(active, index)
             template = active.plan.template(index, effect.what)
-            await self._load_values(active, template)
+            effect = await self._load_values(active, template, effect)
             variables = self._variables(active, template, index, effect)
-            if template.plain is not None:
-                data = encode(_walk(variables, template.plain), what=effect.what)
+            if template.is_plain:
+                limit = self._limits.max_output_bytes
+                value = template.template.evaluate(variables)
+                data = encode(value, what=effect.what, size_bytes_max=limit)
             elif template.static is not None:
                 data = bytes(template.static.json)
             else:
@@ -98,41 +96,18 @@ class Evaluator:
 
     # --- inside the turn -----------------------------------------------------------------------
 
-    def _fits(self, active: Active, template: CompiledTemplate) -> bool:
-        """Tell whether every value it reads is inline and all are small together."""
+    def _fits(self, active: Active, template: CompiledTemplate, effect: Evaluate) -> bool:
+        """Tell whether all it reads is inline and, unless it only refers, small together."""
         started = active.state.started
-        size = 0 if started is None else started.inputs.size
+        if started is None or not started.inputs.is_inline or not effect.previous.is_inline:
+            return False
+        size = started.inputs.size + effect.previous.size
         for ref in template.refs:
             output = active.state.nodes[ref].output
             if not output.is_inline:
                 return False
             size += output.size
-        return size < self._limits.max_inline_bytes and (
-            started is None or started.inputs.is_inline
-        )
-
-    def _follow(self, active: Active, path: tuple[str, ...], index: int, effect: Evaluate) -> Any:
-        """Follow a plain reference without CEL; `_MISSING` if its value is not in memory."""
-        head = path[0]
-        if head == "nodes":
-            node_index = active.plan.graph.index_of[path[1]]  # type: ignore[index]
-            value = self._output(active, node_index)
-            rest, read = path[3:], 3
-        elif head == "inputs":
-            value, rest, read = self._inputs(active), path[1:], 1
-        elif head == "item":
-            value, rest, read = active.lists[index][effect.item or 0], path[1:], 1
-        elif head == "previous":
-            if not effect.previous.is_inline:
-                return _MISSING
-            value, rest, read = load(effect.previous.json), path[1:], 1
-        else:
-            value, rest, read = self._trigger(active), path[1:], 1
-        if value is _MISSING:
-            return _MISSING
-        for position, name in enumerate(rest):
-            value = _field(value, name, path[: read + position])
-        return value
+        return template.is_plain or size < self._limits.max_inline_bytes
 
     def _variables(
         self, active: Active, template: CompiledTemplate, index: int, effect: Evaluate
@@ -153,7 +128,7 @@ class Evaluator:
             )
             variables["index"] = effect.item or 0
         if "previous" in roots:
-            variables["previous"] = self._previous(active, effect)
+            variables["previous"] = load(effect.previous.json)
         if "run" in roots:
             started = active.state.started
             variables["run"] = {
@@ -210,11 +185,6 @@ class Evaluator:
             active.trigger = {} if started is None else load(started.trigger) or {}
         return active.trigger
 
-    def _previous(self, active: Active, effect: Evaluate) -> Any:
-        if effect.previous.is_inline:
-            return load(effect.previous.json)
-        return active.values.get(-2)
-
     def _report_list(
         self, active: Active, index: int, effect: Evaluate, value: Any
     ) -> ReportEvaluated:
@@ -243,7 +213,10 @@ class Evaluator:
 
     # --- outside -------------------------------------------------------------------------------
 
-    async def _load_values(self, active: Active, template: CompiledTemplate) -> None:
+    async def _load_values(
+        self, active: Active, template: CompiledTemplate, effect: Evaluate
+    ) -> Evaluate:
+        """Bring what the template reads into memory; return the effect with its value inline."""
         started = active.state.started
         if active.inputs is None and started is not None and started.inputs.ref is not None:
             active.inputs = load(await self._blobs.get(active.workspace, started.inputs.ref))
@@ -251,6 +224,10 @@ class Evaluator:
             output = active.state.nodes[ref].output
             if output.ref is not None and ref not in active.values:
                 self._keep(active, ref, load(await self._blobs.get(active.workspace, output.ref)))
+        if effect.previous.ref is None:
+            return effect
+        previous = await self._blobs.get(active.workspace, effect.previous.ref)
+        return replace(effect, previous=inline(previous))
 
     async def _ensure_list(self, active: Active, index: int) -> None:
         """Evaluate a foreach list again after an adoption; it must be the planned one."""
@@ -322,24 +299,3 @@ def _refusal(effect: Evaluate, error: LegatoError) -> ReportEvaluated:
     return ReportEvaluated(
         effect.node, effect.what, None, failure, effect.item, "", 0, effect.iteration
     )
-
-
-def _walk(variables: dict[str, Any], path: tuple[str, ...]) -> Any:
-    value: Any = variables[path[0]]
-    for position, name in enumerate(path[1:], start=1):
-        value = _field(value, name, path[:position])
-    return value
-
-
-def _field(value: Any, name: str, path: tuple[str, ...]) -> Any:
-    """Return one field of a map, or say what is there instead."""
-    place = ".".join(path)
-    if isinstance(value, dict):
-        try:
-            return value[name]
-        except KeyError:
-            keys = ", ".join(list(value)[:8]) or "nothing"
-            raise ExpressionError(f"{place} has no field {name}; it has {keys}") from None
-    if value is None:
-        raise ExpressionError(f"{place} is null, so it has no field {name}; read it with .?{name}")
-    raise ExpressionError(f"{place} is not a map, so it has no field {name}")

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol
 
+from legato.crashpoints import crash_point
 from legato.engine.view import frame
 from legato.errors import StoreUnavailable
 from legato.model.ids import ExecutionId
@@ -106,6 +107,7 @@ class Loop:
         active.gone = True
         active.slots.release()
         self._slots.forget(active.execution_id)
+        self._slots.feed()
         self._runnable.pop(active.execution_id, None)
         if self.actives.get(active.execution_id) is active:
             del self.actives[active.execution_id]
@@ -160,6 +162,7 @@ class Loop:
             commit.add_done_callback(self._commits.discard)
 
     def _take(self, active: Active) -> Pending | None:
+        self._slots.turn_begins(active.execution_id)
         letters = active.mailbox
         if active.one_by_one and len(letters) > 1:
             active.mailbox = letters[1:]
@@ -181,6 +184,7 @@ class Loop:
         return pending
 
     async def _commit(self, batch: list[Pending]) -> None:
+        crash_point("append.before_write")
         try:
             accepted = await self._log.append([pending.turn for pending in batch])
         except Exception as error:  # noqa: BLE001 - whatever it was, the outcome is not known
@@ -203,15 +207,16 @@ class Loop:
         """The turn stands: show it, issue what it owes, look at the mail that came meanwhile."""
         active = pending.active
         active.new = None
+        crash_point("turn.before_effects")
         if pending.turn.events and self._bus.has_subscribers(active.execution_id):
             self._bus.publish_frame(
                 frame(active.state, pending.touched, from_seq=pending.from_seq, epoch=self.epoch)
             )
         if pending.starved:
             self._slots.wait(active.execution_id)
-        else:
-            self._slots.nudge()
         self._outcomes.committed(pending)
+        crash_point("turn.after_effects")
+        self._slots.feed()
         if (active.mailbox or active.is_wanted) and not active.gone:
             active.is_wanted = False
             self.wake(active)

@@ -7,7 +7,6 @@ Rules: EX, EN.
 """
 
 import hashlib
-import re
 from collections import OrderedDict
 from typing import Final
 
@@ -24,10 +23,6 @@ from legato.model.values import Value, inline
 from legato.model.workflow import Workflow, decode_workflow
 from legato.ports.catalogue import Versions
 
-_PLAIN: Final = re.compile(
-    r'"\$\{\{\s*(inputs|item|previous|trigger|nodes\.[a-z][a-z0-9_]*\.output)'
-    r'((?:\.[A-Za-z_][A-Za-z0-9_]*)*)\s*\}\}"'
-)
 _PLANS_MAX: Final = 256
 _NO_TEMPLATE: Final = b"null"
 
@@ -40,11 +35,11 @@ def digest(data: bytes) -> str:
 class CompiledTemplate:
     """One template of one node, with what the hot path needs precomputed.
 
-    `plain` is set when the whole template is one reference (`nodes.x.output.a.b`): it is followed
-    directly, whatever its size, without CEL. `static` is set when nothing in it varies.
+    `is_plain`: every hole is a reference (`nodes.x.output.a.b`), followed without CEL whatever its
+    size. `static` is set when nothing varies.
     """
 
-    __slots__ = ("plain", "refs", "source", "static", "static_hash", "template")
+    __slots__ = ("is_plain", "refs", "source", "static", "static_hash", "template")
 
     def __init__(self, source: bytes, graph: Graph, limits: Limits) -> None:
         """Compile; the source has been validated before."""
@@ -53,13 +48,10 @@ class CompiledTemplate:
         self.refs: tuple[int, ...] = tuple(
             graph.index_of[ref] for ref in self.template.node_refs if ref in graph.index_of
         )
-        self.plain: tuple[str, ...] | None = None
+        self.is_plain = all(hole.is_reference for hole in self.template.holes)
         self.static: Value | None = None
         self.static_hash = ""
-        match = _PLAIN.fullmatch(source.decode())
-        if match is not None:
-            self.plain = (*match[1].split("."), *[name for name in match[2].split(".") if name])
-        elif self.template.is_static:
+        if self.template.is_static:
             data = orjson.dumps(self.template.evaluate({}))
             self.static = inline(data)
             self.static_hash = digest(data)

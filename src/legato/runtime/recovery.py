@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from legato.crashpoints import crash_point
 from legato.engine.evolve import evolve
 from legato.engine.upcast import read_event
 from legato.errors import Internal, LegatoError, StoreUnavailable
@@ -95,6 +96,7 @@ class Recovery:
             raise Internal(f"its log ends at {active.state.seq}, its head is {claim.head_seq}")
         if active.state.ended is not None:
             return
+        crash_point("adoption.after_load")
         self._loop.add(active)
         if claim.start is not None and claim.head_seq == 0:
             self._loop.post(active, decode_signal(claim.start))

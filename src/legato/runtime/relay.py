@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from legato.crashpoints import crash_point
 from legato.engine.state import ExecutionState
 from legato.errors import Unavailable
 from legato.model.effects import Evaluate, RunAttempt, StopAttempt
@@ -182,8 +183,10 @@ class Relay:
     # --- work ----------------------------------------------------------------------------------
 
     async def _run(self, active: Active, key: AttemptKey, request: AttemptRequest) -> None:
+        crash_point("attempt.before_run")
         try:
             report = await self._runner.run(request)
+            crash_point("attempt.before_report")
         except asyncio.CancelledError:
             self._attempts.pop(key, None)
             raise
@@ -208,6 +211,7 @@ class Relay:
         task = asyncio.current_task()
         try:
             answer = await self._evaluator.outside(active, effect)
+            crash_point("evaluation.before_report")
             if not active.gone:
                 self._loop.post(active, answer)
         finally:

@@ -1,22 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Places for running attempts: one bound for the engine, one per named pool.
 
-Executions that found no place are remembered in order and asked again first come first served
-when one is given back, so that a wide execution cannot starve the others.
+An execution uses a place that it gave back in the same turn again, so that it finishes soon. One
+that found none is remembered and woken, first come first served, when places are left over. While
+anybody waits, nobody may hold more than a fair share: a wide execution cannot starve the others.
 
 Rules: OW, EN.
 """
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from legato.model.ids import ExecutionId
+
+_FAIR_SHARE_MIN: Final = 4
+"""Places that an execution may hold however many others wait: small graphs go on in one turn."""
 
 
 class SlotPool:
     """All places of one engine."""
 
-    __slots__ = ("_hungry", "_limits", "_on_free", "_total", "_used", "_used_total", "closed")
+    __slots__ = (
+        "_hungry",
+        "_limits",
+        "_on_free",
+        "_total",
+        "_used",
+        "_used_total",
+        "_woken",
+        "closed",
+        "holders",
+    )
 
     def __init__(
         self, total: int, limits: Mapping[str, int], on_free: Callable[[ExecutionId], None]
@@ -33,24 +48,26 @@ class SlotPool:
         self._used: Counter[str] = Counter()
         self._used_total = 0
         self._hungry: dict[ExecutionId, None] = {}
+        self._woken: set[ExecutionId] = set()
         self._on_free = on_free
         self.closed = False
+        self.holders = 0
 
     @property
     def used(self) -> int:
         """Places taken now."""
         return self._used_total
 
-    def take(self, pool: str) -> bool:
-        """Take a place if one is free."""
+    def take(self, pool: str, held: int) -> bool:
+        """Take a place if one is free and the taker, who holds `held`, may have one more."""
         if self.closed or self._used_total >= self._total:
             return False
+        if self._hungry and held >= _FAIR_SHARE_MIN and held >= self._fair_share():
+            return False
         limit = self._limits.get(pool)
-        if limit is not None:
-            if self._used[pool] >= limit:
-                return False
-            self._used[pool] += 1
-        self._used_total += 1
+        if limit is not None and self._used[pool] >= limit:
+            return False
+        self.count(pool)
         return True
 
     def count(self, pool: str) -> None:
@@ -60,29 +77,38 @@ class SlotPool:
             self._used[pool] += 1
 
     def give(self, pool: str, count: int = 1) -> None:
-        """Give places back and wake those who wait."""
+        """Take places back."""
         self._used_total -= count
         if pool in self._limits:
             self._used[pool] -= count
-        for _ in range(min(count, len(self._hungry))):
-            execution_id = next(iter(self._hungry))
-            del self._hungry[execution_id]
-            self._on_free(execution_id)
 
-    def nudge(self) -> None:
-        """Wake who waits longest if a place is free: whoever was woken may not have needed it."""
-        if self._hungry and self._used_total < self._total and not self.closed:
+    def feed(self) -> None:
+        """Wake as many of those who wait as places are left."""
+        if not self._hungry or self.closed:
+            return
+        free = self._total - self._used_total - len(self._woken)
+        while free > 0 and self._hungry:
             execution_id = next(iter(self._hungry))
             del self._hungry[execution_id]
+            self._woken.add(execution_id)
             self._on_free(execution_id)
+            free -= 1
 
     def wait(self, execution_id: ExecutionId) -> None:
         """Remember that this execution could start more if a place were free."""
         self._hungry.setdefault(execution_id)
 
+    def turn_begins(self, execution_id: ExecutionId) -> None:
+        """An execution that was woken has its turn now."""
+        self._woken.discard(execution_id)
+
     def forget(self, execution_id: ExecutionId) -> None:
         """The execution is gone."""
         self._hungry.pop(execution_id, None)
+        self._woken.discard(execution_id)
+
+    def _fair_share(self) -> int:
+        return self._total // max(1, len(self._hungry) + self.holders)
 
 
 class HeldSlots:
@@ -102,29 +128,37 @@ class HeldSlots:
         """Take one unless the engine, the pool or the execution is at its bound."""
         if held_max and self._total >= held_max:
             return False
-        if not self._pool.take(pool):
+        if not self._pool.take(pool, self._total):
             self.refused = True
             return False
-        self._held[pool] = self._held.get(pool, 0) + 1
-        self._total += 1
+        self._add(pool)
         return True
+
+    def hold(self, pool: str) -> None:
+        """Count an attempt that runs already (its state was loaded again), whatever the bounds."""
+        self._pool.count(pool)
+        self._add(pool)
 
     def give(self, pool: str) -> None:
         """Give one back; giving what was never taken (attempts before an adoption) does nothing."""
         if self._held.get(pool, 0) > 0:
             self._held[pool] -= 1
             self._total -= 1
+            if self._total == 0:
+                self._pool.holders -= 1
             self._pool.give(pool)
-
-    def hold(self, pool: str) -> None:
-        """Count an attempt that runs already (its state was loaded again), whatever the bounds."""
-        self._pool.count(pool)
-        self._held[pool] = self._held.get(pool, 0) + 1
-        self._total += 1
 
     def release(self) -> None:
         """Give everything back: the execution ended or is somebody else's."""
+        if self._total:
+            self._pool.holders -= 1
         held, self._held, self._total = self._held, {}, 0
         for pool, count in held.items():
             if count:
                 self._pool.give(pool, count)
+
+    def _add(self, pool: str) -> None:
+        self._held[pool] = self._held.get(pool, 0) + 1
+        self._total += 1
+        if self._total == 1:
+            self._pool.holders += 1

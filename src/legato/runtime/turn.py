@@ -11,6 +11,7 @@ Rules: EN, LG, EX.
 from dataclasses import dataclass, field
 
 import msgspec
+from msgspec.structs import replace
 
 from legato.engine.decide import Decision, decide
 from legato.model.effects import (
@@ -24,6 +25,7 @@ from legato.model.effects import (
 from legato.model.events import AnyEvent, ExecutionEnded, ExecutionStarted, encode_event
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.signals import AnySignal, StartExecution, encode_signal
+from legato.model.values import BlobRef, Value
 from legato.ports.clock import Clock
 from legato.ports.log import NewExecution, OutSignal, Projection, Turn
 from legato.runtime.active import Active, Letter
@@ -32,6 +34,7 @@ from legato.runtime.evaluate import Evaluator
 _SEARCH_CHARS_MAX = 16 * 1024
 """Text per execution that goes into the full-text index, of inputs and of outputs each."""
 _WAITS_NAMED_MAX = 3
+_REF_MARK = b'"ref":{'
 
 
 @dataclass(slots=True)
@@ -90,6 +93,7 @@ class Turns:
                 projection=self._projection(active, d.events),
                 consumed=consumed,
                 new=active.new,
+                blobs=_blobs(d.events, events),
             ),
             letters=letters,
             from_seq=from_seq,
@@ -142,19 +146,7 @@ class Turns:
                 )
                 pending.told.append(effect.execution_id)
         if children or outbox:
-            turn = pending.turn
-            pending.turn = Turn(
-                execution_id=turn.execution_id,
-                fence=turn.fence,
-                prev_seq=turn.prev_seq,
-                at=turn.at,
-                events=turn.events,
-                projection=turn.projection,
-                consumed=turn.consumed,
-                new=turn.new,
-                children=tuple(children),
-                outbox=tuple(outbox),
-            )
+            pending.turn = replace(pending.turn, children=tuple(children), outbox=tuple(outbox))
 
     def _child(
         self, active: Active, effect: StartChild, *, owned: bool
@@ -205,6 +197,21 @@ class Turns:
             waiting_for=_waiting_for(active) if state.waiting or state.parked else None,
             search=_search_text(active, events),
         )
+
+
+def _blobs(events: list[AnyEvent], bodies: tuple[bytes, ...]) -> tuple[BlobRef, ...]:
+    """Return the payloads that these events refer to; most events have none."""
+    found: dict[BlobRef, None] = {}
+    for event, body in zip(events, bodies, strict=True):
+        if _REF_MARK not in body:
+            continue
+        for name in event.__struct_fields__:
+            field_value = getattr(event, name)
+            values = field_value if isinstance(field_value, tuple) else (field_value,)
+            for value in values:
+                if isinstance(value, Value) and value.ref is not None:
+                    found[value.ref] = None
+    return tuple(found)
 
 
 def _waiting_for(active: Active) -> str | None:

@@ -10,6 +10,7 @@ import asyncio
 import heapq
 from typing import Final
 
+from legato.crashpoints import crash_point
 from legato.errors import LegatoError, StoreUnavailable
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.signals import FireTimers
@@ -84,9 +85,11 @@ class Lease:
 
     async def begin(self) -> None:
         """Register the engine."""
+        crash_point("lease.before_register")
         await self._stores.owners.register(
             self._engine, lease_ms=self._lease_ms, adopts=self._adopts
         )
+        crash_point("lease.after_register")
 
     async def keep(self) -> None:
         """Renew until the lease is lost, then return."""

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Executions, versions, journal, attempt logs and blobs in memory.
+
+Rules: LG15, LG17, LG25, LG26, JN1-JN3.
+"""
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from legato.adapters.memory.database import MemoryDatabase, Record
+from legato.errors import NotFound
+from legato.model.frames import ExecutionStatus
+from legato.model.ids import ExecutionId, NodeId, VersionHash, WorkspaceId
+from legato.model.values import BlobRef
+from legato.ports.attempt_logs import LogLine
+from legato.ports.catalogue import VersionRow
+from legato.ports.executions import ExecutionFilter, ExecutionRow
+from legato.ports.journal import StepKey, StepRow
+
+_WORD: Final = re.compile(r"\w+")
+
+
+class MemoryExecutions:
+    """Keeps `ports.executions.Executions`."""
+
+    def __init__(self, database: MemoryDatabase, process: str) -> None:
+        self._database = database
+        self._process = process
+
+    async def get(self, execution_id: ExecutionId) -> ExecutionRow | None:
+        """Keep `Executions.get`."""
+
+        def work() -> ExecutionRow | None:
+            record = self._database.records.get(execution_id)
+            return _row(record) if record else None
+
+        return await self._database.run(self._process, "get", work)
+
+    async def find(self, wanted: ExecutionFilter) -> list[ExecutionRow]:
+        """Keep `Executions.find`."""
+
+        def work() -> list[ExecutionRow]:
+            found = [each for each in self._database.records.values() if _matches(each, wanted)]
+            found.sort(key=_place, reverse=True)
+            before = self._database.records.get(wanted.before) if wanted.before else None
+            if before is not None:
+                found = [each for each in found if _place(each) < _place(before)]
+            return [_row(each) for each in found[: wanted.limit]]
+
+        return await self._database.run(self._process, "find", work)
+
+    async def find_by_prefix(self, workspace: WorkspaceId, prefix: str) -> list[ExecutionId]:
+        """Keep `Executions.find_by_prefix`."""
+
+        def work() -> list[ExecutionId]:
+            return sorted(
+                each.execution_id
+                for each in self._database.records.values()
+                if each.workspace == workspace and each.execution_id.startswith(prefix)
+            )[:10]
+
+        return await self._database.run(self._process, "find_by_prefix", work)
+
+    async def counts(self, workspace: WorkspaceId) -> dict[ExecutionStatus, int]:
+        """Keep `Executions.counts`."""
+
+        def work() -> dict[ExecutionStatus, int]:
+            records = self._database.records.values()
+            return dict(Counter(each.status for each in records if each.workspace == workspace))
+
+        return await self._database.run(self._process, "counts", work)
+
+
+class MemoryVersions:
+    """Keeps `ports.catalogue.Versions`."""
+
+    def __init__(self, database: MemoryDatabase, process: str) -> None:
+        self._database = database
+        self._process = process
+
+    async def put(self, row: VersionRow, *, publish: bool) -> None:
+        """Keep `Versions.put`."""
+
+        def work() -> None:
+            self._database.versions.setdefault(row.version, row)
+            if publish:
+                self._database.names[row.workspace, row.name] = row.version
+
+        await self._database.run(self._process, "put_version", work)
+
+    async def get(self, version: VersionHash) -> VersionRow | None:
+        """Keep `Versions.get`."""
+        return await self._database.run(
+            self._process, "get_version", lambda: self._database.versions.get(version)
+        )
+
+    async def published(self, workspace: WorkspaceId, name: str) -> VersionHash | None:
+        """Keep `Versions.published`."""
+        return await self._database.run(
+            self._process, "published", lambda: self._database.names.get((workspace, name))
+        )
+
+    async def names(self, workspace: WorkspaceId) -> list[str]:
+        """Keep `Versions.names`."""
+
+        def work() -> list[str]:
+            return sorted(name for space, name in self._database.names if space == workspace)
+
+        return await self._database.run(self._process, "names", work)
+
+
+class MemoryJournal:
+    """Keeps `ports.journal.Journal`."""
+
+    def __init__(self, database: MemoryDatabase, process: str) -> None:
+        self._database = database
+        self._process = process
+
+    async def get(self, key: StepKey) -> StepRow | None:
+        """Keep `Journal.get`."""
+        return await self._database.run(
+            self._process, "get_step", lambda: self._database.steps.get(key)
+        )
+
+    async def begin(self, key: StepKey, *, attempt: int, input_hash: str) -> bool:
+        """Keep `Journal.begin`."""
+
+        def work() -> bool:
+            row = self._database.steps.get(key)
+            if row is not None and (row.attempt > attempt or row.output is not None):
+                return False
+            self._database.steps[key] = StepRow(key=key, attempt=attempt, input_hash=input_hash)
+            return True
+
+        return await self._database.run(self._process, "begin", work)
+
+    async def finish(self, key: StepKey, *, attempt: int, input_hash: str, output: bytes) -> bool:
+        """Keep `Journal.finish`."""
+
+        def work() -> bool:
+            row = self._database.steps.get(key)
+            if row is not None and row.attempt > attempt:
+                return False
+            self._database.steps[key] = StepRow(
+                key=key, attempt=attempt, input_hash=input_hash, output=output
+            )
+            return True
+
+        return await self._database.run(self._process, "finish", work)
+
+
+class MemoryAttemptLogs:
+    """Keeps `ports.attempt_logs.AttemptLogs`."""
+
+    def __init__(self, database: MemoryDatabase, process: str) -> None:
+        self._database = database
+        self._process = process
+
+    async def append(self, lines: Sequence[LogLine]) -> None:
+        """Keep `AttemptLogs.append`."""
+
+        def work() -> None:
+            database = self._database
+            for line in lines:
+                key = (line.execution_id, line.node, line.item, line.attempt, line.offset)
+                if key in database.line_keys or (
+                    line.offset >= database.limits.max_log_lines_per_attempt
+                ):
+                    continue
+                database.line_keys.add(key)
+                database.lines.setdefault(line.execution_id, []).append((database.next_id(), line))
+
+        await self._database.run(self._process, "append_logs", work)
+
+    async def read(
+        self,
+        execution_id: ExecutionId,
+        *,
+        node: NodeId | None = None,
+        after: int = 0,
+        limit: int = 1_000,
+    ) -> list[tuple[int, LogLine]]:
+        """Keep `AttemptLogs.read`."""
+
+        def work() -> list[tuple[int, LogLine]]:
+            return [
+                (row_id, line)
+                for row_id, line in self._database.lines.get(execution_id, [])
+                if row_id > after and node in (None, line.node)
+            ][:limit]
+
+        return await self._database.run(self._process, "read_logs", work)
+
+
+class MemoryBlobs:
+    """Keeps `ports.blobs.Blobs`."""
+
+    def __init__(self, database: MemoryDatabase, process: str) -> None:
+        self._database = database
+        self._process = process
+
+    async def put(self, workspace: WorkspaceId, payload: bytes) -> BlobRef:
+        """Keep `Blobs.put`."""
+        ref = BlobRef(hashlib.sha256(payload).hexdigest(), len(payload))
+
+        def work() -> BlobRef:
+            self._database.blobs[workspace, ref.hash] = payload
+            return ref
+
+        return await self._database.run(self._process, "put_blob", work)
+
+    async def get(self, workspace: WorkspaceId, ref: BlobRef) -> bytes:
+        """Keep `Blobs.get`."""
+
+        def work() -> bytes:
+            payload = self._database.blobs.get((workspace, ref.hash))
+            if payload is None:
+                raise NotFound(f"blob {ref.hash} is gone from workspace {workspace}")
+            return payload
+
+        return await self._database.run(self._process, "get_blob", work)
+
+
+def _place(record: Record) -> tuple[int, ExecutionId]:
+    return record.created_at, record.execution_id
+
+
+def _matches(record: Record, wanted: ExecutionFilter) -> bool:
+    return (
+        record.workspace == wanted.workspace
+        and (wanted.workflow is None or record.workflow == wanted.workflow)
+        and (not wanted.statuses or record.status in wanted.statuses)
+        and (wanted.with_children or record.parent is None)
+        and (wanted.search is None or _holds(record.search, wanted.search))
+    )
+
+
+def _holds(text: str, search: str) -> bool:
+    """Tell whether every word of the search begins some word of the text."""
+    have = _WORD.findall(text.casefold())
+    want = _WORD.findall(search.casefold())
+    return bool(want) and all(any(word.startswith(each) for word in have) for each in want)
+
+
+def _row(record: Record) -> ExecutionRow:
+    return ExecutionRow(
+        execution_id=record.execution_id,
+        workspace=record.workspace,
+        workflow=record.workflow,
+        version=record.version,
+        status=record.status,
+        head_seq=record.head_seq,
+        nodes_done=record.nodes_done,
+        nodes_total=record.nodes_total,
+        created_at=record.created_at,
+        started_at=record.started_at,
+        ended_at=record.ended_at,
+        error=record.error,
+        waiting_for=record.waiting_for,
+        parent=record.parent,
+        forked_from=record.forked_from,
+        owner=record.owner,
+        trigger=record.trigger,
+    )

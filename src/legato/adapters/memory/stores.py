@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The in-memory ports of one "process", bound to a shared `MemoryDatabase`.
+
+Rules: LG, OW.
+"""
+
+import asyncio
+
+from legato.adapters.memory.database import MemoryDatabase
+from legato.adapters.memory.log import MemoryInbox, MemoryLog
+from legato.adapters.memory.owners import MemoryOwners
+from legato.adapters.memory.queries import (
+    MemoryAttemptLogs,
+    MemoryBlobs,
+    MemoryExecutions,
+    MemoryJournal,
+    MemoryVersions,
+)
+from legato.ports.clock import Clock
+from legato.ports.stores import Stores
+
+
+class MemoryLifecycle:
+    """Keeps `ports.stores.Lifecycle`."""
+
+    def __init__(self, database: MemoryDatabase) -> None:
+        self._database = database
+
+    async def open(self) -> None:
+        """Keep `Lifecycle.open`."""
+
+    async def close(self) -> None:
+        """Keep `Lifecycle.close`."""
+
+    async def epoch(self) -> int:
+        """Keep `Lifecycle.epoch`."""
+        return self._database.epoch
+
+
+class MemoryChanges:
+    """Keeps `ports.bus.Changes`: true once per burst of commits of other processes."""
+
+    def __init__(self, database: MemoryDatabase, process: str) -> None:
+        self._database = database
+        self._process = process
+        self._seen = database.foreign_commits(process)
+
+    async def wait(self, timeout_s: float) -> bool:
+        """Keep `Changes.wait`."""
+        if self._database.foreign_commits(self._process) == self._seen:
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await self._database.wait_for_others(self._process)
+            except TimeoutError:
+                return False
+        self._seen = self._database.foreign_commits(self._process)
+        return True
+
+
+def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) -> Stores:
+    """Make the ports of one process.
+
+    Args:
+        database: Shared by all processes of the test or simulation.
+        clock: Times leases, unless the database has a clock of its own.
+        process: Its name: commits of other names count as changes for it.
+    """
+    return Stores(
+        lifecycle=MemoryLifecycle(database),
+        log=MemoryLog(database, process),
+        inbox=MemoryInbox(database, process),
+        owners=MemoryOwners(database, process, clock),
+        executions=MemoryExecutions(database, process),
+        versions=MemoryVersions(database, process),
+        journal=MemoryJournal(database, process),
+        attempt_logs=MemoryAttemptLogs(database, process),
+        blobs=MemoryBlobs(database, process),
+        changes=MemoryChanges(database, process),
+    )

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small process that stands between the engine and one program, and ends all of its tree.
+
+Run as a script by `processes.Launcher`, with nothing of Legato imported: it starts in about
+10 ms. It is the sub-reaper of the program (Linux), so that also a descendant that began its own
+session is found and ended. The engine holds the other end of the control pipe: when the engine
+dies, however it dies, the pipe closes and everything here is killed.
+
+Why not `preexec_fn`: it runs Python in a fork of a process with threads, which may lock up.
+
+Control pipe, from the engine: `T` = ask the tree to end (SIGTERM); end of file = kill it.
+Status pipe, to the engine: `started PID`, `failed ERRNO`, `exited CODE` (-n: signal n), by line.
+
+Rules: ND9, ND14, OW7.
+"""
+
+import ctypes
+import os
+import resource
+import select
+import sys
+
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+SIGKILL = 9
+SIGPIPE = 13
+SIGTERM = 15
+SIGXFSZ = 25
+WATCH_MS = 1_000
+KILL_ROUNDS_MAX = 150
+KILL_ROUND_MS = 10
+IS_LINUX = sys.platform == "linux"
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Spec:
+    """What to start: read from a file, fields end with NUL (none can hold one)."""
+
+    def __init__(self, data: bytes) -> None:
+        """Take the fields in the order `processes.encode_spec` writes them."""
+        fields = iter(data.split(b"\0"))
+        self.program = next(fields)
+        self.folder = next(fields)
+        self.sandbox_name = next(fields)
+        self.limits = [next(fields) for _ in range(int(next(fields)))]
+        pairs = [next(fields) for _ in range(int(next(fields)))]
+        self.env = dict(pair.split(b"=", 1) for pair in pairs)
+        self.argv = [next(fields) for _ in range(int(next(fields)))]
+
+
+def main(spec_file: int, control: int, status: int) -> None:
+    """Start the program, watch it and the engine, and leave nothing behind."""
+    spec = Spec(read_all(spec_file))
+    if IS_LINUX:
+        LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    engine = os.getppid()
+    pid, error = start(spec)
+    if error:
+        os.write(status, b"failed %d\n" % error)
+        return
+    os.write(status, b"started %d\n" % pid)
+    let_go_of_output()
+    code = watch(pid, control, engine, spec.sandbox_name)
+    kill_tree(pid)
+    os.write(status, b"exited %d\n" % code)
+
+
+def start(spec: Spec) -> tuple[int, int]:
+    """Return the program's process id, or 0 and why it could not start."""
+    errors, tell = os.pipe()
+    keeper = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            become(spec, keeper, tell)
+        except OSError as error:
+            os.write(tell, b"%d" % (error.errno or 1))
+        finally:
+            os._exit(127)
+    os.close(tell)
+    said = os.read(errors, 16)
+    os.close(errors)
+    if said:
+        os.waitpid(pid, 0)
+        return 0, int(said)
+    return pid, 0
+
+
+def become(spec: Spec, keeper: int, tell: int) -> None:
+    """Turn this fork into the program: own session, limits, no descriptors but 0, 1, 2."""
+    os.setsid()
+    if IS_LINUX:
+        LIBC.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+        if os.getppid() != keeper:
+            os._exit(127)
+    for line in spec.limits:
+        name, value = line.decode().split(":")
+        lower(getattr(resource, "RLIMIT_" + name), int(value))
+    for ignored_by_python in (SIGPIPE, SIGXFSZ):
+        LIBC.signal(ignored_by_python, None)
+    os.umask(0o022)
+    os.chdir(spec.folder)
+    os.closerange(3, tell)
+    os.closerange(tell + 1, 65_536)
+    os.execve(spec.program, spec.argv, spec.env)  # noqa: S606 - that is the point of it
+
+
+def lower(kind: int, value: int) -> None:
+    """Set a limit, never above what is allowed already."""
+    _, hard = resource.getrlimit(kind)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
+
+
+def watch(pid: int, control: int, engine: int, sandbox_name: bytes) -> int:
+    """Wait for the program's end or for the engine's word; return the exit code."""
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    interval_ms = 20
+    if hasattr(os, "pidfd_open"):
+        poll.register(os.pidfd_open(pid), select.POLLIN)
+        interval_ms = WATCH_MS
+    while True:
+        events = poll.poll(interval_ms)
+        code = reap(pid)
+        if code is not None:
+            return code
+        if os.getppid() != engine:
+            break  # the pipe may live on in a process that the engine forked
+        if any(each == control for each, _ in events):
+            if not os.read(control, 16):
+                break
+            ask_to_end(pid, sandbox_name)
+    code = kill_tree(pid)
+    return -SIGKILL if code is None else code
+
+
+def reap(pid: int) -> "int | None":
+    """Collect ended children, adopted ones too; return the program's exit code if it ended."""
+    code = None
+    while True:
+        try:
+            ended, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return code
+        if ended == 0:
+            return code
+        if ended == pid:
+            code = os.waitstatus_to_exitcode(status)
+
+
+def ask_to_end(pid: int, sandbox_name: bytes) -> None:
+    """Send SIGTERM to the tree; the sandbox itself is spared, it would kill without asking."""
+    tree = descendants()
+    if not tree:
+        send(-pid, SIGTERM)
+    for each, name in tree.items():
+        if not sandbox_name or name != sandbox_name:
+            send(each, SIGTERM)
+
+
+def kill_tree(pid: int) -> "int | None":
+    """Kill every descendant, again until none is left; return the program's exit code if seen."""
+    code = None
+    for _ in range(KILL_ROUNDS_MAX):
+        send(-pid, SIGKILL)
+        tree = descendants()
+        for each in tree:
+            send(each, SIGKILL)
+        seen = reap(pid)
+        code = seen if seen is not None else code
+        if not tree:
+            break
+        select.select([], [], [], KILL_ROUND_MS / 1000)
+    return code
+
+
+def send(target: int, signal: int) -> None:
+    """Send a signal to a process, or to a group (-n), that may be gone already."""
+    try:
+        os.kill(target, signal)
+    except OSError:
+        return
+
+
+def descendants() -> "dict[int, bytes]":
+    """Return the living processes below this one, with their names (Linux; elsewhere none)."""
+    if not IS_LINUX:
+        return {}
+    children: dict[int, list[int]] = {}
+    names: dict[int, bytes] = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open("/proc/" + entry + "/stat", "rb") as file:
+                stat = file.read()
+        except OSError:
+            continue
+        name, _, rest = stat.partition(b"(")[2].rpartition(b")")
+        state, parent = rest.split()[:2]
+        names[int(entry)] = b"" if state in b"ZX" else name
+        children.setdefault(int(parent), []).append(int(entry))
+    found: dict[int, bytes] = {}
+    waiting = list(children.get(os.getpid(), ()))
+    while waiting:
+        pid = waiting.pop()
+        waiting.extend(children.get(pid, ()))
+        if names[pid]:
+            found[pid] = names[pid]
+    return found
+
+
+def let_go_of_output() -> None:
+    """Close what belongs to the program, so that its pipes end when it does."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for each in (0, 1, 2):
+        os.dup2(nothing, each)
+
+
+def read_all(file: int) -> bytes:
+    """Read a file from its beginning."""
+    os.lseek(file, 0, os.SEEK_SET)
+    parts = []
+    while part := os.read(file, 1 << 20):
+        parts.append(part)
+    os.close(file)
+    return b"".join(parts)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:4]))

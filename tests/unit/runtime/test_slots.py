@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Places for running attempts."""
+
+from legato.model.ids import ExecutionId
+from legato.runtime.slots import HeldSlots, SlotPool
+
+A, B = ExecutionId("a"), ExecutionId("b")
+
+
+def test_places_are_bounded_in_all_and_per_pool() -> None:
+    """Neither the engine's nor a pool's bound is passed, and places come back [OW11]."""
+    pool = SlotPool(3, {"gpu": 1}, lambda _: None)
+    held = HeldSlots(pool)
+    assert held.take("gpu", 0)
+    assert not held.take("gpu", 0)
+    assert held.refused
+    assert held.take("default", 0) and held.take("default", 0)
+    assert not held.take("default", 0)
+    held.give("gpu")
+    assert held.take("gpu", 0)
+    held.release()
+    assert pool.used == 0 and pool.holders == 0
+
+
+def test_an_executions_own_bound_is_not_the_pools_fault() -> None:
+    """`concurrency` of a workflow stops it without making it wait for the pool [OW11]."""
+    held = HeldSlots(SlotPool(10, {}, lambda _: None))
+    assert held.take("default", 1)
+    assert not held.take("default", 1)
+    assert not held.refused
+
+
+def test_who_waits_longest_is_woken_first_when_places_are_left() -> None:
+    """Waiting executions are fed first come first served, one per free place [OW11]."""
+    woken: list[ExecutionId] = []
+    pool = SlotPool(2, {}, woken.append)
+    held = HeldSlots(pool)
+    assert held.take("default", 0) and held.take("default", 0)
+    pool.wait(A)
+    pool.wait(B)
+    pool.feed()
+    assert woken == []
+    held.give("default")
+    pool.feed()
+    pool.feed()
+    assert woken == [A]
+    pool.turn_begins(A)
+    pool.feed()
+    assert woken == [A, B]
+
+
+def test_nobody_holds_more_than_a_fair_share_while_others_wait() -> None:
+    """A wide execution shrinks to its share as soon as somebody waits [OW11]."""
+    pool = SlotPool(16, {}, lambda _: None)
+    wide = HeldSlots(pool)
+    for _ in range(16):
+        assert wide.take("default", 0)
+    pool.wait(A)
+    wide.give("default")
+    assert not wide.take("default", 0)
+    small = HeldSlots(pool)
+    assert small.take("default", 0)
+    pool.forget(A)
+    small.release()
+    assert wide.take("default", 0)
+
+
+def test_a_closed_pool_gives_nothing_and_wakes_nobody() -> None:
+    """While draining no attempt starts [EN14]."""
+    woken: list[ExecutionId] = []
+    pool = SlotPool(2, {}, woken.append)
+    pool.wait(A)
+    pool.closed = True
+    pool.feed()
+    assert not HeldSlots(pool).take("default", 0)
+    assert woken == []
+
+
+def test_an_attempt_that_runs_already_counts_beyond_the_bound() -> None:
+    """After a reload running attempts hold their places whatever the bounds [LG6]."""
+    pool = SlotPool(1, {"gpu": 1}, lambda _: None)
+    held = HeldSlots(pool)
+    held.hold("gpu")
+    held.hold("gpu")
+    assert pool.used == 2
+    held.give("gpu")
+    held.give("gpu")
+    held.give("gpu")
+    assert pool.used == 0
