@@ -4,10 +4,11 @@
 Retry keeps every completed node and item. A fork keeps everything that is not downstream of the
 chosen nodes; an approval is never kept downstream of an edit.
 
-Rules: GR.
+Rules: ST7, GR27-GR30.
 """
 
 from collections.abc import Collection, Mapping
+from typing import Literal
 
 from legato.engine.state import ExecutionState
 from legato.errors import InvalidInput
@@ -20,27 +21,8 @@ from legato.model.workflow import node_hash
 
 def keep_for_retry(source: ExecutionState, by: str = "") -> tuple[Reuse, ...]:
     """Return what a retry of this ended execution keeps: all that completed."""
-    kept: list[Reuse] = []
-    for index, node in enumerate(source.nodes):
-        node_id = source.spec(index).id
-        if node.status == "completed":
-            kept.append(
-                Reuse(node_id, node.output, "retry", by=by, case=node.case, errors=node.errors)
-            )
-            continue
-        items = node.items
-        if items is None:
-            continue
-        done = tuple(i for i, output in enumerate(items.outputs) if output is not None)
-        if done:
-            outputs = tuple(output for output in items.outputs if output is not None)
-            kept.append(
-                Reuse(
-                    node_id, source="retry", by=by, items=done, outputs=outputs,
-                    list_hash=items.list_hash,
-                )  # fmt: skip
-            )
-    return tuple(kept)
+    found = (_kept(source, index, "retry", by) for index in range(len(source.nodes)))
+    return tuple(kept for kept in found if kept is not None)
 
 
 def keep_for_fork(
@@ -60,31 +42,56 @@ def keep_for_fork(
         by: Who asked.
 
     Raises:
-        InvalidInput: A named node does not exist, or a kept node's definition differs.
+        InvalidInput: A named node does not exist, an approval is edited, or a kept node's
+            definition differs.
     """
     for name in [*from_nodes, *edits]:
         if name not in target.index_of:
             raise InvalidInput(f"there is no node {name} in {target.workflow.name}")
-    dropped = _downstream(target, [*from_nodes, *edits]) | set(from_nodes)
+    for name in edits:
+        if target.nodes[target.index_of[name]].kind in {"approval", "form"}:
+            raise InvalidInput(f"{name} is answered by a person; its answer cannot be edited")
+    dropped = _downstream(target, [*from_nodes, *edits]) | set(from_nodes) | set(edits)
     kept: list[Reuse] = []
-    for index, node in enumerate(source.nodes):
+    for index in range(len(source.nodes)):
         spec = source.spec(index)
-        if spec.id in edits or spec.id in dropped or node.status != "completed":
+        found = None if spec.id in dropped else _kept(source, index, "fork", by)
+        if found is None:
             continue
         place = target.index_of.get(spec.id)
-        if place is None or node_hash(target.nodes[place]) != node_hash(spec):
+        if place is not None and node_hash(target.nodes[place]) == node_hash(spec):
+            kept.append(found)
+        elif not found.items:
             raise InvalidInput(
                 f"{spec.id} is not the same in the version to run; fork from it or before it"
             )
-        kept.append(
-            Reuse(spec.id, node.output, "fork", by=by, case=node.case, errors=node.errors)
-        )
     kept.extend(Reuse(name, value, "fork", edited=True, by=by) for name, value in edits.items())
     return tuple(kept)
 
 
+def _kept(
+    source: ExecutionState, index: int, how: Literal["fork", "retry"], by: str
+) -> Reuse | None:
+    """Return what there is to keep of a node: its result, some items' results, or nothing."""
+    node = source.nodes[index]
+    name = source.spec(index).id
+    if node.status == "completed":
+        return Reuse(
+            name, node.output, how, edited=node.edited, by=by, case=node.case, errors=node.errors
+        )
+    if node.items is None:
+        return None
+    done = {i: output for i, output in enumerate(node.items.outputs) if output is not None}
+    if not done:
+        return None
+    return Reuse(
+        name, source=how, by=by, items=tuple(done), outputs=tuple(done.values()),
+        list_hash=node.items.list_hash,
+    )  # fmt: skip
+
+
 def _downstream(graph: Graph, roots: Collection[NodeId]) -> set[NodeId]:
-    """Return every node that needs one of the roots, directly or not (roots not included)."""
+    """Return every node that needs one of the roots, directly or not (roots only if so)."""
     found: set[NodeId] = set()
     stack = [graph.index_of[name] for name in roots]
     while stack:

@@ -2,35 +2,45 @@
 """The folded state of one execution: owned by one owner, mutated in place by `evolve` only.
 
 Counters and queues live here so that no event ever rescans all nodes: cost is O(nodes + edges)
-per execution in total. Fields under "volatile" are not derived from events; `decide` uses them
-inside the life of one owner and a fresh fold begins without them. Nothing here does I/O.
+per execution in total. Fields under "volatile" are not derived from events alone; `decide` uses
+them inside the life of one owner, and what a fresh fold lacks of them it asks for again
+(`decide.recover`). Nothing here does I/O.
 
 Rules: ST, GR, AT.
 """
 
 import heapq
 from collections import deque
-from typing import Literal
+from typing import Final, Literal
 
 from legato.model.events import ExecutionStarted, NodeError, ParkReason, WaitKind
 from legato.model.frames import FINAL_NODE, ExecutionStatus, NodeStatus
 from legato.model.graph import Graph
-from legato.model.ids import ExecutionId
+from legato.model.ids import ExecutionId, NodeId
+from legato.model.policy import ITEM_CONCURRENCY_DEFAULT
 from legato.model.values import NULL, Value
 from legato.model.workflow import NodeSpec
+
+EXECUTION: Final = -1
+"""What `evolve` returns when the event is about the execution itself."""
 
 Phase = Literal["idle", "when", "foreach", "ready", "config", "input", "until", "collect"]
 """Where an undecided node is inside its owner's memory (volatile)."""
 
 
 class ItemsState:
-    """Items of one foreach node. An item is in at most one of `running`, `children`,
-    `retry_at`, `parked`, `errors` (exhausted) and the ended ones; else it is pending."""
+    """Items of one foreach node.
+
+    An item is in at most one of `running`, `children`, `retry_at`, `parked`, `errors` (exhausted)
+    and the completed ones; else it is pending. In `children` an empty id means that its loop
+    stands between two iterations.
+    """
 
     __slots__ = (
-        "attempts", "children", "completed", "count", "cursor", "deaths", "done", "errors",
-        "evaluating", "failures", "hashes", "list_hash", "losses", "next_pending", "outputs",
-        "parked", "previous", "retry_at", "retry_ready", "running",
+        "asking", "attempts", "can_move", "child_until", "children", "completed", "count",
+        "cursor", "deaths", "done", "errors", "evaluating", "failures", "hashes", "list_hash",
+        "losses", "next_pending", "outputs", "parked", "pending", "previous", "retry_at",
+        "retry_ready", "running",
     )  # fmt: skip
 
     def __init__(self, count: int, list_hash: str) -> None:
@@ -47,25 +57,45 @@ class ItemsState:
         self.retry_at: dict[int, int] = {}
         self.parked: dict[int, ParkReason] = {}
         self.children: dict[int, tuple[ExecutionId, int]] = {}
+        self.child_until: dict[int, int] = {}
         self.previous: dict[int, Value] = {}
         self.running: set[int] = set()
         self.done = bytearray(count)
         self.completed = 0
+        self.pending = count
         self.next_pending = 0
+        self.can_move = False
         # volatile
         self.evaluating: set[int] = set()
+        self.asking: set[int] = set()
         self.retry_ready: deque[int] = deque()
         self.cursor = 0
+
+    @property
+    def in_flight(self) -> int:
+        """Items that take one of the node's `concurrency` places, by the log."""
+        return len(self.running) + len(self.children)
+
+    def is_free(self, item: int) -> bool:
+        """Tell whether nothing is under way for an item and it has not ended."""
+        return not (
+            self.done[item]
+            or item in self.running
+            or item in self.children
+            or item in self.parked
+            or item in self.evaluating
+        )
 
 
 class NodeState:
     """One node. `unmet` counts needs that are not final, `met` those whose edge is satisfied."""
 
     __slots__ = (
-        "attempt", "by", "case", "cause", "child", "ended_at", "engine_deaths", "error",
-        "errors", "failures", "input_hash", "isolated", "items", "iteration", "losses", "met",
-        "outcome_unknown", "output", "park", "phase", "previous", "process_deaths", "retry_at",
-        "reused", "started_at", "status", "unmet", "wait", "wait_config", "wait_until",
+        "attempt", "by", "case", "cause", "child", "edited", "ended_at", "engine_deaths", "error",
+        "errors", "failures", "input_hash", "is_due", "isolated", "items", "iteration", "losses",
+        "met", "outcome_unknown", "output", "park", "phase", "previous", "process_deaths",
+        "retry_at", "reused", "started_at", "status", "unmet", "wait", "wait_config",
+        "wait_expires", "wait_until",
     )  # fmt: skip
 
     def __init__(self, unmet: int) -> None:
@@ -73,6 +103,7 @@ class NodeState:
         self.status: NodeStatus = "pending"
         self.unmet = unmet
         self.met = 0
+        self.is_due = False
         self.attempt = 0
         self.failures = 0
         self.losses = 0
@@ -89,6 +120,7 @@ class NodeState:
         self.retry_at: int | None = None
         self.wait: WaitKind | None = None
         self.wait_until: int | None = None
+        self.wait_expires = False
         self.wait_config: Value = NULL
         self.park: ParkReason | None = None
         self.child: ExecutionId | None = None
@@ -98,6 +130,7 @@ class NodeState:
         self.started_at: int | None = None
         self.ended_at: int | None = None
         self.reused = False
+        self.edited = False
         self.outcome_unknown = False
         # volatile
         self.phase: Phase = "idle"
@@ -109,14 +142,19 @@ class NodeState:
 
 
 class ExecutionState:
-    """Everything that `decide` may know about one execution."""
+    """Everything that `decide` may know about one execution.
+
+    `moving` counts what goes on without anybody's help although no attempt runs: nodes that are to
+    be decided, foreach nodes that can start an item or close, loops between two iterations.
+    """
 
     __slots__ = (
-        "budget_since", "budget_used_ms", "cancel", "decidable", "ended", "ended_at", "epoch_fence",
-        "error", "error_node", "evaluating", "execution_id", "final_count", "foreach_open", "graph",
-        "items_reused", "last_at", "open_waits", "outputs", "outputs_pending", "parked", "paused", "paused_by",
-        "ready", "rejections", "retrying", "running", "seq", "signals", "started", "stopping",
-        "timers", "waiting", "nodes",
+        "budget_since", "budget_used_ms", "cancel", "closing", "decidable", "ended", "ended_at",
+        "epoch_fence", "error", "error_node", "evaluating", "execution_id", "final_count",
+        "foreach_open", "graph", "holding", "is_fresh", "is_halted", "items_reused", "kept",
+        "last_at", "moving", "nodes", "open_waits", "outputs", "outputs_pending", "parked",
+        "paused", "paused_by", "pumps", "ready", "rejections", "retrying", "running", "seq",
+        "signal_waits", "signals", "started", "stopping", "timers", "waiting",
     )  # fmt: skip
 
     def __init__(self, execution_id: ExecutionId, graph: Graph) -> None:
@@ -136,7 +174,7 @@ class ExecutionState:
         self.ended_at: int | None = None
         self.outputs: Value = NULL
         self.error: NodeError | None = None
-        self.error_node: str | None = None
+        self.error_node: NodeId | None = None
         self.cancel: Literal["cancelled", "timed_out"] | None = None
         self.stopping: Literal["failed", "cancelled", "timed_out"] | None = None
         self.paused = False
@@ -146,18 +184,27 @@ class ExecutionState:
         self.waiting = 0
         self.retrying = 0
         self.parked = 0
+        self.moving = 0
         self.final_count = 0
         self.budget_used_ms = 0
         self.budget_since: int | None = None
         self.epoch_fence = 0
         self.signals: dict[str, deque[tuple[Value, str]]] = {}
+        self.kept = 0
+        self.signal_waits: dict[str, dict[int, None]] = {}
         self.items_reused: dict[int, tuple[str, tuple[int, ...], tuple[Value, ...]]] = {}
-        self.timers: list[tuple[int, int, int]] = []
         self.open_waits: dict[int, None] = {}
-        self.decidable: deque[int] = deque()
         self.foreach_open: dict[int, None] = {}
+        # Queues that events fill and `decide` empties: a fresh fold holds them in full.
+        self.timers: list[tuple[int, int, int]] = []
+        self.decidable: deque[int] = deque()
+        self.pumps: dict[str, dict[int, None]] = {}
+        self.closing: dict[int, None] = {}
         # volatile
+        self.is_fresh = True
+        self.is_halted = False
         self.ready: dict[str, deque[int]] = {}
+        self.holding: dict[int, None] = {}
         self.evaluating = 0
         self.outputs_pending = False
 
@@ -175,6 +222,8 @@ class ExecutionState:
         if self.paused and self.stopping is None:
             return "paused"
         if self.running or self.retrying or self.stopping is not None:
+            return "running"
+        if self.moving:
             return "running"
         if self.parked:
             return "needs_attention"
@@ -194,9 +243,27 @@ class ExecutionState:
         return bool(
             self.decidable
             or any(self.ready.values())
-            or self.started is None
+            or any(self.pumps.values())
             or not (self.waiting or self.parked or self.retrying)
         )
+
+    def pump(self, index: int) -> None:
+        """Put a foreach node up for a look: whether it may start items, and whether it is over."""
+        spec = self.graph.nodes[index]
+        pool = spec.pool if spec.kind == "task" else ""
+        self.pumps.setdefault(pool, {})[index] = None
+        self.closing[index] = None
+
+    def item_bound(self, index: int) -> int:
+        """Return how many items of a foreach node may be in flight at once."""
+        return self.graph.nodes[index].concurrency or ITEM_CONCURRENCY_DEFAULT
+
+    def is_failing(self, index: int) -> bool:
+        """Tell whether an exhausted item fails the foreach node once its running items ended."""
+        items = self.nodes[index].items
+        if items is None or not items.errors:
+            return False
+        return self.graph.nodes[index].on_error != "continue"
 
     def add_timer(self, due: int, index: int, item: int = -1) -> None:
         """Remember that a node (or item) has to be looked at when time reaches `due` (ms)."""
@@ -206,7 +273,10 @@ class ExecutionState:
         """Tell whether a timer still means something; old ones are dropped when met."""
         node = self.nodes[index]
         if item >= 0:
-            return node.items is not None and node.items.retry_at.get(item) == due
+            items = node.items
+            return items is not None and due in {
+                items.retry_at.get(item), items.child_until.get(item)
+            }  # fmt: skip
         return (node.status == "waiting" and node.wait_until == due) or (
             node.status == "retrying" and node.retry_at == due
         )

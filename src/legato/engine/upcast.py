@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read stored events of every released shape.
 
-An event of an old shape is lifted step by step; an unknown event stops that execution with a
-clear error and is never guessed at. Golden histories of every release must still fold.
+An event of an old shape is lifted step by step; an unknown event or version stops that execution
+with a clear error and is never guessed at. Golden histories of every release must still fold.
 
-Rules: LG.
+Rules: LG18, LG19, LG29.
 """
 
 from collections.abc import Callable
@@ -15,8 +15,12 @@ import msgspec
 from legato.errors import Conflict
 from legato.model.events import AnyEvent, decode_event
 
-LIFTS: Final[dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]]] = {}
+Lift = Callable[[dict[str, Any]], dict[str, Any]]
+
+LIFTS: Final[dict[tuple[str, int], Lift]] = {}
 """(type, v) -> how to make v + 1 of it. Empty while there has been one shape only."""
+
+_HINT: Final = "It was written by a newer Legato or is damaged; use that version, or restore."
 
 
 def read_event(body: bytes) -> AnyEvent:
@@ -26,17 +30,22 @@ def read_event(body: bytes) -> AnyEvent:
         Conflict: A newer Legato wrote it, or the row is damaged.
     """
     try:
-        if not LIFTS:
-            return decode_event(body)
-        return decode_event(msgspec.json.encode(_lift(msgspec.json.decode(body))))
-    except (msgspec.DecodeError, KeyError) as error:
-        raise Conflict(
-            f"an event cannot be read: {error}.",
-            hint="It was written by a newer Legato or is damaged; use that version, or restore.",
-        ) from None
+        event = decode_event(_lifted(body) if LIFTS else body)
+    except (msgspec.DecodeError, KeyError, TypeError) as error:
+        raise Conflict(f"an event cannot be read: {error}.", hint=_HINT) from None
+    if event.v != 1 and event.v != _current(type(event).__name__):
+        message = f"an event cannot be read: {type(event).__name__} has the unknown version"
+        raise Conflict(f"{message} {event.v}.", hint=_HINT)
+    return event
 
 
-def _lift(raw: dict[str, Any]) -> dict[str, Any]:
+def _current(kind: str) -> int:
+    """Return the version of the shape that this program knows of an event type."""
+    return 1 + sum(1 for known, _ in LIFTS if known == kind)
+
+
+def _lifted(body: bytes) -> bytes:
+    raw = msgspec.json.decode(body)
     while (lift := LIFTS.get((raw["type"], raw.get("v", 1)))) is not None:
-        raw = lift(raw)
-    return raw
+        raw = lift(raw) | {"v": raw.get("v", 1) + 1}
+    return msgspec.json.encode(raw)

@@ -4,7 +4,7 @@
 Frames are made from the state at `to_seq`, so applying one twice changes nothing. Values of
 inputs and outputs never enter a frame: they are fetched by those who may.
 
-Rules: VW.
+Rules: VW1-VW7.
 """
 
 from collections.abc import Iterable
@@ -23,9 +23,7 @@ from legato.model.frames import (
 _MESSAGE_CHARS_MAX = 500
 
 
-def frame(
-    state: ExecutionState, touched: Iterable[int], *, from_seq: int, epoch: int
-) -> Frame:
+def frame(state: ExecutionState, touched: Iterable[int], *, from_seq: int, epoch: int) -> Frame:
     """Return the frame for a turn.
 
     Args:
@@ -47,6 +45,8 @@ def snapshot(state: ExecutionState, *, epoch: int) -> Frame:
 def execution_set(state: ExecutionState) -> ExecutionFrame:
     """Return the execution's own visible state."""
     started = state.started
+    parent = started.parent if started is not None else None
+    source = started.forked_from if started is not None else None
     error = state.error if state.ended in {"failed", None} else None
     return ExecutionFrame(
         execution_id=state.execution_id,
@@ -58,10 +58,8 @@ def execution_set(state: ExecutionState) -> ExecutionFrame:
         completed_at=state.ended_at,
         error=None if error is None else error.message[:_MESSAGE_CHARS_MAX],
         error_node=state.error_node if error is not None else None,
-        parent=started.parent.execution_id if started is not None and started.parent else None,
-        forked_from=(
-            started.forked_from.execution_id if started is not None and started.forked_from else None
-        ),
+        parent=parent.execution_id if parent is not None else None,
+        forked_from=source.execution_id if source is not None else None,
     )
 
 
@@ -95,16 +93,16 @@ def node_set(state: ExecutionState, index: int) -> NodeFrame:
 
 
 def visible_status(node: NodeState) -> NodeStatus:
-    """Return a node's status; a foreach node shows what its items do."""
+    """Return a node's status; a foreach node shows what its items do, as an execution does."""
     items = node.items
     if items is None or node.is_final:
         return node.status
-    if items.running:
+    if items.running or items.can_move:
         return "running"
-    if items.parked:
-        return "needs_attention"
     if items.retry_at:
         return "retrying"
+    if items.parked:
+        return "needs_attention"
     return "waiting" if items.children else node.status
 
 

@@ -13,11 +13,14 @@ DURATION_MS_MAX: Final = 10 * 366 * 24 * 3600 * 1000
 """Ten years: no wait that a workflow can mean is longer, and sums stay far below 64 bits."""
 
 _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-DURATION_PATTERN: Final = r"^(?=.)(?:[0-9]{1,12}d)?(?:[0-9]{1,12}h)?(?:[0-9]{1,12}m(?!s))?(?:[0-9]{1,12}(?:\.[0-9]{1,3})?s)?(?:[0-9]{1,12}ms)?$"
-"""Regular expression of the text form; also valid in JSON Schema."""
-_DURATION: Final = re.compile(
-    r"(?:([0-9]{1,12})d)?(?:([0-9]{1,12})h)?(?:([0-9]{1,12})m(?!s))?(?:([0-9]{1,12}(?:\.[0-9]{1,3})?)s)?(?:([0-9]{1,12})ms)?"
+_WHOLE: Final = "([0-9]{1,12})"
+_PATTERN: Final = (
+    f"(?:{_WHOLE}d)?(?:{_WHOLE}h)?(?:{_WHOLE}m)?"
+    f"(?:([0-9]{{1,12}}(?:[.][0-9]{{1,3}})?)s)?(?:{_WHOLE}ms)?"
 )
+DURATION_PATTERN: Final = f"^{_PATTERN}$"
+"""Regular expression of the text form (and of the empty text), also valid in JSON Schema."""
+_DURATION: Final = re.compile(_PATTERN)
 
 
 def parse_duration(value: str | int) -> int:

@@ -50,8 +50,10 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int = 0
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
-    """Base of all events. `v` is the version of the shape."""
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", kw_only=True):
+    """Base of all events. `v` is the version of the shape; an unknown one is refused."""
+
+    v: int = 1
 
 
 # --- the execution -----------------------------------------------------------------------------
@@ -79,7 +81,6 @@ class ExecutionStarted(
     depth: int = 0
     forked_from: Source | None = None
     flags: tuple[str, ...] = ()
-    v: int = 1
 
 
 class ExecutionAdopted(Event, frozen=True, omit_defaults=True, tag="ExecutionAdopted"):
@@ -162,7 +163,10 @@ class AttemptFailed(Event, frozen=True, omit_defaults=True, tag="AttemptFailed")
 
 
 class AttemptLost(Event, frozen=True, omit_defaults=True, tag="AttemptLost"):
-    """Worker or engine died; the outcome is not known. Counts against no retry budget."""
+    """Worker or engine died; the outcome is not known. Counts against no retry budget.
+
+    Without `retry_at` a `NodeParked` follows in the same turn: only a person may try it again.
+    """
 
     node: NodeId
     attempt: int
@@ -176,14 +180,16 @@ class AttemptLost(Event, frozen=True, omit_defaults=True, tag="AttemptLost"):
 class NodeWaiting(Event, frozen=True, omit_defaults=True, tag="NodeWaiting"):
     """The node waits for time, a person, a signal or a child; it holds no slot.
 
-    `until` is the end of the wait in ms: for `delay` its success, else its time-out. `config` is
-    what a person sees (message, fields) or the signal's name.
+    `until` is the end of the wait in ms: for `delay` its success, else its time-out. `expires` is
+    set on a delay whose time-out comes first. `config` is what a person sees (message, fields) or
+    the signal's name.
     """
 
     node: NodeId
     kind: WaitKind
     until: int | None = None
     config: Value = NULL
+    expires: bool = False
 
 
 class NodeCompleted(Event, frozen=True, omit_defaults=True, tag="NodeCompleted"):
@@ -206,12 +212,16 @@ class NodeCompleted(Event, frozen=True, omit_defaults=True, tag="NodeCompleted")
 
 
 class NodeFailed(Event, frozen=True, omit_defaults=True, tag="NodeFailed"):
-    """The node failed for good; its `on_error` rule decides what that means."""
+    """The node failed for good; its `on_error` rule decides what that means.
+
+    `outcome_unknown`: it ended while the execution was stopping, and nobody knows what it did.
+    """
 
     node: NodeId
     error: NodeError
     attempt: int = 0
     by: str = ""
+    outcome_unknown: bool = False
 
 
 class NodeSkipped(Event, frozen=True, omit_defaults=True, tag="NodeSkipped"):
@@ -302,7 +312,10 @@ class ItemFailed(Event, frozen=True, omit_defaults=True, tag="ItemFailed"):
 
 
 class ItemsLost(Event, frozen=True, omit_defaults=True, tag="ItemsLost"):
-    """The attempts of these items were lost with their worker or engine; tried again."""
+    """The attempts of these items were lost with their worker or engine.
+
+    They are tried again at `retry_at`, but for those that a `NodeParked` of the same turn names.
+    """
 
     node: NodeId
     items: tuple[int, ...]
@@ -336,12 +349,17 @@ class ItemForced(Event, frozen=True, omit_defaults=True, tag="ItemForced"):
 
 
 class ChildStarted(Event, frozen=True, omit_defaults=True, tag="ChildStarted"):
-    """A child execution was created in the same transaction."""
+    """A child execution was created in the same transaction.
+
+    `until` is when the call (a loop with all its iterations) times out, in ms; it is set with the
+    first iteration.
+    """
 
     node: NodeId
     child: ExecutionId
     iteration: int = 1
     item: int | None = None
+    until: int | None = None
 
 
 class ChildEnded(Event, frozen=True, omit_defaults=True, tag="ChildEnded"):

@@ -40,10 +40,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_foreach_items: int = 100_000
     max_expression_bytes: int = 4 * 1024
     max_document_bytes: int = 2 * 1024 * 1024
+    max_document_values: int = 250_000
     max_json_depth: int = 64
     max_inline_bytes: int = INLINE_BYTES_MAX
     max_output_bytes: int = 64 * 1024 * 1024
-    max_call_depth: int = 10
+    max_call_depth: int = CALL_DEPTH_MAX
     max_loop_iterations: int = 1_000
     max_running_executions: int = 500
     max_running_attempts: int = 256

@@ -95,7 +95,7 @@ class ReportEvaluated(Signal, frozen=True, omit_defaults=True, tag="ReportEvalua
 
     `what`, `item` and `iteration` repeat the effect's. For `foreach`, `count` is the list's
     length and `hash` its hash; for `config`, `hash` is the hash of the evaluated `with` block.
-    For `when` and `until` the value is `true` or `false`; for `switch` a text or null.
+    For `when` and `until` the value is `true` or `false`.
     """
 
     node: NodeId | None

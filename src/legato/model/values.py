@@ -22,7 +22,6 @@ JSON_DEPTH_MAX: Final = 64
 INT64_MAX: Final = 2**63 - 1
 INT64_MIN: Final = -(2**63)
 _LONG_DIGITS: Final = re.compile(rb"[0-9]{19}")
-_SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class BlobRef(msgspec.Struct, frozen=True):
@@ -97,9 +96,10 @@ def decode(data: bytes | str, *, what: str = "value") -> Any:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise InvalidInput(f"{what} is not valid JSON: {error}") from None
-    _refuse_duplicate_keys(raw, what)
-    if _is_suspect(raw) or _SURROGATE_ESCAPE.search(raw):
-        fault = _find_fault(value, "$", 0)
+    exact = _refuse_duplicate_keys(raw, what)
+    if _is_suspect(raw):
+        # The exact value: orjson reads an integer beyond 64 bits as a float.
+        fault = _find_fault(exact, "$", 0)
         if fault:
             raise InvalidInput(f"{what}: {fault}")
     return value
@@ -164,7 +164,9 @@ def _text_fault(text: str, path: str) -> str | None:
     return None
 
 
-def _refuse_duplicate_keys(raw: bytes, what: str) -> None:
+def _refuse_duplicate_keys(raw: bytes, what: str) -> Any:
+    """Return the value as the standard library reads it: every integer exact."""
+
     def check(pairs: list[tuple[str, object]]) -> dict[str, object]:
         seen = dict(pairs)
         if len(seen) != len(pairs):
@@ -174,6 +176,6 @@ def _refuse_duplicate_keys(raw: bytes, what: str) -> None:
         return seen
 
     try:
-        json.loads(raw, object_pairs_hook=check)
+        return json.loads(raw, object_pairs_hook=check)
     except RecursionError:
         raise InvalidInput(f"{what} is nested deeper than {JSON_DEPTH_MAX} levels") from None

@@ -2,6 +2,8 @@
 """Children: `workflow.call` and `loop.until` start executions of their own and wait for their end.
 
 A child's id follows from its place, so starting it is idempotent. The parent holds no slot.
+
+Rules: GR19-GR26.
 """
 
 from legato.engine.decide.decision import Decision
@@ -9,18 +11,17 @@ from legato.model import events as ev
 from legato.model.effects import Evaluate, SignalExecution, StartChild
 from legato.model.ids import ExecutionId, child_execution_id
 from legato.model.policy import CALL_DEPTH_MAX
-from legato.model.signals import CancelExecution, ReportChild
+from legato.model.signals import CancelExecution, PauseExecution, ReportChild, ResumeExecution
 from legato.model.values import Value
 from legato.model.workflow import version_hash
 
 
 def call_child(d: Decision, index: int, item: int | None, iteration: int, value: Value) -> None:
-    """Start the child of a node (or item), or fail if what it calls is not pinned."""
+    """Start the child of a node (or item), or fail if what it calls is not pinned or too deep."""
     state = d.state
     spec = state.spec(index)
     started = state.started
-    if spec.call is None or started is None:
-        return
+    assert spec.call is not None and started is not None, "only calls of a begun execution ask"
     name = spec.call.workflow or f"{started.workflow}.{spec.id}"
     version = (
         version_hash(spec.call.body)
@@ -36,7 +37,8 @@ def call_child(d: Decision, index: int, item: int | None, iteration: int, value:
         fail_call(d, index, item, ev.NodeError("call_depth", message, retryable=False))
         return
     child = child_execution_id(state.execution_id, spec.id, item, iteration)
-    d.emit(ev.ChildStarted(spec.id, child, iteration, item))
+    until = None if spec.timeout_ms is None or iteration > 1 else d.now + spec.timeout_ms
+    d.emit(ev.ChildStarted(spec.id, child, iteration, item, until))
     d.effects.append(
         StartChild(
             child=child,
@@ -89,45 +91,48 @@ def report_child(d: Decision, signal: ReportChild) -> None:
 
 def ask_until(d: Decision, index: int, item: int | None, iteration: int, last: Value) -> None:
     """Ask whether a loop is over after this iteration."""
+    node = d.state.nodes[index]
     if item is None:
-        d.state.nodes[index].phase = "until"
+        node.phase = "until"
+    elif node.items is not None:
+        node.items.asking.add(item)
     d.evaluate(Evaluate(d.state.spec(index).id, "until", item, iteration, last))
 
 
 def ask_open_loops(d: Decision) -> None:
-    """Ask again for every loop that stands between two iterations."""
+    """Ask for every loop that stands between two iterations and is not being asked."""
     for index in list(d.state.open_waits):
         node = d.state.nodes[index]
-        if node.wait == "child" and node.child is None:
+        if node.wait == "child" and node.child is None and node.phase == "idle":
             ask_until(d, index, None, node.iteration, node.previous)
     for index in list(d.state.foreach_open):
         items = d.state.nodes[index].items
+        ended = d.ended_items.get(index, ())  # in this turn, but not recorded yet
         for item, (child, iteration) in sorted(items.children.items() if items else ()):
-            if not child and items is not None:
+            if items is not None and not child and item not in items.asking and item not in ended:
                 ask_until(d, index, item, iteration, items.previous[item])
 
 
 def loop_goes_on(
     d: Decision, index: int, item: int | None, iteration: int, *, is_over: bool
 ) -> None:
-    """End the loop, start its next iteration, or fail it at its bound."""
+    """End the loop, ask for the input of its next iteration, or fail it at its bound."""
     spec = d.state.spec(index)
     node = d.state.nodes[index]
-    last = node.previous
-    if item is not None and node.items is not None:
-        last = node.items.previous.get(item, last)
+    items = node.items
+    last = node.previous if item is None or items is None else items.previous[item]
     if is_over:
         complete_call(d, index, item, last)
         return
-    bound = spec.call.max_iterations if spec.call is not None else 0
+    bound = 0 if spec.call is None else spec.call.max_iterations
     if iteration >= bound:
         message = f"`until` was still false after {bound} iterations"
         fail_call(d, index, item, ev.NodeError("max_iterations", message, retryable=False))
         return
     if item is None:
         node.phase = "input"
-    elif node.items is not None:
-        node.items.evaluating.add(item)
+    elif items is not None:
+        items.asking.add(item)
     d.evaluate(Evaluate(spec.id, "input", item, iteration + 1, last))
 
 
@@ -156,16 +161,21 @@ def running_children(d: Decision, index: int) -> list[ExecutionId]:
     return found
 
 
-def tell_children(
-    d: Decision, index: int, signal: object, key: str
-) -> None:
-    """Send a signal down to every running child of a node, in this turn's transaction."""
-    for child in running_children(d, index):
-        d.effects.append(SignalExecution(child, signal, key))  # type: ignore[arg-type]
+def tell_children(d: Decision, signal: PauseExecution | ResumeExecution, key: str) -> None:
+    """Send a signal down to every running child, in this turn's transaction."""
+    for index in [*d.state.open_waits, *d.state.foreach_open]:
+        d.effects.extend(
+            SignalExecution(child, signal, key) for child in running_children(d, index)
+        )
 
 
 def cancel_children(d: Decision, index: int, reason: str) -> None:
     """Cancel every running child of a node."""
-    state = d.state
-    signal = CancelExecution(by=f"execution:{state.execution_id}", reason=reason)
-    tell_children(d, index, signal, "cancel:parent")
+    for child in running_children(d, index):
+        cancel_child(d, child, reason)
+
+
+def cancel_child(d: Decision, child: ExecutionId, reason: str) -> None:
+    """Cancel one child."""
+    signal = CancelExecution(by=f"execution:{d.state.execution_id}", reason=reason)
+    d.effects.append(SignalExecution(child, signal, "cancel:parent"))

@@ -4,7 +4,7 @@
 `emit` applies an event at once, so later code of the same turn sees its consequences. Clock and
 chance come in as arguments. Slots are counted by the runtime and lent through a small protocol.
 
-Rules: DC.
+Rules: EN2, EN7, AT1.
 """
 
 from collections.abc import Callable
@@ -32,10 +32,15 @@ class Slots(Protocol):
 
 
 class Decision:
-    """One turn in the making."""
+    """One turn in the making.
+
+    `ended_items` and `starting` gather what the turn's signals say about items, node by node, so
+    that `settle` can record each in one event: item -> output, and (item, attempt, input hash,
+    config).
+    """
 
     __slots__ = (
-        "chance", "effects", "ended_items", "events", "now", "slots", "starting", "starved", "state",
+        "chance", "effects", "ended_items", "events", "now", "slots", "starting", "state",
         "touched",
     )  # fmt: skip
 
@@ -57,7 +62,6 @@ class Decision:
         self.events: list[ev.AnyEvent] = []
         self.effects: list[AnyEffect] = []
         self.touched: dict[int, None] = {}
-        self.starved = False
         self.ended_items: dict[int, dict[int, Value]] = {}
         self.starting: dict[int, list[tuple[int, int, str, Value]]] = {}
 
@@ -76,15 +80,12 @@ class Decision:
         return self.state.graph.index_of.get(node)
 
     def take_slot(self, index: int) -> bool:
-        """Take a place for an attempt of this node; remember if there was none."""
+        """Take a place for an attempt of this node, if there is one."""
         workflow = self.state.graph.workflow
-        if self.slots.take(self.state.graph.nodes[index].pool, workflow.concurrency):
-            return True
-        self.starved = True
-        return False
+        return self.slots.take(self.state.graph.nodes[index].pool, workflow.concurrency)
 
     def give_slot(self, index: int) -> None:
-        """Give the place of an ended attempt of this node back."""
+        """Give the place of an attempt of this node back."""
         self.slots.give(self.state.graph.nodes[index].pool)
 
     def reject(self, signal: str, code: str, reason: str, by: str = "") -> None:

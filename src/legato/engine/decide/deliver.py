@@ -1,25 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A named signal arrives: a waiting node takes it, or it is kept until one waits."""
+"""A named signal arrives: a waiting node takes it, or it is kept until one waits.
+
+Rules: EN16, EN19.
+"""
+
+from typing import Final
 
 from legato.engine.decide.decision import Decision
 from legato.model import events as ev
 from legato.model.signals import DeliverSignal
-from legato.model.values import load
 
-_KEPT_PER_NAME_MAX = 100
+_KEPT_PER_NAME_MAX: Final = 100
 """A name that nobody waits for must not grow without end."""
+_KEPT_MAX: Final = 1_000
+"""Nor must the number of names."""
 
 
 def deliver(d: Decision, signal: DeliverSignal) -> None:
-    """Complete the first node that waits for the name, else keep the signal."""
+    """Complete the node that has waited longest for the name, else keep the signal."""
     state = d.state
-    for index in state.open_waits:
-        node = state.nodes[index]
-        if node.wait == "signal" and load(node.wait_config.json).get("name") == signal.name:
-            d.emit(ev.NodeCompleted(state.spec(index).id, signal.payload, by=signal.by))
-            return
-    if len(state.signals.get(signal.name, ())) >= _KEPT_PER_NAME_MAX:
-        reason = f"{_KEPT_PER_NAME_MAX} signals of this name are waiting already"
-        d.reject("DeliverSignal", "limit_exceeded", reason, signal.by)
+    for index in state.signal_waits.get(signal.name, ()):
+        d.emit(ev.NodeCompleted(state.spec(index).id, signal.payload, by=signal.by))
         return
+    for count, bound, what in (
+        (len(state.signals.get(signal.name, ())), _KEPT_PER_NAME_MAX, "signals of this name"),
+        (state.kept, _KEPT_MAX, "signals"),
+    ):
+        if count >= bound:
+            reason = f"{bound} {what} are kept already"
+            d.reject("DeliverSignal", "limit_exceeded", reason, signal.by)
+            return
     d.emit(ev.SignalReceived(signal.name, signal.payload, signal.by))

@@ -2,30 +2,42 @@
 """Take the answers of evaluations: conditions, lists, configs, loop ends, outputs.
 
 An answer counts only while the node is in the phase that asked for it. If the execution was
-paused or is stopping by then, the question is simply asked again later (evaluation is pure).
+paused by then, the question is simply asked again later (evaluation is pure).
+
+Rules: EX4, EX8, EX13, AT1, AT15, AT20, GR6, GR7, GR13.
 """
 
 from collections import deque
-from datetime import datetime
+from typing import Any, Final
+
+import msgspec
 
 from legato.engine.decide.child import call_child, loop_goes_on
 from legato.engine.decide.decision import Decision
 from legato.engine.decide.end import end_execution
+from legato.engine.decide.items import item_evaluated, list_errors
+from legato.engine.state import NodeState
+from legato.engine.waits import chosen_case, end_of_delay, signal_name
 from legato.errors import InvalidInput
 from legato.model import events as ev
-from legato.model.durations import parse_duration
 from legato.model.effects import Evaluate, RunAttempt
-from legato.model.policy import ENGINE_DEATHS_BEFORE_ISOLATION
+from legato.model.policy import ENGINE_DEATHS_BEFORE_ISOLATION, INLINE_BYTES_MAX
 from legato.model.signals import ReportEvaluated
 from legato.model.values import NULL, Value, inline, load
+from legato.model.workflow import NodeKind, NodeSpec
 
-_NO_VALUE = ev.NodeError("expression_error", "the evaluation gave no value", retryable=False)
-_NOTHING = inline(b"[]")
+_NO_VALUE: Final = ev.NodeError("expression_error", "the evaluation gave no value", retryable=False)
+_NOTHING: Final = inline(b"[]")
+_WAIT_OF: Final[dict[NodeKind, ev.WaitKind]] = {
+    "approval": "approval", "form": "form", "signal": "signal",
+}  # fmt: skip
+_WITH_ITEMS: Final[frozenset[NodeKind]] = frozenset({"task", "call", "loop"})
 
 
 def report_evaluated(d: Decision, signal: ReportEvaluated) -> None:
     """Go on with whatever the evaluation was asked for."""
-    d.state.evaluating = max(0, d.state.evaluating - 1)
+    state = d.state
+    state.evaluating = max(0, state.evaluating - 1)
     if signal.node is None:
         _outputs(d, signal)
         return
@@ -33,27 +45,35 @@ def report_evaluated(d: Decision, signal: ReportEvaluated) -> None:
     if index is None:
         return
     if signal.item is not None:
-        _item(d, index, signal.item, signal)
+        item_evaluated(d, index, signal.item, signal)
         return
-    node = d.state.nodes[index]
+    node = state.nodes[index]
     if node.phase != signal.what:
         return
     node.phase = "idle"
-    holds_slot = signal.what == "config" and d.state.spec(index).kind == "task"
-    if d.state.stopping is not None or (d.state.paused and signal.what not in {"collect", "until"}):
-        if holds_slot:
-            d.give_slot(index)
-        ask_again(d, index)
+    if state.stopping is not None:
+        release(d, index)
+    elif state.paused and signal.what not in {"collect", "until"}:
+        release(d, index)
+        _ask_again(d, index)
     elif signal.error is not None:
-        if holds_slot:
-            d.give_slot(index)
+        release(d, index)
         d.emit(ev.NodeFailed(signal.node, signal.error))
     else:
         _go_on(d, index, signal, signal.value or NULL)
 
 
-def ask_again(d: Decision, index: int) -> None:
-    """Put a node back to where `settle` finds it once the execution goes on."""
+def release(d: Decision, index: int) -> None:
+    """Give back the slot of a node whose config was asked for, if it holds one."""
+    if d.state.holding.pop(index, 0) is None:
+        d.give_slot(index)
+
+
+def _ask_again(d: Decision, index: int) -> None:
+    """Put a node back to where `settle` finds it once the execution goes on.
+
+    A loop between two iterations is asked again by the resume itself.
+    """
     node = d.state.nodes[index]
     if node.status == "pending":
         d.state.decidable.append(index)
@@ -71,15 +91,19 @@ def make_ready(d: Decision, index: int) -> None:
 
 def after_when(d: Decision, index: int) -> None:
     """Go on with a node that is to run: its list, or its config."""
-    if d.state.graph.has_foreach[index]:
-        d.state.nodes[index].phase = "foreach"
-        d.evaluate(Evaluate(d.state.spec(index).id, "foreach"))
-    else:
+    spec = d.state.spec(index)
+    if not d.state.graph.has_foreach[index]:
         make_ready(d, index)
+    elif spec.kind in _WITH_ITEMS:
+        d.state.nodes[index].phase = "foreach"
+        d.evaluate(Evaluate(spec.id, "foreach"))
+    else:
+        _refuse_config(d, spec, f"foreach cannot be used with {spec.uses}")
 
 
 def _go_on(d: Decision, index: int, signal: ReportEvaluated, value: Value) -> None:
     spec = d.state.spec(index)
+    node = d.state.nodes[index]
     if signal.what == "when":
         if bytes(value.json) == b"true":
             after_when(d, index)
@@ -92,29 +116,30 @@ def _go_on(d: Decision, index: int, signal: ReportEvaluated, value: Value) -> No
             d.emit(ev.ItemsPlanned(spec.id, signal.count, signal.hash))
     elif signal.what == "config":
         if spec.kind == "task":
-            _start_attempt(d, index, signal, value)
+            _start_attempt(d, index, signal.hash, value)
         else:
             _start_wait(d, index, value)
     elif signal.what == "input":
-        call_child(d, index, None, max(signal.iteration, 1), value)
+        call_child(d, index, None, signal.iteration, value)
     elif signal.what == "until":
-        loop_goes_on(d, index, None, signal.iteration, is_over=bytes(value.json) == b"true")
-    elif signal.what == "collect":
-        node = d.state.nodes[index]
-        d.emit(ev.NodeCompleted(spec.id, value, errors=node.errors))
+        loop_goes_on(d, index, None, node.iteration, is_over=bytes(value.json) == b"true")
+    else:
+        errors = None if node.items is None else list_errors(node.items)
+        d.emit(ev.NodeCompleted(spec.id, value, errors=errors))
 
 
-def _start_attempt(d: Decision, index: int, signal: ReportEvaluated, config: Value) -> None:
+def _start_attempt(d: Decision, index: int, input_hash: str, config: Value) -> None:
     spec = d.state.spec(index)
     node = d.state.nodes[index]
-    if node.input_hash and node.input_hash != signal.hash:
-        d.give_slot(index)
+    if node.input_hash and node.input_hash != input_hash:
+        release(d, index)
         message = "its input is no longer what the first attempt saw"
         d.emit(ev.NodeFailed(spec.id, ev.NodeError("input_changed", message, retryable=False)))
         return
-    isolated = node.engine_deaths >= ENGINE_DEATHS_BEFORE_ISOLATION or node.process_deaths > 0
+    d.state.holding.pop(index)  # from here on the slot is the attempt's
     attempt = node.attempt + 1
-    d.emit(ev.AttemptStarted(spec.id, attempt, signal.hash, isolated))
+    isolated = is_isolated(node)
+    d.emit(ev.AttemptStarted(spec.id, attempt, input_hash, isolated))
     d.effects.append(
         RunAttempt(
             spec.id, attempt, None, spec.effect, spec.timeout_ms, isolated, config, spec.pool
@@ -122,68 +147,65 @@ def _start_attempt(d: Decision, index: int, signal: ReportEvaluated, config: Val
     )
 
 
+def is_isolated(node: NodeState) -> bool:
+    """Tell whether the node's next attempt gets a process of its own."""
+    return node.engine_deaths >= ENGINE_DEATHS_BEFORE_ISOLATION or node.process_deaths > 0
+
+
 def _start_wait(d: Decision, index: int, config: Value) -> None:
+    """Begin a wait, or go on at once where there is nothing to wait for."""
     spec = d.state.spec(index)
-    until = None if spec.timeout_ms is None else d.now + spec.timeout_ms
-    if spec.kind == "delay":
-        try:
-            until = _end_of_delay(d.now, load(config.json))
-        except (InvalidInput, ValueError) as error:
-            refusal = ev.NodeError("invalid_config", str(error), retryable=False)
-            d.emit(ev.NodeFailed(spec.id, refusal))
-            return
-        d.emit(ev.NodeWaiting(spec.id, "delay", until, config))
-        return
-    if spec.kind == "signal":
-        name = str(load(config.json).get("name", spec.id))
-        kept = d.state.signals.get(name)
-        if kept:
-            payload, by = kept[0]
-            d.emit(ev.NodeCompleted(spec.id, payload, by=by, consumed=name))
-            return
-        d.emit(ev.NodeWaiting(spec.id, "signal", until, config))
-        return
-    d.emit(ev.NodeWaiting(spec.id, "form" if spec.kind == "form" else "approval", until, config))
+    try:
+        loaded = _loaded(config)
+        if spec.kind == "switch":
+            case = chosen_case(loaded)
+            output = inline(msgspec.json.encode({"case": case}))
+            d.emit(ev.NodeCompleted(spec.id, output, case=case))
+        elif spec.kind == "delay":
+            _start_delay(d, spec, end_of_delay(d.now, loaded), config)
+        else:
+            _wait_for_somebody(d, spec, config)
+    except InvalidInput as error:
+        _refuse_config(d, spec, str(error))
 
 
-def _end_of_delay(now: int, config: dict[str, object]) -> int:
-    """Return when a delay ends, in ms; `for` counts from now, `until` is an RFC 3339 instant."""
-    until = config.get("until")
-    if until is not None:
-        instant = datetime.fromisoformat(str(until))
-        if instant.tzinfo is None:
-            raise InvalidInput(f"until: {until} has no time zone; write it as RFC 3339")
-        return int(instant.timestamp() * 1000)
-    return now + parse_duration(config.get("for", 0))
+def _loaded(config: Value) -> dict[str, Any]:
+    """Return a config that an event may hold.
+
+    Raises:
+        InvalidInput: It is no map, or too large.
+    """
+    loaded = load(config.json) if config.is_inline else None
+    if not isinstance(loaded, dict) or config.size > INLINE_BYTES_MAX:
+        raise InvalidInput(f"`with` must be a map of at most {INLINE_BYTES_MAX} bytes")
+    return loaded
 
 
-def _item(d: Decision, index: int, item: int, signal: ReportEvaluated) -> None:
-    """Start one item with its config, or its child with its input; or go on with its loop."""
-    node = d.state.nodes[index]
-    items = node.items
-    if items is None or (signal.what != "until" and item not in items.evaluating):
-        return
-    spec = d.state.spec(index)
-    items.evaluating.discard(item)
-    if signal.error is not None and d.state.stopping is None:
-        if spec.kind == "task":
-            d.give_slot(index)
-        d.emit(ev.ItemFailed(spec.id, item, items.attempts.get(item, 0), signal.error))
-        return
-    if d.state.stopping is not None or (d.state.paused and signal.what != "until"):
-        if spec.kind == "task":
-            d.give_slot(index)
-        if item not in items.children:  # a loop between iterations is asked again on resume
-            items.retry_ready.append(item)
-        return
-    value = signal.value or NULL
-    if signal.what == "config":
-        attempt = items.attempts.get(item, 0) + 1
-        d.starting.setdefault(index, []).append((item, attempt, signal.hash, value))
-    elif signal.what == "input":
-        call_child(d, index, item, max(signal.iteration, 1), value)
-    elif signal.what == "until":
-        loop_goes_on(d, index, item, signal.iteration, is_over=bytes(value.json) == b"true")
+def _refuse_config(d: Decision, spec: NodeSpec, message: str) -> None:
+    d.emit(ev.NodeFailed(spec.id, ev.NodeError("invalid_config", message, retryable=False)))
+
+
+def _start_delay(d: Decision, spec: NodeSpec, end: int, config: Value) -> None:
+    expiry = _expiry(d, spec)
+    if expiry is not None and expiry < end:
+        d.emit(ev.NodeWaiting(spec.id, "delay", expiry, config, expires=True))
+    else:
+        d.emit(ev.NodeWaiting(spec.id, "delay", end, config))
+
+
+def _wait_for_somebody(d: Decision, spec: NodeSpec, config: Value) -> None:
+    """Wait for a person or signal; a signal that is kept already is taken at once."""
+    name = signal_name(spec, config)
+    kept = d.state.signals.get(name) if spec.kind == "signal" else None
+    if kept:
+        payload, by = kept[0]
+        d.emit(ev.NodeCompleted(spec.id, payload, by=by, consumed=name))
+    else:
+        d.emit(ev.NodeWaiting(spec.id, _WAIT_OF[spec.kind], _expiry(d, spec), config))
+
+
+def _expiry(d: Decision, spec: NodeSpec) -> int | None:
+    return None if spec.timeout_ms is None else d.now + spec.timeout_ms
 
 
 def _outputs(d: Decision, signal: ReportEvaluated) -> None:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pause and resume; both go down to running children."""
+"""Pause and resume; both go down to running children.
+
+Rules: AT20, GR26.
+"""
 
 from legato.engine.decide.child import ask_open_loops, tell_children
 from legato.engine.decide.decision import Decision
@@ -13,16 +16,14 @@ def pause(d: Decision, signal: PauseExecution) -> None:
         d.reject("PauseExecution", "illegal_state", "it is paused or ending already", signal.by)
         return
     d.emit(ev.ExecutionPaused(signal.by, signal.reason))
-    for index in [*d.state.open_waits, *d.state.foreach_open]:
-        tell_children(d, index, signal, f"pause:{d.state.seq}")
+    tell_children(d, signal, f"pause:{d.state.seq}")
 
 
 def resume(d: Decision, signal: ResumeExecution) -> None:
     """Go on."""
-    if not d.state.paused:
+    if not d.state.paused or d.state.stopping is not None:
         d.reject("ResumeExecution", "illegal_state", "it is not paused", signal.by)
         return
     d.emit(ev.ExecutionResumed(signal.by))
-    for index in [*d.state.open_waits, *d.state.foreach_open]:
-        tell_children(d, index, signal, f"resume:{d.state.seq}")
+    tell_children(d, signal, f"resume:{d.state.seq}")
     ask_open_loops(d)

@@ -3,16 +3,14 @@
 
 An answer counts only while its attempt is the running one; a duplicate or late answer adds no
 event. What a failure means is decided by effect class and retry policy, in one place.
+
+Rules: AT10, AT11, AT13, AT17, AT21, AT22.
 """
 
 from legato.engine.decide.decision import Decision
+from legato.engine.decide.loss import lose_attempt, lose_items
 from legato.model import events as ev
-from legato.model.policy import (
-    CHILD_DEATHS_BEFORE_POISON,
-    LOST_ATTEMPTS_MAX,
-    is_outcome_unknown,
-    lost_delay_ms,
-)
+from legato.model.policy import is_outcome_unknown
 from legato.model.signals import ReportCancelled, ReportFailure, ReportLost, ReportSuccess
 from legato.model.workflow import NodeSpec
 
@@ -35,7 +33,7 @@ def report_failure(d: Decision, signal: ReportFailure) -> None:
     if index is None:
         return
     d.give_slot(index)
-    settle_failure(d, index, signal.item, signal.attempt, signal.error)
+    _settle_failure(d, index, signal)
 
 
 def report_cancelled(d: Decision, signal: ReportCancelled) -> None:
@@ -44,14 +42,17 @@ def report_cancelled(d: Decision, signal: ReportCancelled) -> None:
     if index is None:
         return
     d.give_slot(index)
-    spec = d.state.spec(index)
     if d.state.stopping is None:
-        settle_loss(d, index, signal.item, signal.attempt, "drained")
+        _lose(d, index, signal, "drained")
     elif signal.item is None:
-        unknown = signal.outcome_unknown or spec.effect == "non_idempotent"
-        d.emit(ev.NodeCancelled(signal.node, signal.attempt, unknown))
+        d.emit(ev.NodeCancelled(signal.node, signal.attempt, signal.outcome_unknown))
     else:
-        error = ev.NodeError("cancelled", "the attempt was cancelled")
+        error = ev.NodeError(
+            "cancelled",
+            "the attempt was cancelled",
+            may_have_happened=signal.outcome_unknown,
+            retryable=False,
+        )
         d.emit(ev.ItemFailed(signal.node, signal.item, signal.attempt, error))
 
 
@@ -61,67 +62,51 @@ def report_lost(d: Decision, signal: ReportLost) -> None:
     if index is None:
         return
     d.give_slot(index)
-    settle_loss(d, index, signal.item, signal.attempt, signal.cause)
+    _lose(d, index, signal, signal.cause)
 
 
-def settle_failure(
-    d: Decision, index: int, item: int | None, attempt: int, error: ev.NodeError
+def _lose(
+    d: Decision, index: int, signal: ReportCancelled | ReportLost, cause: ev.LostCause
 ) -> None:
+    if signal.item is None:
+        lose_attempt(d, index, signal.attempt, cause)
+    else:
+        lose_items(d, index, (signal.item,), cause)
+
+
+def _settle_failure(d: Decision, index: int, signal: ReportFailure) -> None:
     """Decide what a failed attempt means and record it."""
     state = d.state
     spec = state.spec(index)
-    node = state.nodes[index]
-    unknown = is_outcome_unknown(error.kind, may_have_happened=error.may_have_happened)
+    item, attempt, error = signal.item, signal.attempt, signal.error
+    unknown = spec.effect == "non_idempotent" and is_outcome_unknown(
+        error.kind, may_have_happened=error.may_have_happened
+    )
     if state.cancel is not None and item is None:
-        d.emit(ev.NodeCancelled(spec.id, attempt, unknown and spec.effect == "non_idempotent"))
+        d.emit(ev.NodeCancelled(spec.id, attempt, unknown))
         return
-    if unknown and spec.effect == "non_idempotent" and state.stopping is None:
+    if unknown and state.stopping is None:
         d.emit(ev.NodeParked(spec.id, "outcome_unknown", attempt, item, error))
         return
-    failures = 1 + (
-        node.failures if item is None or node.items is None else node.items.failures.get(item, 0)
-    )
-    retry_at = None
-    if state.stopping is None and _may_retry(spec, error, failures):
-        pause = max(spec.retry.delay_ms(failures, d.chance()), error.at_least_ms)
-        retry_at = d.now + pause
+    retry_at = _retry_at(d, index, item, error)
     if item is not None:
         d.emit(ev.ItemFailed(spec.id, item, attempt, error, retry_at))
     elif retry_at is not None:
         d.emit(ev.AttemptFailed(spec.id, attempt, error, retry_at))
     else:
-        d.emit(ev.NodeFailed(spec.id, error, attempt))
+        d.emit(ev.NodeFailed(spec.id, error, attempt, outcome_unknown=unknown))
 
 
-def settle_loss(
-    d: Decision, index: int, item: int | None, attempt: int, cause: ev.LostCause
-) -> None:
-    """Try a lost attempt again, or park it when nobody can know what it did."""
-    state = d.state
-    spec = state.spec(index)
-    node = state.nodes[index]
-    if state.stopping is not None and item is None:
-        d.emit(ev.NodeCancelled(spec.id, attempt, spec.effect != "pure"))
-        return
-    deaths, losses = node.process_deaths, node.losses
+def _retry_at(d: Decision, index: int, item: int | None, error: ev.NodeError) -> int | None:
+    """Return when the attempt is made again (ms), or None if it is not."""
+    spec = d.state.spec(index)
+    node = d.state.nodes[index]
+    before = node.failures
     if item is not None and node.items is not None:
-        deaths, losses = node.items.deaths.get(item, 0), node.items.losses.get(item, 0)
-    reason: ev.ParkReason | None = None
-    if spec.effect == "non_idempotent":
-        reason = "outcome_unknown"
-    elif cause == "process_died" and deaths + 1 >= CHILD_DEATHS_BEFORE_POISON:
-        reason = "poison"
-    elif losses + 1 >= LOST_ATTEMPTS_MAX:
-        reason = "attempts_lost"
-    if reason is not None:
-        error = ev.NodeError("lost", f"the attempt was lost: {cause.replace('_', ' ')}")
-        d.emit(ev.NodeParked(spec.id, reason, attempt, item, error))
-        return
-    retry_at = d.now + lost_delay_ms(losses + 1)
-    if item is None:
-        d.emit(ev.AttemptLost(spec.id, attempt, cause, retry_at))
-    else:
-        d.emit(ev.ItemsLost(spec.id, (item,), cause, retry_at))
+        before = node.items.failures.get(item, 0)
+    if d.state.stopping is not None or not _may_retry(spec, error, before + 1):
+        return None
+    return d.now + max(spec.retry.delay_ms(before + 1, d.chance()), error.at_least_ms)
 
 
 def _may_retry(spec: NodeSpec, error: ev.NodeError, failures: int) -> bool:

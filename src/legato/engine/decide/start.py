@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Start an execution, with whatever a fork or retry keeps of its source."""
+"""Start an execution, with whatever a fork or retry keeps of its source.
+
+Rules: EN6, GR27, ST7.
+"""
 
 from legato.engine.decide.decision import Decision
 from legato.model import events as ev

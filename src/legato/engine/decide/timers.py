@@ -1,31 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Act on what is due: ends of waits, retries, the duration budget."""
+"""Act on what is due: ends of waits, retries, time-outs of children.
+
+Rules: AT18, AT20, AT22, EN11.
+"""
 
 import heapq
 
-from legato.engine.decide.cancel import stop_running
-from legato.engine.decide.child import cancel_children
+from legato.engine.decide.child import cancel_child, cancel_children
 from legato.engine.decide.decision import Decision
 from legato.engine.decide.evaluated import make_ready
 from legato.model import events as ev
-from legato.model.signals import FireTimers
 
 
-def fire_timers(d: Decision, _signal: FireTimers) -> None:
-    """Pop every timer that is due at the turn's time."""
+def fire_timers(d: Decision) -> None:
+    """Pop every timer that is due at the turn's time; a stopping execution has none to wait for."""
     state = d.state
-    deadline = state.deadline()
-    if deadline is not None and deadline <= d.now and state.stopping is None:
-        d.emit(ev.CancelRequested("", "budget.duration is used up", "timed_out"))
-        stop_running(d)
-        return
-    while state.timers and state.timers[0][0] <= d.now:
+    while state.timers and state.timers[0][0] <= d.now and state.stopping is None:
         due, index, item = heapq.heappop(state.timers)
         if not state.is_timer_live(due, index, item):
             continue
         node = state.nodes[index]
-        if item >= 0 and node.items is not None:
-            node.items.retry_ready.append(item)
+        if item >= 0:
+            _item_due(d, index, item)
         elif node.status == "retrying":
             if node.phase == "idle":
                 make_ready(d, index)
@@ -33,13 +29,32 @@ def fire_timers(d: Decision, _signal: FireTimers) -> None:
             _end_wait(d, index)
 
 
+def _item_due(d: Decision, index: int, item: int) -> None:
+    """An item's retry is due, or its child has taken too long."""
+    items = d.state.nodes[index].items
+    assert items is not None, "a live item timer belongs to a planned list"
+    if item in items.retry_at:
+        items.retry_ready.append(item)
+        d.state.pump(index)
+        return
+    spec = d.state.spec(index)
+    child, _ = items.children[item]
+    if child:
+        cancel_child(d, child, f"item {item} of {spec.id} timed out")
+    items.asking.discard(item)
+    d.emit(ev.ItemFailed(spec.id, item, 0, _timed_out(spec.timeout_ms)))
+
+
 def _end_wait(d: Decision, index: int) -> None:
     """A delay is over: success. Any other wait: it timed out."""
     node = d.state.nodes[index]
     spec = d.state.spec(index)
-    if node.wait == "delay":
+    if node.wait == "delay" and not node.wait_expires:
         d.emit(ev.NodeCompleted(spec.id))
         return
     cancel_children(d, index, f"{spec.id} timed out")
-    error = ev.NodeError("timeout", f"nobody answered within {spec.timeout_ms} ms", retryable=False)
-    d.emit(ev.NodeFailed(spec.id, error))
+    d.emit(ev.NodeFailed(spec.id, _timed_out(spec.timeout_ms)))
+
+
+def _timed_out(timeout_ms: int | None) -> ev.NodeError:
+    return ev.NodeError("timeout", f"the wait was not over within {timeout_ms} ms", retryable=False)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Properties that hold for every input, found by Hypothesis."""
