@@ -32,6 +32,8 @@ WRITES: Final = frozenset(
     }
 )  # fmt: skip
 """Operations after whose commit other processes are told of a change."""
+_CLAIMS: Final = frozenset({"claim", "claim_one"})
+"""Operations that change nothing if they find nothing: idle engines must not wake each other."""
 
 
 class Faults(Protocol):
@@ -149,7 +151,7 @@ class MemoryDatabase:
         """
         await self._fault(self.faults.before if self.faults else None, process, operation)
         result = work()
-        if operation in WRITES:
+        if operation in WRITES and (result or operation not in _CLAIMS):
             self.commits[process] = self.commits.get(process, 0) + 1
             self._tell(process)
         if self.faults:

@@ -4,10 +4,14 @@
 Rules: OW1, OW2, OW4, OW5, OW11, OW14.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+
+from msgspec.structs import replace
 
 from legato.adapters.memory.database import EngineRecord, MemoryDatabase, Record
-from legato.errors import NotFound
+from legato.errors import NotFound, StoreUnavailable
 from legato.model.events import LostCause
 from legato.model.ids import EngineId, ExecutionId, WorkspaceId
 from legato.ports.clock import Clock
@@ -22,6 +26,7 @@ class MemoryOwners:
         self._process = process
         self._clock = database.clock or clock
         self._last_workspace = ""
+        self._doubtful: dict[ExecutionId, int] = {}
 
     async def register(self, engine: EngineId, *, lease_ms: int, adopts: bool) -> None:
         """Keep `Owners.register`; what this id still owned is let go: it has forgotten it."""
@@ -62,28 +67,56 @@ class MemoryOwners:
             if engine not in self._database.engines:
                 return []  # declared dead: the next `renew` tells it
             self._reap(engine)
-            found = self._wanted()
-            return [
-                self._take(record, engine) for record, _ in zip(found, range(limit), strict=False)
-            ]
+            mine = self._claimed_unknowing(engine, list(self._doubtful))
+            fresh = islice(self._wanted(), max(0, limit - len(mine)))
+            return [*mine, *(self._take(record, engine) for record in fresh)]
 
-        return await self._database.run(self._process, "claim", work)
+        return await self._claim("claim", work)
 
     async def claim_one(self, engine: EngineId, execution_id: ExecutionId) -> Claim | None:
         """Keep `Owners.claim_one`."""
 
-        def work() -> Claim | None:
+        def work() -> list[Claim]:
             record = self._database.records.get(execution_id)
             if record is None:
                 raise NotFound(f"there is no execution {execution_id}")
             if engine not in self._database.engines:
-                return None
+                return []
             self._reap(engine)
-            if record.is_final or record.owner in self._database.engines:
-                return None
-            return self._take(record, engine)
+            mine = self._claimed_unknowing(engine, [execution_id])
+            if mine or record.is_final or record.owner in self._database.engines:
+                return mine
+            return [self._take(record, engine)]
 
-        return await self._database.run(self._process, "claim_one", work)
+        claims = await self._claim("claim_one", work)
+        return claims[0] if claims else None
+
+    async def _claim(self, operation: str, work: Callable[[], list[Claim]]) -> list[Claim]:
+        """Carry out a claim; if its answer is lost, the next one gives what it took."""
+        taken: list[Claim] = []
+
+        def remember() -> list[Claim]:
+            taken.extend(work())
+            return taken
+
+        try:
+            await self._database.run(self._process, operation, remember)
+        except (StoreUnavailable, asyncio.CancelledError):
+            self._doubtful.update((claim.execution_id, claim.fence) for claim in taken)
+            raise
+        for claim in taken:
+            self._doubtful.pop(claim.execution_id, None)
+        return taken
+
+    def _claimed_unknowing(self, engine: EngineId, ids: Sequence[ExecutionId]) -> list[Claim]:
+        """Return what this engine owns since a claim whose answer it never got."""
+        found: list[Claim] = []
+        for execution_id in ids:
+            fence = self._doubtful.pop(execution_id, None)
+            record = self._database.live.get(execution_id)
+            if record is not None and (record.owner, record.fence) == (engine, fence):
+                found.append(_claim(record))
+        return found
 
     async def release(
         self, engine: EngineId, executions: Sequence[tuple[ExecutionId, int]]
@@ -167,20 +200,26 @@ class MemoryOwners:
 
     @staticmethod
     def _take(record: Record, engine: EngineId) -> Claim:
-        cause: LostCause | None = None
-        if record.is_busy:
-            cause = "drained" if record.owner is None else "engine_died"
+        claim = _claim(record)
         record.owner = engine
         record.fence += 1
-        return Claim(
-            execution_id=record.execution_id,
-            workspace=record.workspace,
-            version=record.version,
-            workflow=record.workflow,
-            fence=record.fence,
-            head_seq=record.head_seq,
-            status=record.status,
-            start=record.start if record.head_seq == 0 else None,
-            cause=cause,
-            created_at=record.created_at,
-        )
+        return replace(claim, fence=record.fence)
+
+
+def _claim(record: Record) -> Claim:
+    """Return a claim on the row as it is."""
+    cause: LostCause | None = None
+    if record.is_busy:
+        cause = "drained" if record.owner is None else "engine_died"
+    return Claim(
+        execution_id=record.execution_id,
+        workspace=record.workspace,
+        version=record.version,
+        workflow=record.workflow,
+        fence=record.fence,
+        head_seq=record.head_seq,
+        status=record.status,
+        start=record.start if record.head_seq == 0 else None,
+        cause=cause,
+        created_at=record.created_at,
+    )

@@ -5,12 +5,11 @@ Rules: LG15, LG17, LG25, LG26, JN1-JN3.
 """
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Final
 
 from legato.adapters.memory.database import MemoryDatabase, Record
+from legato.adapters.search import holds, search_words
 from legato.errors import NotFound
 from legato.model.frames import ExecutionStatus
 from legato.model.ids import ExecutionId, NodeId, VersionHash, WorkspaceId
@@ -19,8 +18,6 @@ from legato.ports.attempt_logs import LogLine
 from legato.ports.catalogue import VersionRow
 from legato.ports.executions import ExecutionFilter, ExecutionRow
 from legato.ports.journal import StepKey, StepRow
-
-_WORD: Final = re.compile(r"\w+")
 
 
 class MemoryExecutions:
@@ -45,9 +42,9 @@ class MemoryExecutions:
         def work() -> list[ExecutionRow]:
             found = [each for each in self._database.records.values() if _matches(each, wanted)]
             found.sort(key=_place, reverse=True)
-            before = self._database.records.get(wanted.before) if wanted.before else None
-            if before is not None:
-                found = [each for each in found if _place(each) < _place(before)]
+            if wanted.before is not None:
+                before = self._database.records.get(wanted.before)
+                found = [each for each in found if before and _place(each) < _place(before)]
             return [_row(each) for each in found[: wanted.limit]]
 
         return await self._database.run(self._process, "find", work)
@@ -234,15 +231,8 @@ def _matches(record: Record, wanted: ExecutionFilter) -> bool:
         and (wanted.workflow is None or record.workflow == wanted.workflow)
         and (not wanted.statuses or record.status in wanted.statuses)
         and (wanted.with_children or record.parent is None)
-        and (wanted.search is None or _holds(record.search, wanted.search))
+        and (wanted.search is None or holds(record.search, search_words(wanted.search)))
     )
-
-
-def _holds(text: str, search: str) -> bool:
-    """Tell whether every word of the search begins some word of the text."""
-    have = _WORD.findall(text.casefold())
-    want = _WORD.findall(search.casefold())
-    return bool(want) and all(any(word.startswith(each) for word in have) for each in want)
 
 
 def _row(record: Record) -> ExecutionRow:

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The tables, for both databases. Migrations lead here step by step; a test compares.
+
+Times are integer milliseconds since the Unix epoch. JSON is kept as the bytes that were encoded:
+the store never reads inside. Partial indexes hold only what somebody still has to look at, so
+that ended executions cost nothing but their row.
+
+Rules: LG1, LG14, LG23, LG26, OW2.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
+from sqlalchemy.dialects.postgresql import TSVECTOR
+
+REVISION: Final = "0001"
+"""The newest migration: what this program expects to find in the database."""
+
+metadata: Final = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# A number SQLite may use as its row id, and PostgreSQL counts itself.
+_RowId: Final = BigInteger().with_variant(Integer(), "sqlite")
+# Names and ids are compared byte by byte: faster than in a language's order, and equal everywhere.
+_Key: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def _row_id() -> "Column[int]":
+    return Column("id", _RowId, Identity(always=False), primary_key=True)
+
+
+def _only(table: str, name: str, columns: tuple[str, ...], condition: str) -> Index:
+    """Make a partial index with the same condition on both databases."""
+    where = text(condition)
+    return Index(f"ix_{table}_{name}", *columns, postgresql_where=where, sqlite_where=where)
+
+
+executions: Final = Table(
+    "executions",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("workspace", _Key, nullable=False),
+    Column("workflow", _Key, nullable=False),
+    Column("version", _Key, nullable=False),
+    Column("status", _Key, nullable=False),
+    Column("owner", _Key),
+    Column("fence", BigInteger, nullable=False),
+    Column("head_seq", BigInteger, nullable=False),
+    Column("wake_at", BigInteger),
+    Column("is_busy", Boolean(create_constraint=False), nullable=False),
+    Column("nodes_done", Integer, nullable=False),
+    Column("nodes_total", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("error", Text),
+    Column("waiting_for", Text),
+    Column("parent", _Key),
+    Column("root", _Key),
+    Column("forked_from", _Key),
+    Column("trigger", Text, nullable=False),
+    Column("start", LargeBinary),
+    Index("ix_executions_all", "workspace", "created_at", "id"),
+    Index("ix_executions_workflow", "workspace", "workflow", "created_at", "id"),
+    Index("ix_executions_status", "workspace", "status", "created_at", "id"),
+    _only("executions", "roots", ("workspace", "created_at", "id"), "parent IS NULL"),
+    _only("executions", "queued", ("workspace", "created_at", "id"), "status = 'queued'"),
+    _only("executions", "owner", ("owner",), "owner IS NOT NULL"),
+    _only("executions", "wake", ("wake_at",), "owner IS NULL AND wake_at IS NOT NULL"),
+    _only("executions", "drained", ("created_at",), "owner IS NULL AND is_busy"),
+    _only("executions", "parent", ("parent",), "parent IS NOT NULL"),
+    sqlite_with_rowid=False,
+    # Every turn rewrites its row: room on the page keeps the new version on the same page.
+    postgresql_with={"fillfactor": 70},
+)
+
+events: Final = Table(
+    "events",
+    metadata,
+    Column("execution_id", _Key, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("execution_id", "seq"),
+    sqlite_with_rowid=False,
+)
+
+inbox: Final = Table(
+    "inbox",
+    metadata,
+    _row_id(),
+    Column("execution_id", _Key, nullable=False),
+    Column("dedupe_key", _Key, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("consumed", Boolean(create_constraint=False), nullable=False),
+    UniqueConstraint("execution_id", "dedupe_key"),
+    _only("inbox", "waiting", ("execution_id", "id"), "NOT consumed"),
+    sqlite_autoincrement=True,
+)
+
+engines: Final = Table(
+    "engines",
+    metadata,
+    Column("id", _Key, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("pid", Integer, nullable=False),
+    # SQLite only: which boot of which machine, and the lease's end by its steady clock.
+    Column("machine", Text, nullable=False),
+    Column("lease_steady", BigInteger, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("adopts", Boolean(create_constraint=False), nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+)
+
+versions: Final = Table(
+    "versions",
+    metadata,
+    Column("workspace", _Key, nullable=False),
+    Column("version", _Key, nullable=False),
+    Column("name", _Key, nullable=False),
+    Column("compiled", LargeBinary, nullable=False),
+    Column("source", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("version", "workspace"),
+)
+
+published: Final = Table(
+    "published",
+    metadata,
+    Column("workspace", _Key, nullable=False),
+    Column("name", _Key, nullable=False),
+    Column("version", _Key, nullable=False),
+    PrimaryKeyConstraint("workspace", "name"),
+)
+
+node_steps: Final = Table(
+    "node_steps",
+    metadata,
+    Column("execution_id", _Key, nullable=False),
+    Column("node", _Key, nullable=False),
+    Column("item", Integer, nullable=False),
+    Column("name", _Key, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("input_hash", _Key, nullable=False),
+    Column("output", LargeBinary),
+    PrimaryKeyConstraint("execution_id", "node", "item", "name", "ordinal"),
+)
+
+attempt_logs: Final = Table(
+    "attempt_logs",
+    metadata,
+    _row_id(),
+    Column("execution_id", _Key, nullable=False),
+    Column("node", _Key, nullable=False),
+    Column("item", Integer, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("offset", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("progress", Float),
+    UniqueConstraint("execution_id", "node", "item", "attempt", "offset"),
+    Index("ix_attempt_logs_arrival", "execution_id", "id"),
+    sqlite_autoincrement=True,
+)
+
+blobs: Final = Table(
+    "blobs",
+    metadata,
+    # One row per execution that refers to the payload: it may go when the last of them goes.
+    Column("workspace", _Key, nullable=False),
+    Column("hash", _Key, nullable=False),
+    Column("execution_id", _Key, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    PrimaryKeyConstraint("workspace", "hash", "execution_id"),
+    Index("ix_blobs_execution", "execution_id"),
+    sqlite_with_rowid=False,
+)
+
+search_texts: Final = Table(
+    "search_texts",
+    metadata,
+    # `text` waits here until the indexer has moved its words into the index; then it is NULL.
+    # PostgreSQL keeps them in `words`, SQLite in the table `search_index`.
+    _row_id(),
+    Column("execution_id", _Key, nullable=False, unique=True),
+    Column("workspace", _Key, nullable=False),
+    Column("text", Text),
+    Column("words", TSVECTOR().with_variant(Text(), "sqlite")),
+    _only("search_texts", "waiting", ("workspace", "id"), "text IS NOT NULL"),
+    Index("ix_search_texts_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
+)
+
+meta: Final = Table(
+    "meta",
+    metadata,
+    Column("key", _Key, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+SEARCH_INDEX_DDL: Final = (
+    "CREATE VIRTUAL TABLE search_index USING fts5("
+    "words, tokenize = \"ascii tokenchars '_'\", detail = 'none')"
+)
+"""SQLite's full-text index: row id = `search_texts.id`, text = words of `search.words_of`.
+
+The `ascii` tokenizer splits at blanks and leaves the words as they are, so that SQLite's idea of a
+letter does not matter.
+"""
+
+
+@event.listens_for(metadata, "after_create")
+def _create_search_index(_metadata: MetaData, connection: Any, **_options: Any) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.execute(text(SEARCH_INDEX_DDL))

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The ports on one SQLite file, and how it is opened.
+
+Rules: LG13, LG21, LG22, LG27, LG28.
+"""
+
+import asyncio
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from legato.adapters.sql.migrate import judge
+from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
+from legato.adapters.sql.sqlite.catalogue import SqliteVersions
+from legato.adapters.sql.sqlite.changes import SqliteChanges
+from legato.adapters.sql.sqlite.connection import (
+    connect_writer,
+    prepare_file,
+    quick_check,
+    unavailable,
+)
+from legato.adapters.sql.sqlite.engine_lock import EngineLocks
+from legato.adapters.sql.sqlite.executions import SqliteExecutions
+from legato.adapters.sql.sqlite.inbox import SqliteInbox
+from legato.adapters.sql.sqlite.indexer import Indexer
+from legato.adapters.sql.sqlite.log import SqliteLog
+from legato.adapters.sql.sqlite.owners import SqliteOwners
+from legato.adapters.sql.sqlite.readers import Readers
+from legato.adapters.sql.sqlite.statements import REVISION, SCHEMA, SQL
+from legato.adapters.sql.sqlite.writer import Writer
+from legato.crashpoints import crash_point
+from legato.errors import StoreUnavailable
+from legato.model.policy import Limits
+from legato.ports.blobs import Blobs
+from legato.ports.stores import Stores
+
+_EPOCH: Final = "epoch"
+
+
+class SqliteLifecycle:
+    """Keeps `ports.stores.Lifecycle`."""
+
+    def __init__(self, path: Path, locks: EngineLocks) -> None:
+        """Make a closed store.
+
+        Args:
+            path: The database file.
+            locks: Given up on close.
+        """
+        self.path = path
+        self.writer = Writer(path)
+        self.readers = Readers(path)
+        self.indexer = Indexer(self.writer)
+        self.changes = SqliteChanges(self.writer, path)
+        self._locks = locks
+
+    async def open(self) -> None:
+        """Keep `Lifecycle.open`."""
+        connection = await asyncio.to_thread(open_database, self.path)
+        self.writer.start(connection)
+        self.readers.start()
+        await self.changes.start()
+        self.indexer.start()
+
+    async def close(self) -> None:
+        """Keep `Lifecycle.close`."""
+        await self.indexer.stop()
+        await self.readers.stop()
+        await self.writer.stop()
+        self._locks.give_up_all()
+
+    async def epoch(self) -> int:
+        """Keep `Lifecycle.epoch`."""
+
+        def read(connection: sqlite3.Connection) -> int:
+            (value,) = connection.execute(SQL["meta"], {"key": _EPOCH}).fetchone()
+            return int(value)
+
+        return await self.readers.call(read)
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Make, check or migrate the file and return the connection that writes.
+
+    Raises:
+        StoreUnavailable: It cannot be opened or written, or it is damaged.
+        Conflict: Its schema is newer than this program.
+    """
+    prepare_file(path)
+    connection = connect_writer(path)
+    try:
+        if judge(_revision(connection), REVISION) == "current":
+            quick_check(connection, path)
+        else:
+            _migrate(connection)
+    except sqlite3.Error as error:
+        connection.close()
+        raise unavailable(error, path) from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _revision(connection: sqlite3.Connection) -> str | None:
+    """Return the database's revision, None if it is empty.
+
+    Raises:
+        StoreUnavailable: The file is a database of some other program.
+    """
+    names = "SELECT group_concat(name) FROM sqlite_master WHERE name NOT GLOB 'sqlite_*'"
+    (tables,) = connection.execute(names).fetchone()
+    if tables is None:
+        return None
+    if "alembic_version" not in tables.split(",") or "executions" not in tables.split(","):
+        raise StoreUnavailable(
+            f"this database is not Legato's: it holds {tables[:80]}.", hint="Use another file."
+        )
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date while nobody else can write."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Another process may have done it while this one waited.
+        state = judge(_revision(connection), REVISION)
+        if state == "empty":
+            for statement in SCHEMA:
+                connection.execute(statement)
+        elif state == "old":
+            _upgrade(connection)
+        crash_point("migration.before_commit")
+        if connection.in_transaction:
+            connection.execute("COMMIT")
+        crash_point("migration.after_commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _upgrade(raw: sqlite3.Connection) -> None:
+    from sqlalchemy import create_engine, pool  # noqa: PLC0415 - only an old schema needs it
+
+    from legato.adapters.sql.migrate import upgrade  # noqa: PLC0415
+
+    engine = create_engine("sqlite://", creator=lambda: raw, poolclass=pool.StaticPool)
+    with engine.connect() as connection:
+        upgrade(connection)
+        connection.commit()
+
+
+def make_sqlite_stores(
+    path: Path, blobs: Blobs, *, home: Path, limits: Limits | None = None
+) -> Stores:
+    """Make the ports on one file; nothing is opened yet.
+
+    Args:
+        path: The database file; made on `open` if it is missing.
+        blobs: Where payloads go.
+        home: Folder whose `engines` holds the engines' locks.
+        limits: Bounds on queue, inboxes and log lines.
+    """
+    limits = limits or Limits()
+    locks = EngineLocks(home / "engines")
+    lifecycle = SqliteLifecycle(path, locks)
+    writer, readers = lifecycle.writer, lifecycle.readers
+    return Stores(
+        lifecycle=lifecycle,
+        log=SqliteLog(
+            writer, readers, queued_max=limits.max_queued_executions, on_text=lifecycle.indexer.wake
+        ),
+        inbox=SqliteInbox(writer, readers, waiting_max=limits.max_inbox_per_execution),
+        owners=SqliteOwners(writer, readers, locks),
+        executions=SqliteExecutions(readers),
+        versions=SqliteVersions(writer, readers),
+        journal=SqliteJournal(writer, readers),
+        attempt_logs=SqliteAttemptLogs(writer, readers, lines_max=limits.max_log_lines_per_attempt),
+        blobs=blobs,
+        changes=lifecycle.changes,
+    )

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stores that the suites run on: `store` is one process, `stores` makes several on one data."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from legato.adapters.memory import MemoryDatabase, make_memory_stores
+from legato.adapters.sql.open import make_stores
+from legato.adapters.system_clock import SystemClock
+from legato.model.policy import Limits
+from legato.ports.stores import Stores
+from tests.contract.build import LEASE_MS, A
+
+
+class MakeStores(Protocol):
+    """Opens the ports of one more process on the same data."""
+
+    async def __call__(self, process: str = "a", *, limits: Limits | None = None) -> Stores:
+        """Open them; they are closed after the test."""
+        ...
+
+
+Backend = Callable[[str, Limits], Stores]
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
+    """Return how a process makes its ports; each test has data of its own."""
+    if request.param == "memory":
+        return memory_backend()
+    if request.param == "sqlite":
+        return sqlite_backend(tmp_path)
+    url = request.getfixturevalue("fresh_postgres_url")
+    return lambda _process, limits: make_stores(url, "memory:", home=tmp_path, limits=limits)
+
+
+def memory_backend() -> Backend:
+    """Return a backend of processes that share one database in memory."""
+    database = MemoryDatabase()
+
+    def make(process: str, limits: Limits) -> Stores:
+        database.limits = limits
+        return make_memory_stores(database, SystemClock(), process=process)
+
+    return make
+
+
+def sqlite_backend(home: Path) -> Backend:
+    """Return a backend of processes that share one file."""
+    url = f"sqlite:///{home}/legato.db"
+    return lambda _process, limits: make_stores(
+        url, f"file://{home}/blobs", home=home, limits=limits
+    )
+
+
+@pytest.fixture
+async def stores(backend: Backend) -> AsyncIterator[MakeStores]:
+    """Return a function that opens the ports of one more process."""
+    async with AsyncExitStack() as stack:
+
+        async def make(process: str = "a", *, limits: Limits | None = None) -> Stores:
+            ports = backend(process, limits or Limits())
+            await ports.lifecycle.open()
+            stack.push_async_callback(ports.lifecycle.close)
+            return ports
+
+        yield make
+
+
+@pytest.fixture
+async def store(stores: MakeStores) -> Stores:
+    """Return the ports of one process."""
+    return await stores()
+
+
+@pytest.fixture
+async def owned(store: Stores) -> Stores:
+    """Return the ports of one process in which engine A is registered."""
+    await store.owners.register(A, lease_ms=LEASE_MS, adopts=True)
+    return store
