@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from legato.engine.state import ExecutionState
+from legato.model.effects import RunAttempt
 from legato.model.ids import ExecutionId, WorkspaceId
 from legato.model.signals import AnySignal
 from legato.ports.log import NewExecution
@@ -50,6 +51,7 @@ class Active:
         "state",
         "tasks",
         "trigger",
+        "unissued",
         "values",
         "workspace",
     )
@@ -79,6 +81,8 @@ class Active:
         self.one_by_one = False
         self.running: set[AttemptKey] = set()
         self.tasks: set[Any] = set()
+        self.unissued: dict[AttemptKey, RunAttempt] = {}
+        """Attempts that a commit of unknown outcome has started, or not: not issued so far."""
         self.idle_since: float | None = None
         self.inputs: Any = None
         self.trigger: Any = None

@@ -21,11 +21,11 @@ from legato.errors import (
     Conflict,
     LegatoError,
     NotFound,
-    OwnershipLost,
     StoreUnavailable,
     Unavailable,
 )
 from legato.model.events import FinalStatus
+from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.policy import Limits
 from legato.model.signals import AnySignal, StartExecution, encode_signal
@@ -36,6 +36,8 @@ from legato.ports.log import NewExecution
 from legato.ports.queue import Queue
 from legato.ports.stores import Stores
 from legato.runtime.active import Active, Letter
+from legato.runtime.callers import Callers
+from legato.runtime.creations import Creations
 from legato.runtime.evaluate import Evaluator
 from legato.runtime.evaluation_process import EvaluationProcesses
 from legato.runtime.loop import Loop, refusal
@@ -50,9 +52,10 @@ from legato.telemetry import logger
 
 _log = logger(__name__)
 
-_CREATES_MAX: Final = 1_000
 _CLAIM_GAP_S: Final = 0.005
 """Smallest pause between two claims, so that a stream of short runs claims in batches."""
+
+_STOPPING: Final = "the engine is stopping; start it again or use another one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +114,11 @@ class Engine:
             engine_id, parts.stores, lease_ms=options.lease_ms, adopts=options.adopts
         )
         self._keeper = Keeper(
-            engine_id, parts.stores, self._loop, parts.clock, after_s=options.evict_after_s
+            self._loop, parts.clock, self._recovery.give_back, after_s=options.evict_after_s
         )
-        self._started: dict[ExecutionId, asyncio.Future[None]] = {}
-        self._finals: dict[ExecutionId, list[asyncio.Future[FinalStatus]]] = {}
-        self._creates: list[tuple[NewExecution, asyncio.Future[bool]]] = []
+        self._recovery.come_back = self._come_back
+        self._callers = Callers()
+        self._creations = Creations(parts.stores.log, self._loop.spawn)
         self._busy: set[ExecutionId] = set()
         self._more = asyncio.Event()
         self._queued_may_wait = options.adopts
@@ -168,6 +171,7 @@ class Engine:
         with contextlib.suppress(LegatoError):
             await self._stores.owners.resign(self.engine_id)
         self._loop.close()
+        self._callers.close()
         await self._processes.close()
 
     # --- use -----------------------------------------------------------------------------------
@@ -182,8 +186,11 @@ class Engine:
             Unavailable: The engine is draining.
         """
         if self._draining:
-            raise Unavailable("the engine is stopping; start it again or use another one")
+            raise Unavailable(_STOPPING)
         execution_id = submission.execution_id or ExecutionId(self._clock.new_id())
+        if self._callers.is_starting(execution_id):  # the same wish again, before its answer
+            await self._callers.wait_started(execution_id)
+            return execution_id
         inputs = await self._store_inputs(submission)
         prepared = prepare(submission, execution_id, inputs, self._clock.now_ms(), self._limits)
         for row, publish in prepared.versions:
@@ -193,17 +200,23 @@ class Engine:
                 crash_point("catalogue.after_commit")
                 self._known_versions.add(row.version)
         plan = self._plans.put(submission.workflow, prepared.new.version)
+        if self._is_known(execution_id):
+            raise Conflict(f"the execution {execution_id} exists already")
+        if self._draining:
+            raise Unavailable(_STOPPING)
         if not self._has_room():
-            await self._create(prepared.new, prepared.start)
+            new = replace(prepared.new, start=encode_signal(prepared.start))
+            if not await self._creations.add(new):
+                raise Conflict(f"the execution {execution_id} exists already")
+            self._queued_may_wait = True
+            self._more.set()
             return execution_id
         active = Active(execution_id, submission.workspace, plan, 1, HeldSlots(self._slots))
         active.new = replace(prepared.new, owner=self.engine_id)
         self._busy.add(execution_id)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._started[execution_id] = done
         self._loop.add(active)
         self._loop.post(active, prepared.start)
-        await done
+        await self._callers.wait_started(execution_id)
         return execution_id
 
     async def send(self, execution_id: ExecutionId, signal: AnySignal, dedupe_key: str) -> bool:
@@ -239,21 +252,20 @@ class Engine:
         return active is not None
 
     async def wait_final(self, execution_id: ExecutionId) -> FinalStatus:
-        """Wait for the end of an execution that this engine owns.
+        """Wait for the end of an execution, also of one that has no owner now.
 
         Raises:
-            OwnershipLost: Another engine took it over.
+            NotFound: There is no such execution.
+            OwnershipLost: Another engine owns it.
+            Unavailable: This engine has stopped.
         """
-        active = self._loop.actives.get(execution_id)
-        if active is None:
+        if not self._is_known(execution_id):
             row = await self._stores.executions.get(execution_id)
-            if row is not None and row.status in {"completed", "failed", "cancelled", "timed_out"}:
-                return row.status
             if row is None:
                 raise NotFound(f"there is no execution {execution_id}")
-        waiter: asyncio.Future[FinalStatus] = asyncio.get_running_loop().create_future()
-        self._finals.setdefault(execution_id, []).append(waiter)
-        return await waiter
+            if row.status in FINAL_EXECUTION:
+                return row.status  # type: ignore[return-value]
+        return await self._callers.wait_ended(execution_id)
 
     def owns(self, execution_id: ExecutionId) -> bool:
         """Tell whether this engine owns the execution now."""
@@ -275,9 +287,7 @@ class Engine:
         """Let effects out, note timers and ends, answer who waits."""
         active = pending.active
         execution_id = active.execution_id
-        done = self._started.pop(execution_id, None)
-        if done is not None and not done.done():
-            done.set_result(None)
+        self._callers.started(execution_id)
         self._relay.issue(pending)
         for new, start in pending.children:
             if new.owner is not None:
@@ -303,15 +313,16 @@ class Engine:
             self._leave_busy(execution_id)
 
     def refused(self, pending: Pending) -> None:
-        """Another engine owns it: drop everything of it."""
+        """Another engine owns it (or a commit of ours landed late): drop everything of it."""
         self._drop(pending.active)
+        self._recovery.give_back(pending.active.execution_id, pending.active.fence)
 
     def unknown(self, pending: list[Pending], error: Exception) -> None:
         """Load every state again before anything else happens to it."""
         _log.warning("a commit's outcome is unknown", error=str(error), turns=len(pending))
         for each in pending:
             if not each.active.gone:
-                self._recovery.forget(each.active, each.letters)
+                self._recovery.forget(each.active, each.letters, each.run)
 
     def broken(self, active: Active, letters: list[Letter], error: Exception) -> None:
         """Find the poison letter by taking the letters one by one; refuse it when found."""
@@ -347,57 +358,45 @@ class Engine:
         if self._queued_may_wait:
             self._more.set()
 
+    def _is_known(self, execution_id: ExecutionId) -> bool:
+        """Tell whether it is in memory here, or on its way there again."""
+        return execution_id in self._loop.actives or self._recovery.is_loading(execution_id)
+
     def _end(self, active: Active, status: FinalStatus) -> None:
-        execution_id = active.execution_id
         self._loop.discard(active)
-        self._leave_busy(execution_id)
-        for waiter in self._finals.pop(execution_id, ()):
-            if not waiter.done():
-                waiter.set_result(status)
+        self._leave_busy(active.execution_id)
+        self._callers.ended(active.execution_id, status)
 
     def _drop(self, active: Active) -> None:
         execution_id = active.execution_id
+        self._let_go(active)
+        self._callers.lost(execution_id)
+        exists = Conflict(f"the execution {execution_id} exists already")
+        self._callers.not_started(execution_id, exists)
+
+    def _let_go(self, active: Active) -> None:
         self._loop.discard(active)
         self._relay.abandon(active)
-        self._leave_busy(execution_id)
-        lost = OwnershipLost(f"another engine owns {execution_id} now")
-        for waiter in self._finals.pop(execution_id, ()):
-            if not waiter.done():
-                waiter.set_exception(lost)
-        done = self._started.pop(execution_id, None)
-        if done is not None and not done.done():
-            done.set_exception(Conflict(f"the execution {execution_id} exists already"))
+        self._leave_busy(active.execution_id)
 
-    async def _create(self, new: NewExecution, start: StartExecution) -> None:
-        """Queue an execution; creations of one pass of the event loop share a transaction."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[bool] = loop.create_future()
-        if not self._creates:
-            loop.call_soon(lambda: self._loop.spawn(self._flush_creates()))
-        self._creates.append((replace(new, start=encode_signal(start)), future))
-        if not await future:
-            raise Conflict(f"the execution {new.execution_id} exists already")
-        self._queued_may_wait = True
-        self._more.set()
-
-    async def _flush_creates(self) -> None:
-        while self._creates:
-            batch, self._creates = self._creates[:_CREATES_MAX], self._creates[_CREATES_MAX:]
-            try:
-                accepted = await self._stores.log.create([new for new, _ in batch])
-            except LegatoError as error:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(type(error)(error.message))
-                continue
-            for (_, future), ok in zip(batch, accepted, strict=True):
-                if not future.done():
-                    future.set_result(ok)
+    async def _come_back(self, execution_id: ExecutionId) -> None:
+        """Claim what had to be given back, unless others see to it."""
+        if self._options.adopts:
+            self._more.set()
+            return
+        with contextlib.suppress(NotFound):
+            if not await self.resume(execution_id):
+                await self._look_for_end(execution_id)
 
     async def _begin_child(self, new: NewExecution, start: StartExecution) -> None:
         crash_point("child.before_begin")
-        plan = await self._plans.get(new.version)
-        if new.execution_id in self._loop.actives:
+        try:
+            plan = await self._plans.get(new.version)
+        except LegatoError as error:
+            _log.warning("a child cannot be begun now", error=str(error))
+            self._recovery.give_back(new.execution_id, 1)
+            return
+        if self._is_known(new.execution_id):
             return
         active = Active(new.execution_id, new.workspace, plan, 1, HeldSlots(self._slots))
         self._busy.add(new.execution_id)
@@ -415,6 +414,9 @@ class Engine:
                 await self._stores.changes.wait(self._options.poll_s)
                 if self._loop.actives:
                     await self._recovery.fetch()
+                for execution_id in self._callers.awaited:
+                    if not self._is_known(execution_id):
+                        await self._look_for_end(execution_id)
                 self._more.set()
             except StoreUnavailable as error:
                 _log.warning("the store does not answer", error=str(error))
@@ -437,30 +439,36 @@ class Engine:
                     self._more.set()
             await asyncio.sleep(_CLAIM_GAP_S)
 
+    async def _look_for_end(self, execution_id: ExecutionId) -> None:
+        """Answer those who wait for an execution that is not here, if there is an answer."""
+        row = await self._stores.executions.get(execution_id)
+        if row is not None and row.status in FINAL_EXECUTION:
+            self._callers.ended(execution_id, row.status)  # type: ignore[arg-type]
+        elif row is not None and row.owner not in {None, self.engine_id}:
+            self._callers.lost(execution_id)
+
     async def _keep_lease(self) -> None:
         while True:
             await self._lease.keep()
             _log.error("the lease was lost; everything owned is given up and claimed again")
-            with contextlib.suppress(StoreUnavailable):
-                await self._begin_again()
+            await self._begin_again()
 
     async def _begin_again(self) -> None:
         """After a lost lease (a suspended machine, a frozen process): nothing here is ours now."""
         owned = list(self._loop.actives.values())
+        unknown = StoreUnavailable("the lease was lost meanwhile; submit it again with its id")
         for active in owned:
-            self._loop.discard(active)
-            self._relay.abandon(active)
-            self._leave_busy(active.execution_id)
-        pairs = [(active.execution_id, active.fence) for active in owned]
-        await self._stores.owners.release(self.engine_id, pairs)
-        await self._lease.begin()
-        if self._options.adopts:
-            self._more.set()
-            return
+            self._let_go(active)
+            self._callers.not_started(active.execution_id, unknown)
+        while True:
+            try:
+                await self._lease.begin()
+                break
+            except StoreUnavailable as error:
+                _log.warning("the lease cannot be taken now", error=str(error))
+                await asyncio.sleep(self._options.poll_s)
         for active in owned:
-            with contextlib.suppress(NotFound):
-                if not await self.resume(active.execution_id):
-                    self._drop(active)
+            self._recovery.give_back(active.execution_id, active.fence)
 
 
 def children_of(state: ExecutionState) -> list[ExecutionId]:

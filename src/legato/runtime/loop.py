@@ -213,7 +213,7 @@ class Loop:
                 frame(active.state, pending.touched, from_seq=pending.from_seq, epoch=self.epoch)
             )
         if pending.starved:
-            self._slots.wait(active.execution_id)
+            self._slots.wait(active.execution_id, active.slots)
         self._outcomes.committed(pending)
         crash_point("turn.after_effects")
         self._slots.feed()

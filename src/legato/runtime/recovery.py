@@ -7,7 +7,7 @@ Rules: OW, EN, LG.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -16,12 +16,13 @@ from legato.crashpoints import crash_point
 from legato.engine.evolve import evolve
 from legato.engine.upcast import read_event
 from legato.errors import Internal, LegatoError, StoreUnavailable
+from legato.model.effects import RunAttempt
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.signals import (
     AdoptExecution,
     AnySignal,
+    FireTimers,
     RefuseSignal,
-    RestoreExecution,
     decode_signal,
 )
 from legato.ports.inbox import InboxRow
@@ -55,6 +56,9 @@ class Recovery:
         self._loop = loop
         self._slots = slots
         self.relay: Relay
+        self.come_back: Callable[[ExecutionId], Awaitable[None]]
+        self._unwanted: dict[ExecutionId, int] = {}
+        self._giving_back = False
         self.before_adoption: Callable[[], None] = lambda: None
         self._lost: dict[ExecutionId, tuple[Active, list[Letter]]] = {}
         self._recovering = False
@@ -73,18 +77,29 @@ class Recovery:
         if any(claim.cause is not None for claim in claims):
             self.before_adoption()
         begun = [claim.execution_id for claim in claims if claim.head_seq > 0]
-        logs = await self._stores.log.read_many(begun) if begun else {}
-        for claim in claims:
-            try:
-                await self._take_in(claim, logs.get(claim.execution_id, []))
-            except LegatoError as error:
-                # It stays claimed, so that nobody loops over it; a person has to look at it.
-                _log.error(
-                    "an execution cannot be loaded",
-                    execution_id=claim.execution_id,
-                    error=str(error),
-                )
+        try:
+            logs = await self._stores.log.read_many(begun) if begun else {}
+            for claim in claims:
+                await self._try_to_take_in(claim, logs.get(claim.execution_id, []))
+        except StoreUnavailable:
+            for claim in claims:
+                if claim.execution_id not in self._loop.actives:
+                    self.give_back(claim.execution_id, claim.fence)
+            raise
         await self.fetch([claim.execution_id for claim in claims])
+
+    async def _try_to_take_in(self, claim: Claim, rows: list[LogRow]) -> None:
+        try:
+            await self._take_in(claim, rows)
+        except StoreUnavailable:
+            raise
+        except LegatoError as error:
+            # It stays claimed, so that nobody loops over it; a person has to look at it.
+            _log.error(
+                "an execution cannot be loaded",
+                execution_id=claim.execution_id,
+                error=str(error),
+            )
 
     async def _take_in(self, claim: Claim, rows: list[LogRow]) -> None:
         plan = await self._plans.get(claim.version)
@@ -115,16 +130,61 @@ class Recovery:
             if active is not None:
                 self._loop.post(active, _read_signal(row), row.id)
 
+    # --- giving back ---------------------------------------------------------------------------
+
+    def give_back(self, execution_id: ExecutionId, fence: int) -> None:
+        """Let go of an execution that is ours in the store but cannot be in memory.
+
+        While our lease lives nobody else would touch it. An engine that adopts claims it again in
+        its turn; any other claims it by name.
+        """
+        self._unwanted[execution_id] = fence
+        if not self._giving_back:
+            self._giving_back = True
+            self._loop.spawn(self._give_back())
+
+    async def _give_back(self) -> None:
+        tries = 0
+        try:
+            while self._unwanted:
+                pairs = list(self._unwanted.items())
+                try:
+                    await self._stores.owners.release(self._engine, pairs)
+                    for execution_id, fence in pairs:
+                        await self.come_back(execution_id)
+                        if self._unwanted.get(execution_id) == fence:
+                            del self._unwanted[execution_id]
+                    tries = 0
+                except StoreUnavailable as error:
+                    tries = await self._wait(tries, error)
+        finally:
+            self._giving_back = False
+
     # --- unknown outcomes ----------------------------------------------------------------------
 
-    def forget(self, active: Active, letters: list[Letter]) -> None:
-        """Discard a state that nobody can trust and load it again, with its mail."""
+    def forget(
+        self, active: Active, letters: list[Letter], unissued: Sequence[RunAttempt] = ()
+    ) -> None:
+        """Discard a state that nobody can trust and load it again, with its mail.
+
+        Args:
+            active: The execution.
+            letters: What its last turn considered.
+            unissued: Attempts that its last turn has started, if it was committed.
+        """
+        for effect in unissued:
+            key = (active.execution_id, effect.node, effect.item, effect.attempt)
+            active.unissued[key] = effect
         mail = [*letters, *active.mailbox]
         self._loop.discard(active)
         self._lost[active.execution_id] = (active, mail)
         if not self._recovering:
             self._recovering = True
             self._loop.spawn(self._recover())
+
+    def is_loading(self, execution_id: ExecutionId) -> bool:
+        """Tell whether an execution is being loaded again."""
+        return execution_id in self._lost
 
     def redirect(self, execution_id: ExecutionId, signal: AnySignal) -> bool:
         """Keep a signal for an execution that is being loaded again."""
@@ -143,13 +203,9 @@ class Recovery:
                     heads = await self._stores.log.heads(list(wanted))
                     for execution_id, (old, _) in wanted.items():
                         await self._reload(old, is_stored=execution_id in heads)
+                    tries = 0
                 except StoreUnavailable as error:
-                    pause = _BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)]
-                    tries += 1
-                    _log.warning("the store does not answer; waiting", error=str(error))
-                    await asyncio.sleep(pause)
-                    continue
-                tries = 0
+                    tries = await self._wait(tries, error)
         finally:
             self._recovering = False
 
@@ -167,18 +223,28 @@ class Recovery:
                 after = rows[-1].seq
         else:
             active.new = old.new
+        left = {row.id for row in await self._stores.inbox.pending_for([old.execution_id])}
         _, mail = self._lost.pop(old.execution_id)
         active.one_by_one = old.one_by_one
         active.running = old.running
-        for key, index in owed_attempts(active.state):
-            active.slots.hold(active.state.spec(index).pool)
-            _log.debug("attempt is still owed", attempt=key)
         self._loop.add(active)
+        for key, pool in owed_attempts(active.state):
+            active.slots.hold(pool)
+            # Effects leave only after a known commit: what this one has started never ran.
+            if key in old.unissued:
+                self.relay.run(active, old.unissued[key])
         for letter in mail:
-            self._loop.post(active, letter.signal, letter.inbox_id)
+            # If the commit took place after all, the signals that it consumed are done with.
+            if not letter.inbox_id or letter.inbox_id in left:
+                self._loop.post(active, letter.signal, letter.inbox_id)
         # A fresh fold has no evaluation in flight and has to ask again; nothing else is lost.
-        self._loop.post(active, RestoreExecution())
-        self._loop.spawn(self.relay.issue_owed(active))
+        self._loop.post(active, FireTimers())
+
+    async def _wait(self, tries: int, error: StoreUnavailable) -> int:
+        """Pause before the store is asked again; return the number of tries so far."""
+        _log.warning("the store does not answer; waiting", error=str(error))
+        await asyncio.sleep(_BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)])
+        return tries + 1
 
 
 def fold_rows(active: Active, rows: Sequence[LogRow]) -> None:

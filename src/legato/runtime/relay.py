@@ -24,7 +24,6 @@ from legato.model.signals import (
     ReportLost,
     ReportSuccess,
 )
-from legato.model.values import NULL
 from legato.ports.queue import Queue, Ring
 from legato.runtime.active import Active
 from legato.runtime.attempt.request import AttemptKey, AttemptRequest
@@ -45,7 +44,7 @@ class Runner(Protocol):
         """Run one attempt to its answer; never raises but for its own cancellation."""
         ...
 
-    def stop(self, key: AttemptKey) -> None:
+    def stop(self, key: AttemptKey) -> object:
         """Ask a running attempt to stop; it is killed after the grace."""
         ...
 
@@ -149,37 +148,6 @@ class Relay:
         if tasks:
             await asyncio.wait(tasks, timeout=5)
 
-    async def issue_owed(self, active: Active) -> None:
-        """Run attempts whose start turned out to be committed after an unknown outcome.
-
-        They never ran: effects leave only after a known commit. So they run under their number.
-        """
-        for key, index in owed_attempts(active.state):
-            node, item, attempt = key
-            if (active.execution_id, node, item, attempt) in active.running:
-                continue
-            spec = active.state.spec(index)
-            answer = await self._evaluator.outside(active, Evaluate(spec.id, "config", item))
-            if active.gone:
-                return
-            state = active.state.nodes[index]
-            if answer.error is not None:
-                self._loop.post(active, ReportFailure(spec.id, attempt, answer.error, item))
-                continue
-            self.run(
-                active,
-                RunAttempt(
-                    spec.id,
-                    attempt,
-                    item,
-                    spec.effect,
-                    spec.timeout_ms,
-                    state.isolated,
-                    answer.value or NULL,
-                    spec.pool,
-                ),
-            )
-
     # --- work ----------------------------------------------------------------------------------
 
     async def _run(self, active: Active, key: AttemptKey, request: AttemptRequest) -> None:
@@ -242,18 +210,18 @@ class Relay:
                 await asyncio.wait([task])
 
 
-def owed_attempts(state: ExecutionState) -> list[tuple[tuple[str, int | None, int], int]]:
-    """Return ((node, item, attempt), index) of every attempt that runs according to the log."""
-    owed: list[tuple[tuple[str, int | None, int], int]] = []
+def owed_attempts(state: ExecutionState) -> list[tuple[AttemptKey, str]]:
+    """Return (attempt, pool) of every attempt that runs according to the log."""
+    owed: list[tuple[AttemptKey, str]] = []
     for index, node in enumerate(state.nodes):
-        name = state.spec(index).id
+        spec = state.spec(index)
         if node.items is not None:
             owed.extend(
-                ((name, item, node.items.attempts.get(item, 1)), index)
+                ((state.execution_id, spec.id, item, node.items.attempts.get(item, 1)), spec.pool)
                 for item in sorted(node.items.running)
             )
         elif node.status == "running":
-            owed.append(((name, None, node.attempt), index))
+            owed.append(((state.execution_id, spec.id, None, node.attempt), spec.pool))
     return owed
 
 

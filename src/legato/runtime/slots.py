@@ -47,7 +47,7 @@ class SlotPool:
         self._limits = dict(limits)
         self._used: Counter[str] = Counter()
         self._used_total = 0
-        self._hungry: dict[ExecutionId, None] = {}
+        self._hungry: dict[ExecutionId, HeldSlots] = {}
         self._woken: set[ExecutionId] = set()
         self._on_free = on_free
         self.closed = False
@@ -60,12 +60,7 @@ class SlotPool:
 
     def take(self, pool: str, held: int) -> bool:
         """Take a place if one is free and the taker, who holds `held`, may have one more."""
-        if self.closed or self._used_total >= self._total:
-            return False
-        if self._hungry and held >= _FAIR_SHARE_MIN and held >= self._fair_share():
-            return False
-        limit = self._limits.get(pool)
-        if limit is not None and self._used[pool] >= limit:
+        if not self._may_take(pool, held, len(self._hungry)):
             return False
         self.count(pool)
         return True
@@ -83,53 +78,63 @@ class SlotPool:
             self._used[pool] -= count
 
     def feed(self) -> None:
-        """Wake as many of those who wait as places are left."""
-        if not self._hungry or self.closed:
-            return
+        """Wake as many of those who wait as places are left that they may have."""
         free = self._total - self._used_total - len(self._woken)
-        while free > 0 and self._hungry:
-            execution_id = next(iter(self._hungry))
-            del self._hungry[execution_id]
-            self._woken.add(execution_id)
-            self._on_free(execution_id)
-            free -= 1
+        if free <= 0 or not self._hungry or self.closed:
+            return
+        others = len(self._hungry) - 1
+        for execution_id, slots in list(self._hungry.items()):
+            # Woken for nothing it would wait again and be woken again, without an end.
+            if any(self._may_take(pool, slots.total, others) for pool in slots.refused):
+                del self._hungry[execution_id]
+                self._woken.add(execution_id)
+                self._on_free(execution_id)
+                free -= 1
+                if free == 0:
+                    break
 
-    def wait(self, execution_id: ExecutionId) -> None:
-        """Remember that this execution could start more if a place were free."""
-        self._hungry.setdefault(execution_id)
+    def wait(self, execution_id: ExecutionId, slots: "HeldSlots") -> None:
+        """Remember that this execution could start more if it got the places it was refused."""
+        self._hungry.setdefault(execution_id, slots)
 
     def turn_begins(self, execution_id: ExecutionId) -> None:
-        """An execution that was woken has its turn now."""
-        self._woken.discard(execution_id)
+        """An execution has its turn: it waits no more, unless it is refused again."""
+        self.forget(execution_id)
 
     def forget(self, execution_id: ExecutionId) -> None:
-        """The execution is gone."""
+        """The execution waits no more."""
         self._hungry.pop(execution_id, None)
         self._woken.discard(execution_id)
 
-    def _fair_share(self) -> int:
-        return self._total // max(1, len(self._hungry) + self.holders)
+    def _may_take(self, pool: str, held: int, others: int) -> bool:
+        """Tell whether one who holds `held` may have one more while `others` wait."""
+        if self.closed or self._used_total >= self._total:
+            return False
+        if others and held >= _FAIR_SHARE_MIN and held >= self._total // (others + self.holders):
+            return False
+        limit = self._limits.get(pool)
+        return limit is None or self._used[pool] < limit
 
 
 class HeldSlots:
     """The places that one execution holds; keeps the promise of `engine.decide.Slots`."""
 
-    __slots__ = ("_held", "_pool", "_total", "refused")
+    __slots__ = ("_held", "_pool", "refused", "total")
 
     def __init__(self, pool: SlotPool) -> None:
         """Begin with none."""
         self._pool = pool
         self._held: dict[str, int] = {}
-        self._total = 0
-        self.refused = False
-        """Whether the pool had no place since this was last set to False."""
+        self.total = 0
+        self.refused: set[str] = set()
+        """Pools that had no place since this was last cleared."""
 
     def take(self, pool: str, held_max: int) -> bool:
         """Take one unless the engine, the pool or the execution is at its bound."""
-        if held_max and self._total >= held_max:
+        if held_max and self.total >= held_max:
             return False
-        if not self._pool.take(pool, self._total):
-            self.refused = True
+        if not self._pool.take(pool, self.total):
+            self.refused.add(pool)
             return False
         self._add(pool)
         return True
@@ -143,22 +148,22 @@ class HeldSlots:
         """Give one back; giving what was never taken (attempts before an adoption) does nothing."""
         if self._held.get(pool, 0) > 0:
             self._held[pool] -= 1
-            self._total -= 1
-            if self._total == 0:
+            self.total -= 1
+            if self.total == 0:
                 self._pool.holders -= 1
             self._pool.give(pool)
 
     def release(self) -> None:
         """Give everything back: the execution ended or is somebody else's."""
-        if self._total:
+        if self.total:
             self._pool.holders -= 1
-        held, self._held, self._total = self._held, {}, 0
+        held, self._held, self.total = self._held, {}, 0
         for pool, count in held.items():
             if count:
                 self._pool.give(pool, count)
 
     def _add(self, pool: str) -> None:
         self._held[pool] = self._held.get(pool, 0) + 1
-        self._total += 1
-        if self._total == 1:
+        self.total += 1
+        if self.total == 1:
             self._pool.holders += 1

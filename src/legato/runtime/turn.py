@@ -77,7 +77,7 @@ class Turns:
         """
         state = active.state
         from_seq = state.seq
-        active.slots.refused = False
+        active.slots.refused.clear()
         d = Decision(state, self._clock.now_ms(), self._clock.chance, active.slots)
         far = self._decide(active, d, [letter.signal for letter in letters])
         events = tuple(encode_event(event) for event in d.events)
@@ -99,7 +99,7 @@ class Turns:
             from_seq=from_seq,
             touched=d.touched,
             far=far,
-            starved=active.slots.refused,
+            starved=bool(active.slots.refused),
             is_empty=not events and not consumed and active.new is None,
         )
         self._sort_effects(active, d.effects, pending, own_children=own_children)

@@ -8,10 +8,11 @@ Rules: OW, EN.
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from typing import Final
 
 from legato.crashpoints import crash_point
-from legato.errors import LegatoError, StoreUnavailable
+from legato.errors import StoreUnavailable
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.signals import FireTimers
 from legato.ports.clock import Clock
@@ -106,34 +107,39 @@ class Keeper:
     """Lets executions go that have had nothing to do for a while."""
 
     def __init__(
-        self, engine: EngineId, stores: Stores, loop: Loop, clock: Clock, *, after_s: float
+        self,
+        loop: Loop,
+        clock: Clock,
+        give_back: Callable[[ExecutionId, int], None],
+        *,
+        after_s: float,
     ) -> None:
-        """Args: after_s is how long an execution must have been idle."""
-        self._engine = engine
-        self._stores = stores
+        """Make the keeper.
+
+        Args:
+            loop: Holds the executions.
+            clock: Tells how long they have been idle.
+            give_back: Lets go of (execution, fence) in the store.
+            after_s: How long an execution must have been idle.
+        """
         self._loop = loop
         self._clock = clock
+        self._give_back = give_back
         self._after_s = after_s
 
     async def run(self) -> None:
         """Look every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(min(_EVICT_LOOK_S, self._after_s))
-            try:
-                await self.evict()
-            except LegatoError as error:
-                _log.warning("idle executions cannot be let go now", error=str(error))
+            self.evict()
 
-    async def evict(self) -> None:
-        """Release every execution that has been idle for long enough."""
+    def evict(self) -> None:
+        """Let go of every execution that has been idle for long enough."""
         now = self._clock.monotonic()
-        idle = [active for active in self._loop.actives.values() if self._is_idle(active, now)]
-        if not idle:
-            return
-        pairs = [(active.execution_id, active.fence) for active in idle]
-        for active in idle:
-            self._loop.discard(active)
-        await self._stores.owners.release(self._engine, pairs)
+        for active in list(self._loop.actives.values()):
+            if self._is_idle(active, now):
+                self._loop.discard(active)
+                self._give_back(active.execution_id, active.fence)
 
     def _is_idle(self, active: Active, now: float) -> bool:
         return (

@@ -150,6 +150,9 @@ class EngineLines:
         self._loop = asyncio.get_running_loop()
         self._sources: dict[LineSource, None] = {}
 
+    def bind(self) -> None:
+        """Keep `LineSink.bind`; bound when it is made."""
+
     def add(self, line: LogLine) -> None:
         """Keep `LineSink.add`."""
         self._engine.tell(pipe.Said(level=line.level, text=line.text, progress=line.progress))

@@ -8,12 +8,8 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
 
-from legato.ports.node import NodeFailure
-
-SAFE_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where programs are looked for, and the PATH they get; never the engine's own."""
+from legato.ports.node import PROGRAM_PATH, NodeFailure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +68,7 @@ def encode_spec(command: Command) -> bytes:
         NodeFailure: `invalid_argument`: a text holds NUL, which no program can get.
     """
     env = {
-        "PATH": SAFE_PATH, "LANG": "C.UTF-8", "HOME": str(command.home),
+        "PATH": PROGRAM_PATH, "LANG": "C.UTF-8", "HOME": str(command.home),
         "TMPDIR": str(command.home), **command.env,
     }  # fmt: skip
     limits = command.limits.lines()

@@ -15,6 +15,7 @@ Rules: ND9, ND14, OW7.
 """
 
 import ctypes
+import errno
 import os
 import resource
 import select
@@ -32,6 +33,8 @@ KILL_ROUND_MS = 10
 IS_LINUX = sys.platform == "linux"
 
 LIBC = ctypes.CDLL(None, use_errno=True)
+ENDED: "dict[int, int]" = {}
+"""Exit code of the program, once it has ended."""
 
 
 class Spec:
@@ -101,6 +104,8 @@ def become(spec: Spec, keeper: int, tell: int) -> None:
         LIBC.signal(ignored_by_python, None)
     os.umask(0o022)
     os.chdir(spec.folder)
+    if os.getcwdb() != spec.folder:
+        raise OSError(errno.ELOOP, "a link was put into the path after it was checked")
     os.closerange(3, tell)
     os.closerange(tell + 1, 65_536)
     os.execve(spec.program, spec.argv, spec.env)  # noqa: S606 - that is the point of it
@@ -123,31 +128,33 @@ def watch(pid: int, control: int, engine: int, sandbox_name: bytes) -> int:
         interval_ms = WATCH_MS
     while True:
         events = poll.poll(interval_ms)
-        code = reap(pid)
-        if code is not None:
-            return code
+        reap(pid)
+        if pid in ENDED:
+            return ENDED[pid]
         if os.getppid() != engine:
             break  # the pipe may live on in a process that the engine forked
         if any(each == control for each, _ in events):
             if not os.read(control, 16):
                 break
             ask_to_end(pid, sandbox_name)
-    code = kill_tree(pid)
-    return -SIGKILL if code is None else code
+    kill_tree(pid)
+    return ENDED.get(pid, -SIGKILL)
 
 
-def reap(pid: int) -> "int | None":
-    """Collect ended children, adopted ones too; return the program's exit code if it ended."""
-    code = None
+def reap(pid: int) -> bool:
+    """Collect ended children, adopted ones too; return whether any child is left.
+
+    As the sub-reaper this process has a child as long as its tree has any process at all.
+    """
     while True:
         try:
             ended, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return code
+            return False
         if ended == 0:
-            return code
+            return True
         if ended == pid:
-            code = os.waitstatus_to_exitcode(status)
+            ENDED[pid] = os.waitstatus_to_exitcode(status)
 
 
 def ask_to_end(pid: int, sandbox_name: bytes) -> None:
@@ -160,20 +167,18 @@ def ask_to_end(pid: int, sandbox_name: bytes) -> None:
             send(each, SIGTERM)
 
 
-def kill_tree(pid: int) -> "int | None":
-    """Kill every descendant, again until none is left; return the program's exit code if seen."""
-    code = None
+def kill_tree(pid: int) -> None:
+    """Kill every descendant, again until none is left."""
     for _ in range(KILL_ROUNDS_MAX):
+        if not reap(pid) and IS_LINUX:
+            return
         send(-pid, SIGKILL)
         tree = descendants()
         for each in tree:
             send(each, SIGKILL)
-        seen = reap(pid)
-        code = seen if seen is not None else code
-        if not tree:
-            break
+        if not tree and not IS_LINUX:
+            return
         select.select([], [], [], KILL_ROUND_MS / 1000)
-    return code
 
 
 def send(target: int, signal: int) -> None:
@@ -231,3 +236,4 @@ def read_all(file: int) -> bytes:
 
 if __name__ == "__main__":
     main(*map(int, sys.argv[1:4]))
+    os._exit(0)  # the engine waits for this end: nothing is left to tidy up

@@ -30,7 +30,7 @@ _Place = tuple[str, str, int, int]
 
 
 class LogSink:
-    """Keeps `request.LineSink`; used by the loop it first saw and by threads started from it."""
+    """Keeps `request.LineSink`; lines come from the loop it is bound to and from its threads."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class LogSink:
         self._writing: asyncio.Task[None] | None = None
 
     def bind(self) -> None:
-        """Take the running loop as the one that writes."""
+        """Keep `LineSink.bind`."""
         self._loop = asyncio.get_running_loop()
         self._loop_thread = threading.get_ident()
 
@@ -104,10 +104,8 @@ class LogSink:
 
     def _arm(self) -> None:
         self._armed = True
-        if self._loop is None or self._loop.is_closed():
-            self.bind()
         loop = self._loop
-        assert loop is not None, "bind takes the running loop"
+        assert loop is not None, "a sink is bound before its first line"
         if threading.get_ident() == self._loop_thread:
             loop.call_later(self._flush_s, self._start_writing)
         else:

@@ -324,7 +324,7 @@ def _file_of(data: bytes, theirs: contextlib.ExitStack) -> int:
         file = os.memfd_create("legato")
         theirs.callback(os.close, file)
     else:
-        file = theirs.enter_context(tempfile.TemporaryFile()).fileno()
+        file = theirs.enter_context(tempfile.TemporaryFile()).fileno()  # noqa: SIM115
     while data:
         data = data[os.write(file, data) :]
     os.lseek(file, 0, os.SEEK_SET)

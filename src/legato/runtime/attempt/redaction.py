@@ -53,11 +53,14 @@ class SecretRedactor(Redactor):
         return value
 
     def split(self, text: str) -> tuple[str, str]:
-        """Split streamed text into what may be shown now and what may be half a secret.
+        """Redact streamed text and split off what may be half a secret.
+
+        Whole secrets are replaced first: else a secret that begins the way it ends would be cut.
 
         Returns:
-            The text up to the longest end that could be the beginning of a secret, and that end.
+            What may be shown now, and the longest end that could be the beginning of a secret.
         """
+        text = self(text)
         held = 0
         for needle in self._values | self._line_values:
             longest = min(len(needle) - 1, len(text))

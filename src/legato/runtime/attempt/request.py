@@ -80,6 +80,10 @@ class LineSource(Protocol):
 class LineSink(Protocol):
     """Where an attempt's lines go; never blocks, callable from any thread."""
 
+    def bind(self) -> None:
+        """Take the running loop as the one that writes; called before the first line."""
+        ...
+
     def add(self, line: LogLine) -> None:
         """Take one line."""
         ...

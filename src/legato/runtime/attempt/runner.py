@@ -80,6 +80,7 @@ class AttemptRunner:
         self._threads = NodeThreads(self._options.threads_max)
         self._prepared: dict[str, _Prepared] = {}
         self._running: dict[AttemptKey, Attempt] = {}
+        self._is_bound = False
 
     # --- doors ---------------------------------------------------------------------------------
 
@@ -122,6 +123,9 @@ class AttemptRunner:
 
     async def _run(self, attempt: Attempt, key: AttemptKey) -> Report:
         report: Report | None = None
+        if not self._is_bound:
+            self._services.logs.bind()
+            self._is_bound = True
         try:
             control.begin(attempt, self._services.clock, self._options.cancel_grace_s)
             report = await self._attempt(attempt)

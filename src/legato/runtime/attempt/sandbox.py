@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from legato.ports.node import NodeFailure
-from legato.runtime.attempt.command import SAFE_PATH, Command, ProcessEnd
+from legato.ports.node import PROGRAM_PATH, NodeFailure
+from legato.runtime.attempt.command import Command, ProcessEnd
 
 SandboxMode = Literal["auto", "off", "required"]
 _TRY_S: Final = 5.0
@@ -48,7 +48,7 @@ class SandboxOptions:
     hidden: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
     network: bool = False
-    places: str = SAFE_PATH
+    places: str = PROGRAM_PATH
 
 
 class Sandbox:
@@ -95,7 +95,7 @@ class Sandbox:
         return self._answer
 
     async def _try(self, start: Start) -> bool:
-        true = shutil.which("true", path=SAFE_PATH)
+        true = shutil.which("true", path=PROGRAM_PATH)
         if true is None:
             return False
         with tempfile.TemporaryDirectory() as folder:

@@ -113,16 +113,23 @@ class NodeThreads:
 
     def _work(self) -> None:
         while (job := self._next()) is not None:
-            with self._lock:
-                if job.abandoned:
-                    continue
-                job.started = True
+            if not self._claim(job):
+                continue
             job.carry_out()
-            with self._lock:
-                job.started = False
-                if job.abandoned:
-                    self._abandoned -= 1
-                    return
+            if self._was_abandoned(job):
+                return
+
+    def _claim(self, job: Job) -> bool:
+        with self._lock:
+            job.started = not job.abandoned
+            return job.started
+
+    def _was_abandoned(self, job: Job) -> bool:
+        with self._lock:
+            job.started = False
+            if job.abandoned:
+                self._abandoned -= 1
+            return job.abandoned
 
     def _next(self) -> Job | None:
         """Return the next job; None when there was none for so long that the thread may end."""

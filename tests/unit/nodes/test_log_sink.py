@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The log of attempts: batches, bounds, a store that is slow or away."""
+
+import asyncio
+import threading
+
+from legato.errors import InvalidInput
+from legato.model.ids import ExecutionId, NodeId
+from legato.ports.attempt_logs import LogLine
+from legato.runtime.attempt.log_sink import BATCH_LINES_MAX, QUEUE_BYTES_MAX, LogSink
+from tests.unit.nodes.world import MemoryLogs
+
+
+def line(offset: int, text: str = "text", attempt: int = 1) -> LogLine:
+    return LogLine(
+        execution_id=ExecutionId("e"),
+        node=NodeId("n"),
+        attempt=attempt,
+        offset=offset,
+        at=1,
+        text=text,
+    )
+
+
+class Source:
+    """A source with one line."""
+
+    def take(self) -> list[LogLine]:
+        return [line(0, "made when asked")]
+
+
+async def test_lines_are_written_together_without_being_asked() -> None:
+    """Lines wait for others, at most 100 ms, and go in one batch [LG17]."""
+    store = MemoryLogs()
+    seen: list[LogLine] = []
+    arrived = asyncio.Event()
+
+    def listen(each: LogLine) -> None:
+        seen.append(each)
+        if len(seen) == 40:
+            arrived.set()
+
+    sink = LogSink(store, listener=listen)
+    sink.bind()
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    for offset in range(40):
+        sink.add(line(offset))
+    await arrived.wait()
+    assert loop.time() - begin < 1.0
+    await sink.close()
+    assert store.batches == [40]
+    assert [each.offset for each in seen] == list(range(40))
+
+
+async def test_lines_may_come_from_any_thread() -> None:
+    """A thread adds without waiting and without harm [ND3]."""
+    store = MemoryLogs()
+    sink = LogSink(store, flush_s=0.001)
+    sink.bind()
+    threads = [
+        threading.Thread(target=lambda n=n: [sink.add(line(i, attempt=n)) for i in range(200)])
+        for n in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
+    await sink.close()
+    assert len(store.lines) == 800
+
+
+async def test_a_large_backlog_goes_in_several_batches() -> None:
+    """No batch is larger than the bound [EN19]."""
+    store = MemoryLogs()
+    sink = LogSink(store)
+    sink.bind()
+    for offset in range(BATCH_LINES_MAX + 1):
+        sink.add(line(offset))
+    await sink.close()
+    assert store.batches == [BATCH_LINES_MAX, 1]
+
+
+async def test_a_store_that_is_away_gets_the_lines_later() -> None:
+    """Lines wait for the store, in order [LG27]."""
+    store = MemoryLogs()
+    store.away = 3
+    sink = LogSink(store, flush_s=0.001)
+    sink.bind()
+    for offset in range(5):
+        sink.add(line(offset))
+    while store.away:
+        await asyncio.sleep(0)
+    await sink.close()
+    assert [each.offset for each in store.lines] == [0, 1, 2, 3, 4]
+
+
+async def test_the_oldest_lines_go_when_the_queue_is_full_and_are_counted() -> None:
+    """A marker says how many lines are missing, per attempt [EN19]."""
+    store = MemoryLogs()
+    sink = LogSink(store, lines_max=10)
+    sink.bind()
+    for offset in range(25):
+        sink.add(line(offset))
+    await sink.close()
+    assert [each.offset for each in store.lines] == [14, *range(15, 25)]
+    marker = store.lines[0]
+    assert (marker.level, marker.text[:20]) == ("warning", "15 lines are missing")
+
+
+async def test_the_queue_is_bounded_in_bytes_too() -> None:
+    """Few lines of great length are bounded as well [EN19]."""
+    store = MemoryLogs()
+    sink = LogSink(store)
+    sink.bind()
+    for offset in range(5):
+        sink.add(line(offset, "x" * (QUEUE_BYTES_MAX // 3)))
+    await sink.close()
+    assert len(store.lines) == 3
+    assert store.lines[0].text.startswith("3 lines are missing")
+
+
+async def test_a_store_away_over_an_overflow_still_says_what_is_missing() -> None:
+    """The count of missing lines survives a batch that could not be written [EN19]."""
+    store = MemoryLogs()
+    store.away = 1
+    sink = LogSink(store, lines_max=2)
+    sink.bind()
+    for offset in range(4):
+        sink.add(line(offset))
+    await sink.flush()
+    assert store.lines == []
+    for offset in range(4, 6):
+        sink.add(line(offset))
+    await sink.close()
+    assert [each.offset for each in store.lines] == [3, 4, 5]
+    assert store.lines[0].text.startswith("4 lines are missing")
+
+
+async def test_lines_that_the_store_refuses_do_not_stop_the_others() -> None:
+    """A store that will never take a batch loses that batch only [LG17]."""
+
+    class Refusing(MemoryLogs):
+        async def append(self, lines: object) -> None:
+            raise InvalidInput("no")
+
+    sink = LogSink(Refusing())
+    sink.bind()
+    sink.add(line(0))
+    await sink.flush()
+    await sink.close()
+
+
+async def test_a_source_is_asked_once_per_flush() -> None:
+    """Progress and deltas are made into lines when they are written [ND4]."""
+    store = MemoryLogs()
+    sink = LogSink(store)
+    sink.bind()
+    source = Source()
+    for _ in range(5):
+        sink.touch(source)
+    await sink.close()
+    assert store.texts == ["made when asked"]
