@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proof that what is measured is durable: the databases are asked, nothing is taken for granted.
+
+The very connections that the engine writes by are asked, wherever its store keeps them.
+"""
+
+import asyncio
+import gc
+import sqlite3
+from typing import Any, Final, TypeVar
+
+import asyncpg
+
+T = TypeVar("T")
+
+SYNCHRONOUS: Final = {0: "off", 1: "normal", 2: "full", 3: "extra"}
+
+
+BUSY_TRIES: Final = 200
+
+
+class NotDurableError(Exception):
+    """A measurement would compare a store that may lose what it acknowledged."""
+
+
+def check_sqlite_connection(connection: sqlite3.Connection) -> None:
+    """Raise unless this connection commits to the disk before it answers."""
+    journal = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    check_sqlite_values(journal, connection.execute("PRAGMA synchronous").fetchone()[0])
+
+
+def check_sqlite_values(journal: str, synchronous: int) -> None:
+    """Raise unless these settings of a connection bring every commit to the disk."""
+    if journal not in {"wal", "delete"} or synchronous < 2:
+        shown = SYNCHRONOUS.get(synchronous, synchronous)
+        raise NotDurableError(f"SQLite runs with journal_mode={journal}, synchronous={shown}")
+
+
+async def check_postgres_connection(connection: Any) -> None:
+    """Raise unless this connection's commits are on the disk before they are answered."""
+    for name in ("synchronous_commit", "fsync", "full_page_writes"):
+        value = await connection.fetchval(f"SHOW {name}")
+        if value != "on":
+            raise NotDurableError(f"PostgreSQL runs with {name}={value}")
+
+
+async def check_own_connections(store: str) -> None:
+    """Raise unless every connection of this process that can write commits durably."""
+    if store == "sqlite":
+        writing = [each for each in _objects(sqlite3.Connection) if _can_write(each)]
+        for connection in writing:
+            check_sqlite_connection(connection)
+    else:
+        writing = [each for each in _objects(asyncpg.Connection) if not each.is_closed()]
+        for connection in writing:
+            await _check_when_free(connection)
+    if not writing:
+        raise NotDurableError(f"no connection to {store} was found to ask")
+
+
+def _objects(kind: type[T]) -> list[T]:
+    return [each for each in gc.get_objects() if type(each) is kind]
+
+
+def _can_write(connection: sqlite3.Connection) -> bool:
+    try:
+        return not connection.execute("PRAGMA query_only").fetchone()[0]
+    except sqlite3.ProgrammingError:  # it is closed
+        return False
+
+
+async def _check_when_free(connection: Any) -> None:
+    """Ask a connection of the store's pool between two of the store's own statements."""
+    for _ in range(BUSY_TRIES):
+        try:
+            await check_postgres_connection(connection)
+        except asyncpg.InterfaceError:
+            await asyncio.sleep(0.01)
+        else:
+            return
+    raise NotDurableError("a connection to PostgreSQL is never free to be asked")

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The only place that chooses adapters and nodes: settings in, a running `App` out.
+
+    async with build(settings, role="engine") as app: ...
+
+Roles: `reader` looks at the store and sends signals; `submit` queues executions for engines of
+other processes; `run` has an engine that owns only what it starts or resumes; `engine` has one that
+adopts whatever needs an owner. What a role does not use
+is not imported. Rules: OW3, OW7, OW9, CL13, LG21.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
+
+import msgspec
+
+from legato.errors import Internal, InvalidInput
+from legato.model.ids import EngineId
+from legato.telemetry import logger
+
+if TYPE_CHECKING:
+    from legato.model.node_type import NodeTypeInfo
+    from legato.ports.attempt_logs import LogLine
+    from legato.ports.bus import Bus
+    from legato.ports.clock import Clock
+    from legato.ports.node import NodeType
+    from legato.ports.stores import Stores
+    from legato.runtime.attempt.leftovers import PidFile
+    from legato.runtime.attempt.log_sink import LogSink
+    from legato.runtime.attempt.request import AttemptServices
+    from legato.runtime.engine import Engine
+    from legato.runtime.relay import Runner
+    from legato.settings import Settings
+
+T = TypeVar("T")
+Role = Literal["reader", "submit", "run", "engine"]
+
+SWITCH_INTERVAL_S: Final = 0.0005
+"""How long a thread may hold the interpreter while another waits. The store's writer thread does
+many short things between the loop's long ones; with CPython's own 5 ms each would wait its turn."""
+
+_log = logger(__name__)
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run one command's work in an event loop of its own and return its result."""
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(work)
+
+
+def node_types() -> dict[str, NodeType]:
+    """Return the node types of this installation; a broken package is named and left out."""
+    from legato.nodes.registry import load_node_types
+
+    def tell(problem: InvalidInput) -> None:
+        _log.warning(problem.message, hint=problem.hint)
+
+    return load_node_types(on_problem=tell)
+
+
+def node_catalogue() -> Mapping[str, NodeTypeInfo]:
+    """Return what validation needs to know of them."""
+    from legato.nodes.registry import catalogue
+
+    return catalogue(node_types())
+
+
+def build(settings: Settings, *, role: Role) -> App:
+    """Choose the parts for these settings. Nothing is opened until the app is entered."""
+    return App(settings, role)
+
+
+def make_stores(settings: Settings) -> Stores:
+    """Make the store that the settings name; closed.
+
+    Raises:
+        InvalidInput: A URL names nothing that can be used.
+    """
+    from legato.adapters.blobs.obstore_blobs import make_blobs
+
+    blobs = make_blobs(settings.blobs_url)
+    limits = settings.limits.to_policy()
+    if settings.database_url.startswith("sqlite:"):
+        from legato.adapters.sql.sqlite.stores import make_sqlite_stores
+
+        path = _sqlite_path(settings.database_url)
+        return make_sqlite_stores(path, blobs, home=settings.home, limits=limits)
+    from legato.adapters.sql.postgres.stores import make_postgres_stores
+
+    return make_postgres_stores(settings.database_url, blobs, limits=limits)
+
+
+class App:
+    """Everything a command uses, opened on entry and closed in reverse order."""
+
+    def __init__(self, settings: Settings, role: Role) -> None:
+        """Args: role says how much is opened."""
+        from legato.adapters.local_bus import LocalBus
+        from legato.adapters.system_clock import SystemClock
+
+        self.settings = settings
+        self.role = role
+        self.clock: Clock = SystemClock()
+        self.bus: Bus = LocalBus()
+        self.stores: Stores = make_stores(settings)
+        self.epoch = 0
+        self.on_line: Callable[[LogLine], None] | None = None
+        self._engine: Engine | None = None
+        self._sink: LogSink | None = None
+        self._pids: PidFile | None = None
+        self._exit = contextlib.AsyncExitStack()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this process.
+
+        Raises:
+            Internal: The role has none.
+        """
+        if self._engine is None:
+            raise Internal(f"the role {self.role} has no engine")
+        return self._engine
+
+    async def __aenter__(self) -> Self:
+        """Open the store, bring its schema up to date, and start what the role needs.
+
+        Raises:
+            StoreUnavailable: The store cannot be opened or written.
+            Conflict: Its schema is newer than this program.
+        """
+        async with contextlib.AsyncExitStack() as stack:
+            await self.stores.lifecycle.open()
+            stack.push_async_callback(self.stores.lifecycle.close)
+            self.epoch = await self.stores.lifecycle.epoch()
+            if self.role != "reader":
+                await self._start_engine(stack)
+            self._exit = stack.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the engine without waiting for attempts, and close the store."""
+        await self._exit.__aexit__(kind, error, trace)
+
+    async def flush_logs(self) -> None:
+        """Store and show every log line there is."""
+        if self._sink is not None:
+            await self._sink.flush()
+
+    # --- the engine ----------------------------------------------------------------------------
+
+    async def _start_engine(self, stack: contextlib.AsyncExitStack) -> None:
+        from legato.adapters.local_queue import LocalQueue
+        from legato.nodes.registry import close_node_types
+        from legato.runtime.attempt.log_sink import LogSink
+        from legato.runtime.engine import Engine, EngineOptions, EngineParts
+        from legato.runtime.evaluation_process import EvaluationProcesses
+
+        engine_id = EngineId(self.clock.new_id())
+        limits = self.settings.limits.to_policy()
+        if self.role == "submit":  # an engine without any room queues what it is given
+            limits = msgspec.structs.replace(limits, max_running_executions=0)
+        self._sink = LogSink(self.stores.attempt_logs, listener=self._tell_line)
+        stack.push_async_callback(self._sink.close)
+        stack.push_async_callback(close_node_types)
+        runner = self._make_runner(engine_id, self._sink)
+        parts = EngineParts(
+            stores=self.stores,
+            bus=self.bus,
+            clock=self.clock,
+            queue=LocalQueue(),
+            runner=runner,
+            evaluations=EvaluationProcesses(output_bytes_max=limits.max_output_bytes),
+        )
+        chosen = self.settings.engine
+        options = EngineOptions(
+            adopts=self.role == "engine",
+            lease_ms=int(chosen.lease_s * 1000),
+            poll_s=chosen.poll_s,
+            evict_after_s=chosen.evict_after_s,
+            drain_s=chosen.drain_s,
+        )
+        engine = Engine(engine_id, parts, limits, options)
+        engine.before_adoption = lambda: end_leftovers(self.settings.home)
+        self._engine = engine
+        if self.role != "submit":
+            stack.push_async_callback(self._stop_engine)
+            await engine.start()
+
+    async def _stop_engine(self) -> None:
+        """Stop whatever still runs; after a drain there is nothing left."""
+        if self._engine is not None:
+            await self._engine.stop(drain=False)
+            if self._pids is not None:
+                self._pids.remove()
+            shutil.rmtree(_scratch(self.settings.home, self._engine.engine_id), ignore_errors=True)
+
+    def _make_runner(self, engine_id: EngineId, sink: LogSink) -> Runner:
+        from legato.adapters.env_secrets import EnvSecrets
+        from legato.ports.node import Grants
+        from legato.runtime.attempt.isolated import Isolation, IsolationOptions
+        from legato.runtime.attempt.leftovers import PidFile
+        from legato.runtime.attempt.processes import Launcher
+        from legato.runtime.attempt.request import AttemptServices, RunnerOptions
+        from legato.runtime.attempt.runner import AttemptRunner
+        from legato.runtime.attempt.sandbox import Sandbox, SandboxOptions
+
+        settings, home = self.settings, self.settings.home
+        given = settings.grants
+        self._pids = PidFile(home / "engines" / f"{engine_id}.pids")
+        hidden = tuple(dict.fromkeys((home, *_folder_of(settings.secrets_file))))
+        sandbox = Sandbox(SandboxOptions(hidden=hidden, writable=given.files.roots))
+        services: AttemptServices = AttemptServices(
+            journal=self.stores.journal,
+            logs=sink,
+            blobs=self.stores.blobs,
+            secrets=EnvSecrets(os.environ, settings.secrets_file or home / "secrets.toml"),
+            clock=self.clock,
+            programs=Launcher(sandbox=sandbox, pids=self._pids),
+            grants=Grants(
+                programs=given.shell.programs,
+                roots=given.files.roots,
+                hosts=given.http.allow_private,
+            ),
+        )
+        options = RunnerOptions(
+            limits=settings.limits.to_policy(),
+            cancel_grace_s=settings.engine.cancel_grace_s,
+            scratch_root=_scratch(home, engine_id),
+        )
+        launcher = Launcher(pids=self._pids)
+        isolation = Isolation(launcher, services, options, IsolationOptions(hidden=hidden))
+        return AttemptRunner(node_types(), services, options, isolation)
+
+    def _tell_line(self, line: LogLine) -> None:
+        if self.on_line is not None:
+            self.on_line(line)
+
+
+def end_leftovers(home: Path) -> None:
+    """Kill what engines that are gone left running here, and remove their scratch folders.
+
+    An engine of this machine holds the lock of its file for as long as it lives.
+    """
+    from legato.adapters.sql.sqlite.engine_lock import EngineLocks
+    from legato.runtime.attempt.leftovers import kill_leftovers
+
+    locks = EngineLocks(home / "engines")
+    for file in sorted((home / "engines").glob("*.pids")):
+        engine_id = EngineId(file.stem)
+        if locks.is_dead(engine_id):
+            count = kill_leftovers(file)
+            shutil.rmtree(_scratch(home, engine_id), ignore_errors=True)
+            if count:
+                _log.warning("killed what a dead engine left running", processes=count)
+
+
+def _scratch(home: Path, engine_id: EngineId) -> Path:
+    return home / "scratch" / engine_id
+
+
+def _folder_of(file: Path | None) -> tuple[Path, ...]:
+    return () if file is None else (file.parent,)
+
+
+def _sqlite_path(url: str) -> Path:
+    """Return the file of `sqlite:///PATH`.
+
+    Raises:
+        InvalidInput: There is no path, or it names a host.
+    """
+    prefix = "sqlite:///"
+    path = url.removeprefix(prefix).partition("?")[0]
+    if not url.startswith(prefix) or not path.startswith("/"):
+        raise InvalidInput(f"database_url: should be sqlite:///ABSOLUTE/PATH, got {url[:80]}")
+    return Path(path)

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The group `legato executions`: a table of its commands, loaded when they are used.
+
+Rules: CL6.
+"""
+
+from legato.cli.invocation import examples
+from legato.cli.main import LazyGroup
+
+_LOOK = "legato.cli.executions_look"
+_ACT = "legato.cli.executions_act"
+_WATCH = "legato.cli.executions_watch"
+
+executions = LazyGroup(
+    name="executions",
+    help="Look at executions and act on them; of any process on the same store.\n\n"
+    "ID is an execution's id or its beginning.",
+    table={
+        "list": (f"{_LOOK}:list_executions", "List executions, the newest first."),
+        "show": (f"{_LOOK}:show", "Show one execution: its nodes, outputs, error, what to do."),
+        "events": (f"{_LOOK}:events", "Print the log of an execution."),
+        "watch": (f"{_WATCH}:watch", "Watch an execution live, whichever process runs it."),
+        "resume": (f"{_WATCH}:resume", "End a pause; without a live owner, run it here."),
+        "cancel": (f"{_ACT}:cancel", "Stop an execution."),
+        "approve": (f"{_ACT}:approve", "Say yes to a node that waits for an answer."),
+        "reject": (f"{_ACT}:reject", "Say no to a node that waits for an answer."),
+        "retry-node": (f"{_ACT}:retry_node", "Make a parked node's work once more."),
+        "skip-node": (f"{_ACT}:skip_node", "Leave a parked node out."),
+        "force-node": (f"{_ACT}:force_node", "Settle a parked node by hand."),
+    },
+    epilog=examples(
+        "legato executions list --status running --status waiting",
+        "legato executions show 019ab3d0-1c2f",
+        "legato executions approve 019ab3d0-1c2f ask",
+    ),
+)

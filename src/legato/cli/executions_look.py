@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`legato executions list`, `show` and `events`: what is stored, read only.
+
+Rules: CL3, CL6, CL9, LG25.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from legato.cli.invocation import Invocation, command_options, examples
+
+if TYPE_CHECKING:
+    from legato.app import App
+    from legato.cli.history import History
+    from legato.cli.terminal import Terminal
+
+STATUSES = (
+    "queued", "running", "waiting", "paused", "needs_attention", "completed", "failed",
+    "cancelled", "timed_out",
+)  # fmt: skip
+PAGE_MAX = 1_000
+
+
+@click.command(
+    "list",
+    epilog=examples(
+        "legato executions list",
+        "legato executions list --status failed --workflow repo-report",
+        "legato executions list --search order-4711",
+        "legato executions list --limit 20 --before LAST_ID_OF_THE_PAGE",
+    ),
+)
+@click.option(
+    "--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Repeatable."
+)
+@click.option("--workflow", help="Only of the workflow with this name.")
+@click.option("--search", help="Only with these words in their inputs or outputs.")
+@click.option("--children", is_flag=True, help="Also those that other executions called.")
+@click.option("--limit", type=click.IntRange(1, PAGE_MAX), default=50, show_default=True)
+@click.option("--before", metavar="ID", help="The page after this id: older executions.")
+@command_options
+def list_executions(invocation: Invocation, **wanted: Any) -> int:
+    """List executions, the newest first."""
+    from legato.app import build, run
+
+    async def work() -> None:
+        async with build(invocation.settings(), role="reader") as app:
+            await _list(app, invocation.terminal, wanted)
+
+    run(work())
+    return 0
+
+
+@click.command(epilog=examples("legato executions show ID", "legato executions show ID --json"))
+@click.argument("execution", metavar="ID")
+@command_options
+def show(invocation: Invocation, execution: str) -> int:
+    """Show one execution: its nodes, outputs, error, and what you can do."""
+    from legato.app import build, run
+    from legato.cli.history import find_execution, load_history
+    from legato.cli.showing import show_json, show_text
+
+    async def work() -> None:
+        async with build(invocation.settings(), role="reader") as app:
+            row = await find_execution(app.stores, execution)
+            history = await load_history(app.stores, row.execution_id)
+            shown = show_json if invocation.as_json else show_text
+            await shown(app, invocation.terminal, history, invocation.settings_file(app.settings))
+
+    run(work())
+    return 0
+
+
+@click.command(
+    epilog=examples("legato executions events ID", "legato executions events ID --json --after 41")
+)
+@click.argument("execution", metavar="ID")
+@click.option("--after", type=click.IntRange(0), default=0, help="Only events after this seq.")
+@command_options
+def events(invocation: Invocation, execution: str, after: int) -> int:
+    """Print the log of an execution: seq, time, type and what it says."""
+    from legato.app import build, run
+    from legato.cli.history import find_execution, load_history
+
+    async def work() -> None:
+        async with build(invocation.settings(), role="reader") as app:
+            row = await find_execution(app.stores, execution)
+            history = await load_history(app.stores, row.execution_id)
+            _print_events(invocation.terminal, history, after)
+
+    run(work())
+    return 0
+
+
+async def _list(app: App, terminal: Terminal, wanted: dict[str, Any]) -> None:
+    from legato.cli.history import find_execution, live_engines, owner_among
+    from legato.cli.text import duration, local_time, table, word
+    from legato.cli.wire import row_json
+    from legato.model.frames import FINAL_EXECUTION
+    from legato.model.ids import LOCAL_WORKSPACE
+    from legato.ports.executions import ExecutionFilter
+
+    before = wanted["before"]
+    if before is not None:
+        before = (await find_execution(app.stores, before)).execution_id
+    rows = await app.stores.executions.find(
+        ExecutionFilter(
+            workspace=LOCAL_WORKSPACE,
+            workflow=wanted["workflow"],
+            statuses=wanted["statuses"],
+            search=wanted["search"],
+            with_children=wanted["children"],
+            before=before,
+            limit=wanted["limit"],
+        )
+    )
+    alive = await live_engines(app.stores)
+    lines = [("ID", "WORKFLOW", "STATUS", "NODES", "STARTED", "TOOK", "")]
+    for row in rows:
+        is_open = row.status not in FINAL_EXECUTION
+        is_lost = is_open and owner_among(alive, row).is_lost
+        terminal.json({**row_json(row), "owner_lost": is_lost})
+        end = row.ended_at if row.ended_at is not None else app.clock.now_ms()
+        took = "-" if row.started_at is None else duration(end - row.started_at)
+        note = "owner lost" if is_lost else row.waiting_for if is_open else row.error
+        lines.append(
+            (
+                row.execution_id, row.workflow, word(row.status),
+                f"{row.nodes_done}/{row.nodes_total}", local_time(row.created_at), took, note or "",
+            )
+        )  # fmt: skip
+    terminal.lines(line.rstrip() for line in table(lines))
+    if not rows:
+        terminal.note("no executions" if not _is_filtered(wanted) else "no executions match")
+    elif len(rows) == wanted["limit"]:
+        terminal.note(f"more: legato executions list --before {rows[-1].execution_id}")
+
+
+def _is_filtered(wanted: dict[str, Any]) -> bool:
+    return any(wanted[name] for name in ("statuses", "workflow", "search", "before"))
+
+
+def _print_events(terminal: Terminal, history: History, after: int) -> None:
+    from legato.cli.summaries import summary
+    from legato.cli.text import local_time, table
+    from legato.cli.wire import event_json
+
+    shown = [recorded for recorded in history.events if recorded.seq > after]
+    if terminal.as_json:
+        for recorded in shown:
+            terminal.json(event_json(recorded))
+        return
+    terminal.lines(
+        line.rstrip()
+        for line in table(
+            [
+                (
+                    str(recorded.seq),
+                    f"{local_time(recorded.at)}.{recorded.at % 1000:03d}",
+                    type(recorded.event).__name__,
+                    summary(recorded.event),
+                )
+                for recorded in shown
+            ]
+        )
+    )

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inputs from the command line: `--input name=value` and a JSON file, checked by the schema.
+
+Rules: CL14, DO18.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from legato.errors import InvalidDocument, InvalidInput
+from legato.model.document.inputs import check_inputs, parse_cli_value
+from legato.model.values import decode
+from legato.model.workflow import Workflow
+
+FILE_BYTES_MAX: Final = 16 * 1024 * 1024
+
+
+def read_inputs(workflow: Workflow, given: Sequence[str], file: Path | None) -> dict[str, Any]:
+    """Return the inputs with defaults filled in; `--input` wins over the file.
+
+    Raises:
+        InvalidInput: Not `name=value`, given twice, or not what the schema says.
+    """
+    schema = bytes(workflow.inputs_schema)
+    values = {} if file is None else _read_file(file)
+    seen: set[str] = set()
+    for text in given:
+        name, sign, value = text.partition("=")
+        name = name.strip()
+        if not sign or not name:
+            raise InvalidInput(f"--input {text}: expected NAME=VALUE")
+        if name in seen:
+            raise InvalidInput(f"--input {name}: given twice")
+        seen.add(name)
+        values[name] = parse_cli_value(schema, name, value)
+    try:
+        return check_inputs(schema, values)
+    except InvalidDocument as error:
+        # Inputs have no line: what stands before the path of a problem says nothing here.
+        raise InvalidInput("\n".join(_line(problem) for problem in error.problems)) from None
+
+
+def _line(problem: object) -> str:
+    text = str(problem)
+    return text.replace("inputs:1:1:", "input", 1) if text.startswith("inputs:1:1:") else text
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    data = read_bytes(file, FILE_BYTES_MAX)
+    values = decode(data, what=str(file))
+    if not isinstance(values, dict):
+        raise InvalidInput(f"{file}: expected a JSON object of inputs by name")
+    return values
+
+
+def read_bytes(file: Path, bytes_max: int) -> bytes:
+    """Read a file that a person named.
+
+    Args:
+        file: The file.
+        bytes_max: One byte more is read at most, so that a limit can be seen to be exceeded.
+
+    Raises:
+        InvalidInput: It is not there or cannot be read.
+    """
+    try:
+        with open(file, "rb") as stream:
+            return stream.read(bytes_max + 1)
+    except FileNotFoundError:
+        raise InvalidInput(f"there is no file {file}") from None
+    except OSError as error:
+        raise InvalidInput(f"{file}: cannot be read: {error.strerror}") from None

@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`legato run`: check a workflow, start it, and show it live to its end.
+
+Rules: CL1, CL2, CL3, CL4, CL14, DO18, OW9, EN1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from legato.cli.invocation import OK, Invocation, command_options, examples
+
+if TYPE_CHECKING:
+    from legato.app import App
+    from legato.cli.documents import Loaded
+    from legato.runtime.submission import Submission
+    from legato.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person asked for."""
+
+    source: str
+    inputs: tuple[str, ...]
+    inputs_file: Path | None
+    programs: tuple[str, ...]
+    is_detached: bool
+    says_yes: bool
+
+
+@click.command(
+    epilog=examples(
+        "legato run examples/repo-report.yaml --input path=.",
+        "legato run report.yaml --inputs-file inputs.json --json",
+        "legato run report.yaml --allow-program git",
+        "legato run nightly.yaml --detach",
+    )
+)
+@click.argument("source", metavar="FILE|NAME")
+@click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
+@click.option(
+    "--inputs-file", type=click.Path(dir_okay=False, path_type=Path), help="JSON object of inputs."
+)
+@click.option(
+    "--allow-program", "programs", multiple=True, metavar="PROGRAM",
+    help="Grant a program to shell.run for this run only; repeatable.",
+)  # fmt: skip
+@click.option("--detach", is_flag=True, help="Start it, print its id, and leave it to an engine.")
+@click.option("--yes", is_flag=True, help="Allow the programs it runs without being asked.")
+@command_options
+def run(invocation: Invocation, source: str, **given: Any) -> int:
+    """Run a workflow and watch it live.
+
+    FILE is a workflow file; NAME one that was run or published before. Ctrl-C asks whether to
+    cancel or to detach; SIGTERM stops and leaves it to `legato executions resume`.
+    """
+    from legato.app import run as run_loop
+
+    wish = Wish(
+        source, given["inputs"], given["inputs_file"], given["programs"], given["detach"],
+        given["yes"],
+    )  # fmt: skip
+    if wish.is_detached and wish.programs:
+        raise click.UsageError(
+            "--allow-program holds for this process only and cannot be used with --detach"
+        )
+    return run_loop(_run(invocation, wish))
+
+
+async def _run(invocation: Invocation, wish: Wish) -> int:
+    from legato.app import build
+    from legato.cli.inputs import read_inputs
+    from legato.cli.person import person
+    from legato.runtime.submission import Submission
+
+    settings = invocation.settings(programs=wish.programs)
+    loaded = await _load(wish.source, settings)
+    inputs = read_inputs(loaded.workflow, wish.inputs, wish.inputs_file)
+    settings = _with_grants(invocation, wish, loaded, settings)
+
+    submission = Submission(
+        workflow=loaded.workflow,
+        inputs=inputs,
+        source=loaded.source,
+        trigger={"kind": "manual"},
+        by=person(),
+        called=loaded.called,
+    )
+    async with build(settings, role="submit" if wish.is_detached else "run") as app:
+        await _note_interrupted(app, invocation, loaded.workflow.name)
+        if wish.is_detached:
+            return await _detached(app, invocation, submission)
+        return await _attached(app, invocation, submission)
+
+
+async def _load(source: str, settings: Settings) -> Loaded:
+    """Read the workflow; the store is opened only if something is not in a file."""
+    from legato.app import build, node_catalogue
+    from legato.cli.documents import complete, is_file_name, load_file, load_name
+
+    if not is_file_name(source):
+        async with build(settings, role="reader") as app:
+            return await load_name(app.stores, source)
+    loaded = load_file(Path(source), node_catalogue(), settings.limits.to_policy())
+    if loaded.missing:
+        async with build(settings, role="reader") as app:
+            await complete(app.stores, loaded)
+    return loaded
+
+
+async def _attached(app: App, invocation: Invocation, submission: Submission) -> int:
+    """Run it in this process and show it."""
+    from dataclasses import replace
+
+    from legato.cli.session import Session
+    from legato.engine.state import ExecutionState
+    from legato.model.graph import Graph
+    from legato.model.ids import ExecutionId
+
+    execution_id = ExecutionId(app.clock.new_id())
+    session = Session(app, invocation, execution_id)
+    try:
+        await session.watch()
+        await app.engine.submit(replace(submission, execution_id=execution_id))
+    except BaseException:
+        await session.close()
+        raise
+    _say_started(invocation, submission, execution_id)
+    session.show(ExecutionState(execution_id, Graph(submission.workflow)))
+    return await session.run()
+
+
+async def _detached(app: App, invocation: Invocation, submission: Submission) -> int:
+    """Make it durable and leave it to an engine that lives longer than this process."""
+    from legato.cli.background import ensure_engine
+
+    execution_id = await app.engine.submit(submission)
+    engine = await ensure_engine(app, invocation)
+    terminal = invocation.terminal
+    terminal.json(
+        {
+            "type": "accepted",
+            "execution_id": execution_id,
+            "workflow": submission.workflow.name,
+            "engine_pid": engine.pid,
+        }
+    )
+    terminal.line(execution_id)
+    terminal.note(f"process {engine.pid} runs it; watch it with:")
+    terminal.note(f"  legato executions watch {execution_id}")
+    return OK
+
+
+def _say_started(invocation: Invocation, submission: Submission, execution_id: str) -> None:
+    workflow = submission.workflow
+    invocation.terminal.json(
+        {
+            "type": "started",
+            "execution_id": execution_id,
+            "workflow": workflow.name,
+            "nodes": len(workflow.nodes),
+        }
+    )
+    if not invocation.terminal.is_live:
+        invocation.terminal.line(
+            f"run {execution_id}  {workflow.name}  {len(workflow.nodes)} nodes"
+        )
+
+
+def _with_grants(
+    invocation: Invocation, wish: Wish, loaded: Loaded, settings: Settings
+) -> Settings:
+    """See that every program the workflow names may be started, asking where somebody is there.
+
+    Raises:
+        NotAllowed: A program is not granted and nobody can be asked, or the answer was no.
+    """
+    from legato.cli.grants import allow_programs, missing_programs, toml_line
+    from legato.errors import NotAllowed
+
+    workflows = [loaded.workflow, *loaded.called.values()]
+    missing = missing_programs(workflows, settings.grants.shell.programs)
+    if not missing:
+        return settings
+    file = invocation.settings_file(settings)
+    names = ", ".join(missing)
+    if wish.says_yes or _agrees(invocation, names):
+        allow_programs(file, missing)
+        invocation.terminal.note(f"allowed in {file}: {names}")
+        return invocation.settings(programs=tuple(dict.fromkeys((*wish.programs, *missing))))
+    flags = " ".join(f"--allow-program {name}" for name in missing)
+    verb = "are" if len(missing) > 1 else "is"
+    raise NotAllowed(
+        f"this workflow runs: {names}; {verb} not allowed on this machine.",
+        hint=f"For this run: {flags}. For every run: in {file} under [grants.shell]: "
+        f"{toml_line(dict.fromkeys([*settings.grants.shell.programs, *missing]))}",
+    )
+
+
+def _agrees(invocation: Invocation, names: str) -> bool:
+    from legato.cli.text import escape
+
+    if not invocation.terminal.can_ask:
+        return False
+    question = escape(f"This workflow runs: {names}. Allow it on this machine?")
+    return click.confirm(question, default=False)
+
+
+async def _note_interrupted(app: App, invocation: Invocation, workflow: str) -> None:
+    """Say if an earlier execution of this workflow stands still for want of an owner."""
+    from legato.cli.history import live_engines, owner_among
+    from legato.model.ids import LOCAL_WORKSPACE
+    from legato.ports.executions import ExecutionFilter
+
+    rows = await app.stores.executions.find(
+        ExecutionFilter(
+            workspace=LOCAL_WORKSPACE,
+            workflow=workflow,
+            statuses=("queued", "running", "waiting", "needs_attention"),
+            limit=20,
+        )
+    )
+    if not rows:
+        return
+    alive = await live_engines(app.stores)
+    lost = [row for row in rows if owner_among(alive, row).is_lost]
+    if lost:
+        count = "an earlier run" if len(lost) == 1 else f"{len(lost)} earlier runs"
+        invocation.terminal.note(f"note: {count} of {workflow} did not end; go on with:")
+        invocation.terminal.note(f"  legato executions resume {lost[0].execution_id}")

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How `legato executions show` shows one execution, for a person and for a program.
+
+Rules: CL3, CL6, CL9, VW10.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from legato.cli.board import Board, Boards
+from legato.cli.ending import advice, error_json, parked_lines
+from legato.cli.history import History, Ownership, fetch, ownership, ownership_text
+from legato.cli.text import cells, local_time, pretty_json, size, word
+from legato.cli.tree import Tree
+from legato.cli.wire import frame_json, row_json
+from legato.engine.view import snapshot
+from legato.errors import LegatoError
+from legato.model.frames import FINAL_EXECUTION, NodeFrame
+from legato.model.values import Value
+
+if TYPE_CHECKING:
+    from legato.app import App
+    from legato.cli.terminal import Terminal
+
+_NODES_SHOWN: Final = 500
+_VALUE_LINES_MAX: Final = 30
+_WIDTH: Final = 160
+
+
+async def show_json(app: App, terminal: Terminal, history: History, file: Path) -> None:
+    """Write one JSON value: the row, every node, inputs, outputs, error, owner."""
+    state = history.state
+    found = await ownership(app.stores, history.row)
+    frame = frame_json(snapshot(state, epoch=app.epoch))
+    nodes = [each for each in frame["sets"] if each["set"] == "node"]
+    for node in nodes:
+        index = state.graph.index_of[node["node_id"]]
+        node["output"] = await _fetched(app, state.nodes[index].output)
+    terminal.json(
+        {
+            **row_json(history.row),
+            "seq": state.seq,
+            "owner_lost": found.is_lost,
+            "inputs": await _fetched(app, state.started.inputs) if state.started else None,
+            "outputs": await _fetched(app, state.outputs),
+            "error": error_json(state.error),
+            "error_node": state.error_node,
+            "nodes": sorted(nodes, key=lambda node: node["phase_number"]),
+        }
+    )
+
+
+async def show_text(app: App, terminal: Terminal, history: History, file: Path) -> None:
+    """Write the tree, then inputs, outputs or error, and what can be done."""
+    boards = Boards(history.row.execution_id)
+    boards.apply(snapshot(history.state, epoch=app.epoch))
+    _write_tree(app, terminal, boards.root, Tree(boards, terminal.style))
+    state = history.state
+    if state.started is not None:
+        terminal.line(f"version  {state.started.version[:12]}")
+        terminal.line(f"started  {local_time(state.started.at)}{_by(state.started.by)}")
+        await _write_value(app, terminal, "inputs", state.started.inputs, history)
+    if state.ended == "completed":
+        await _write_value(app, terminal, "outputs", state.outputs, history)
+    elif state.error is not None:
+        terminal.line(f"error    {word(state.error.kind)}: {state.error.message}")
+        terminal.lines(f"         {text}" for text in advice(state.error, state.error_node, file))
+    if state.ended is None:
+        found = await ownership(app.stores, history.row)
+        terminal.line(f"owner    {ownership_text(found)}")
+        terminal.lines(_what_to_do(boards, found, history))
+
+
+def _write_tree(app: App, terminal: Terminal, board: Board, tree: Tree) -> None:
+    now = app.clock.now_ms()
+    style = terminal.style
+    terminal.styled("".join(style.paint(*part) for part in tree.header(board, now)))
+    nodes = sorted(board.nodes.values(), key=lambda node: node.phase_number)
+    shown = nodes if len(nodes) <= _NODES_SHOWN else _first(nodes)
+    name_cells = max((min(cells(node.node_id), 32) for node in shown), default=0)
+    for node in shown:
+        parts = tree.node(board, node, now, name_cells)
+        terminal.styled("  " + "".join(style.paint(*part) for part in parts))
+    if len(shown) < len(nodes):
+        terminal.line(f"  … {len(nodes) - len(shown)} more nodes; all of them with --json")
+
+
+def _first(nodes: list[NodeFrame]) -> list[NodeFrame]:
+    """Of many nodes show those that somebody looks for: what is not simply done or pending."""
+    news = [node for node in nodes if node.status not in {"completed", "pending", "skipped"}]
+    return (news or nodes)[:_NODES_SHOWN]
+
+
+def _what_to_do(boards: Boards, found: Ownership, history: History) -> list[str]:
+    execution_id = history.row.execution_id
+    lines: list[str] = []
+    for owner, node in boards.waiting_for_answers():
+        lines.append(f"  answer it:   legato executions approve {owner} {node.node_id}")
+        lines.append(f"               legato executions reject {owner} {node.node_id}")
+    for owner, node in boards.parked():
+        lines.extend(parked_lines(owner, node))
+    if found.is_lost or history.row.status == "paused":
+        lines.append(f"  go on:       legato executions resume {execution_id}")
+    if history.row.status not in FINAL_EXECUTION:
+        lines.append(f"  stop it:     legato executions cancel {execution_id}")
+    return ["you can", *lines] if lines else []
+
+
+def _by(name: str) -> str:
+    return f" by {name}" if name else ""
+
+
+async def _fetched(app: App, value: Value) -> Any:
+    try:
+        return await fetch(app.stores, value)
+    except LegatoError as error:
+        return {"unavailable": str(error)}
+
+
+async def _write_value(
+    app: App, terminal: Terminal, name: str, value: Value, history: History
+) -> None:
+    if value.ref is not None:
+        terminal.line(f"{name:8} {size(value.ref.size)}; print it with --json")
+        return
+    if bytes(value.json) in {b"", b"null", b"{}"}:
+        return
+    more = f"legato executions show {history.row.execution_id} --json"
+    lines = pretty_json(await _fetched(app, value), lines_max=_VALUE_LINES_MAX, more=more)
+    terminal.line(f"{name:8} {lines[0]}")
+    terminal.lines(f"         {line}" for line in lines[1:])
