@@ -33,8 +33,8 @@ from legato.errors import InvalidInput
 from legato.model.policy import Limits
 
 PREFIX: Final = "LEGATO_"
-FOREIGN_PREFIXES: Final = ("LEGATO_TEST_", "LEGATO_CRASH_")
-"""Names that test programs use; they are no settings and no mistakes."""
+FOREIGN_PREFIXES: Final = ("LEGATO_TEST_", "LEGATO_CRASH_", "LEGATO_SECRET_")
+"""Names that test programs use, and secrets; they are no settings and no mistakes."""
 DATABASE_SCHEMES: Final = ("sqlite", "postgresql")
 BLOB_SCHEMES: Final = ("file", "memory", "s3")
 _DEFAULTS: Final = Limits()

@@ -86,6 +86,9 @@ The reference is resolved before the config is validated, so a node sees the val
 that it never prints.
 """
 
+PROGRAM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Where programs are looked for, and the PATH they get; never the engine's own."""
+
 PROGRAM_OUTPUT_BYTES_MAX: Final = 1024 * 1024
 """What a program's stdout and stderr may each have by default."""
 

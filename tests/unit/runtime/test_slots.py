@@ -7,6 +7,13 @@ from legato.runtime.slots import HeldSlots, SlotPool
 A, B = ExecutionId("a"), ExecutionId("b")
 
 
+def _refused(pool: SlotPool, name: str = "default") -> HeldSlots:
+    """Return the places of an execution that found none."""
+    held = HeldSlots(pool)
+    assert not held.take(name, 0)
+    return held
+
+
 def test_places_are_bounded_in_all_and_per_pool() -> None:
     """Neither the engine's nor a pool's bound is passed, and places come back [OW11]."""
     pool = SlotPool(3, {"gpu": 1}, lambda _: None)
@@ -36,8 +43,8 @@ def test_who_waits_longest_is_woken_first_when_places_are_left() -> None:
     pool = SlotPool(2, {}, woken.append)
     held = HeldSlots(pool)
     assert held.take("default", 0) and held.take("default", 0)
-    pool.wait(A)
-    pool.wait(B)
+    pool.wait(A, _refused(pool))
+    pool.wait(B, _refused(pool))
     pool.feed()
     assert woken == []
     held.give("default")
@@ -49,13 +56,27 @@ def test_who_waits_longest_is_woken_first_when_places_are_left() -> None:
     assert woken == [A, B]
 
 
+def test_nobody_is_woken_for_a_place_that_it_may_not_have() -> None:
+    """Who waits for a full pool sleeps on although the engine has places: no idle turns [OW11]."""
+    woken: list[ExecutionId] = []
+    pool = SlotPool(4, {"gpu": 1}, woken.append)
+    first = HeldSlots(pool)
+    assert first.take("gpu", 0)
+    pool.wait(A, _refused(pool, "gpu"))
+    pool.feed()
+    assert woken == []
+    first.give("gpu")
+    pool.feed()
+    assert woken == [A]
+
+
 def test_nobody_holds_more_than_a_fair_share_while_others_wait() -> None:
     """A wide execution shrinks to its share as soon as somebody waits [OW11]."""
     pool = SlotPool(16, {}, lambda _: None)
     wide = HeldSlots(pool)
     for _ in range(16):
         assert wide.take("default", 0)
-    pool.wait(A)
+    pool.wait(A, _refused(pool))
     wide.give("default")
     assert not wide.take("default", 0)
     small = HeldSlots(pool)
@@ -69,8 +90,8 @@ def test_a_closed_pool_gives_nothing_and_wakes_nobody() -> None:
     """While draining no attempt starts [EN14]."""
     woken: list[ExecutionId] = []
     pool = SlotPool(2, {}, woken.append)
-    pool.wait(A)
     pool.closed = True
+    pool.wait(A, _refused(pool))
     pool.feed()
     assert not HeldSlots(pool).take("default", 0)
     assert woken == []

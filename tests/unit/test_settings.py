@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Settings: sources, precedence, one line per mistake."""
+
+from pathlib import Path
+
+import msgspec
+import pydantic
+import pytest
+
+from legato.errors import InvalidInput
+from legato.model.policy import Limits
+from legato.settings import LimitsSettings, Settings, load_settings
+
+
+def _config(home: Path, text: str) -> None:
+    home.mkdir(exist_ok=True)
+    (home / "legato.toml").write_text(text, encoding="utf-8")
+
+
+def _lines(env: dict[str, str], home: Path) -> list[str]:
+    with pytest.raises(InvalidInput) as caught:
+        load_settings(env, home)
+    return str(caught.value).splitlines()
+
+
+def test_without_any_source_the_defaults_hold(tmp_path: Path) -> None:
+    """An environment without LEGATO_ names gives the documented defaults [CL11]."""
+    settings = load_settings({"HOME": str(tmp_path)})
+    home = tmp_path / ".legato"
+    assert settings.home == home
+    assert settings.database_url == f"sqlite:///{home}/legato.db"
+    assert settings.blobs_url == f"file://{home}/blobs"
+    assert settings.secrets_file == home / "secrets.toml"
+    assert settings.engine.lease_s == 15
+    assert settings.grants.shell.programs == ()
+    assert settings.warnings == ()
+    assert not home.exists(), "reading settings makes no folder"
+
+
+def test_env_unset_means_production(tmp_path: Path) -> None:
+    """An unset LEGATO_ENV means production [CL12]."""
+    assert load_settings({}, tmp_path).env == "production"
+    assert load_settings({"LEGATO_ENV": "development"}, tmp_path).env == "development"
+
+
+def test_limits_are_settings_with_the_stated_defaults(tmp_path: Path) -> None:
+    """Every limit of the policy is a setting of the same name with the same default [DO24]."""
+    assert set(LimitsSettings.model_fields) == set(Limits.__struct_fields__)
+    assert load_settings({}, tmp_path).limits.to_policy() == Limits()
+    stated = {
+        "max_nodes": 10_000,
+        "max_foreach_items": 100_000,
+        "max_expression_bytes": 4_096,
+        "max_document_bytes": 2 * 1024 * 1024,
+        "max_json_depth": 64,
+    }
+    assert stated.items() <= msgspec.structs.asdict(Limits()).items()
+    raised = load_settings({"LEGATO_LIMITS__MAX_NODES": "20000"}, tmp_path).limits.to_policy()
+    assert raised == msgspec.structs.replace(Limits(), max_nodes=20_000)
+
+
+def test_a_variable_wins_over_the_file_and_the_file_over_the_default(tmp_path: Path) -> None:
+    """Variables win over legato.toml, key by key, and both over defaults [CL11]."""
+    _config(tmp_path, 'log_level = "debug"\n[engine]\nlease_s = 30\npoll_s = 2\n')
+    settings = load_settings({"LEGATO_ENGINE__LEASE_S": "20"}, tmp_path)
+    assert settings.log_level == "debug"
+    assert settings.engine.lease_s == 20
+    assert settings.engine.poll_s == 2
+    assert settings.engine.drain_s == 30
+
+
+def test_lists_in_variables_are_json_or_separated_by_commas(tmp_path: Path) -> None:
+    """Grants can be written both ways in the environment [CL11]."""
+    name = "LEGATO_GRANTS__SHELL__PROGRAMS"
+    for text in ("git, jq", '["git", "jq"]'):
+        assert load_settings({name: text}, tmp_path).grants.shell.programs == ("git", "jq")
+    assert load_settings({name: ""}, tmp_path).grants.shell.programs == ()
+
+
+def test_paths_of_the_file_are_relative_to_the_file(tmp_path: Path) -> None:
+    """A relative root means the folder of legato.toml and ~ the user's home [CL11]."""
+    _config(tmp_path / "conf", '[grants.files]\nroots = ["work", "~/out", "/srv"]\n')
+    env = {"LEGATO_CONFIG": str(tmp_path / "conf" / "legato.toml"), "HOME": "/home/ada"}
+    roots = load_settings(env, tmp_path).grants.files.roots
+    assert roots == (tmp_path / "conf" / "work", Path("/home/ada/out"), Path("/srv"))
+
+
+def test_postgres_urls_have_one_spelling(tmp_path: Path) -> None:
+    """The short scheme is accepted and written out [CL11]."""
+    settings = load_settings({"LEGATO_DATABASE_URL": "postgres://db/legato"}, tmp_path)
+    assert settings.database_url == "postgresql://db/legato"
+
+
+def test_each_mistake_gives_one_line_that_names_its_source(tmp_path: Path) -> None:
+    """Each mistake gives one line with the variable or the file and key [CL11]."""
+    _config(tmp_path, 'log_levle = "info"\n[limits]\nmax_nodes = 0\n')
+    lines = _lines(
+        {
+            "LEGATO_ENGINE__POLL_S": "soon",
+            "LEGATO_DATABASE_URL": "mysql://u:hunter22@db/x",
+            "LEGATO_GRANTS__HTTP__ALLOW_PRIVATE": "localhost",
+            "LEGATO_GRANTS__SHELL__PROGRAMS": "../git",
+        },
+        tmp_path,
+    )
+    file = tmp_path / "legato.toml"
+    assert sorted(lines) == sorted(
+        [
+            f"{file}: log_levle: is not a setting; did you mean log_level?",
+            f"{file}: limits.max_nodes: should be greater than 0, got 0",
+            "LEGATO_ENGINE__POLL_S: should be a valid number, unable to parse string as a number,"
+            " got 'soon'",
+            "LEGATO_DATABASE_URL: should begin with sqlite: or postgresql:",
+            "LEGATO_GRANTS__HTTP__ALLOW_PRIVATE: should be host:port, for example 127.0.0.1:8080"
+            " or [::1]:8080, got 'localhost'",
+            "LEGATO_GRANTS__SHELL__PROGRAMS: should be a program's name or its absolute path,"
+            " got '../git'",
+        ]
+    )
+    assert "hunter22" not in "\n".join(lines)
+
+
+def test_a_lease_that_a_slow_poll_outlasts_is_refused(tmp_path: Path) -> None:
+    """Times that cannot work together are a mistake, too [CL11]."""
+    (line,) = _lines({"LEGATO_ENGINE__LEASE_S": "2"}, tmp_path)
+    assert "lease_s should be at least 3 times poll_s" in line
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[engine\n", "is not valid TOML"),
+        (b"\xff\xfe", "is not valid TOML"),
+        (b"warnings = ['x']\n", "warnings: is not a setting"),
+        (b"engine = 3\n", "engine: should be a valid dictionary"),
+    ],
+)
+def test_a_broken_file_is_named(tmp_path: Path, content: bytes, message: str) -> None:
+    """A configuration file that cannot be used is named in one line [CL11]."""
+    (tmp_path / "legato.toml").write_bytes(content)
+    (line,) = _lines({}, tmp_path)
+    assert str(tmp_path / "legato.toml") in line
+    assert message in line
+
+
+def test_a_named_file_must_exist(tmp_path: Path) -> None:
+    """LEGATO_CONFIG that names no file is a mistake; a folder is one, too [CL11]."""
+    (line,) = _lines({"LEGATO_CONFIG": str(tmp_path / "none.toml")}, tmp_path)
+    assert line == f"LEGATO_CONFIG: there is no file {tmp_path / 'none.toml'}"
+    (line,) = _lines({"LEGATO_CONFIG": str(tmp_path)}, tmp_path)
+    assert "cannot be read" in line
+
+
+def test_an_unknown_name_warns_with_the_nearest(tmp_path: Path) -> None:
+    """An unknown LEGATO_ name warns and changes nothing; names of test programs do not [CL11]."""
+    env = {"LEGATO_DATABSE_URL": "x", "LEGATO_TEST_POSTGRES": "y", "LEGATO_ZZZ": "1", "PATH": "/"}
+    assert load_settings(env, tmp_path).warnings == (
+        "LEGATO_DATABSE_URL is not a setting and has no effect; did you mean LEGATO_DATABASE_URL?",
+        "LEGATO_ZZZ is not a setting and has no effect",
+    )
+
+
+def test_settings_cannot_be_changed(tmp_path: Path) -> None:
+    """Settings are frozen after loading [CL11]."""
+    settings = load_settings({}, tmp_path)
+    with pytest.raises(pydantic.ValidationError):
+        settings.log_level = "debug"  # type: ignore[misc]
+
+
+def test_an_ipv6_endpoint_and_an_absolute_program_are_accepted(tmp_path: Path) -> None:
+    """Every documented form of a grant is accepted [CL11]."""
+    env = {
+        "LEGATO_GRANTS__HTTP__ALLOW_PRIVATE": "[::1]:8080,Localhost:80",
+        "LEGATO_GRANTS__SHELL__PROGRAMS": "/usr/bin/git",
+    }
+    grants = load_settings(env, tmp_path).grants
+    assert grants.http.allow_private == ("[::1]:8080", "localhost:80")
+    assert grants.shell.programs == ("/usr/bin/git",)
+    bad = [
+        ("LEGATO_GRANTS__HTTP__ALLOW_PRIVATE", each)
+        for each in ("u@h:1", "h:0", "h:99999", "h:1/x", ":80", '["a:1"')
+    ]
+    for name, value in bad:
+        assert _lines({name: value}, tmp_path)[0].startswith(f"{name}: ")
+
+
+def test_a_relative_home_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LEGATO_HOME may be relative to the working folder [CL11]."""
+    monkeypatch.chdir(tmp_path)
+    settings: Settings = load_settings({"LEGATO_HOME": "here"})
+    assert settings.home == tmp_path / "here"
+    assert settings.database_url == f"sqlite:///{tmp_path}/here/legato.db"

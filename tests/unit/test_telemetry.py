@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Logs: form, level, escaping, redaction."""
+
+import base64
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import structlog
+
+from legato.telemetry import REDACTED, Redactor, configure_logging, escape_control, logger
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    """Where this test's records go; logging is as before afterwards."""
+    root = logging.getLogger()
+    level = root.level
+    yield io.StringIO()
+    for handler in [each for each in root.handlers if getattr(each, "_legato", False)]:
+        root.removeHandler(handler)
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def _records(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_records_are_json_lines_with_time_level_and_name(stream: io.StringIO) -> None:
+    """Each record is one JSON line with time, level, logger and values [CL16]."""
+    configure_logging(as_json=True, stream=stream)
+    logger("legato.test").info("taken over", execution="x1", count=3, tags=("a", {"b": None}))
+    (record,) = _records(stream)
+    assert record.pop("timestamp").endswith("Z")
+    assert record == {
+        "event": "taken over",
+        "level": "info",
+        "logger": "legato.test",
+        "execution": "x1",
+        "count": 3,
+        "tags": ["a", {"b": None}],
+    }
+
+
+def test_the_level_holds_for_ours_and_for_libraries(stream: io.StringIO) -> None:
+    """Records under the level are not written; those of libraries take the same way [CL16]."""
+    configure_logging("warning", as_json=True, stream=stream)
+    logger("a").info("quiet")
+    logging.getLogger("library").info("quiet")
+    logger("a").warning("loud")
+    logging.getLogger("library").warning("%s is loud", "it")
+    assert [record["event"] for record in _records(stream)] == ["loud", "it is loud"]
+
+
+def test_configuring_again_replaces_the_handler(stream: io.StringIO) -> None:
+    """A second set-up leaves one line per record [CL16]."""
+    configure_logging(as_json=True, stream=io.StringIO())
+    configure_logging(as_json=True, stream=stream)
+    logger("a").error("once")
+    assert len(_records(stream)) == 1
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_control_characters_cannot_forge_a_record(stream: io.StringIO, as_json: bool) -> None:
+    """No text of a record can begin a new line or steer the terminal [CL9, CL16]."""
+    configure_logging(as_json=as_json, stream=stream)
+    evil = "x\n{}\r\x1b[2J\x00\x9b\u2028\u202e"
+    logger("a").info(evil, **{"key\n": evil}, deep={"k\x1b": [evil]})
+    text = stream.getvalue()
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    assert not set(text[:-1]) & set("\n\r\x1b\x00\x9b\u2028\u202e")
+    assert "x\\n{}\\r\\x1b[2J\\x00\\x9b\\u2028\\u202e" in text.replace("\\\\", "\\")
+
+
+def test_text_without_control_characters_is_left_alone() -> None:
+    """Letters of every script and signs pass unchanged [CL9]."""
+    text = "Grüße, 你好 ✓ café 😀"
+    assert escape_control(text) == text
+
+
+def test_a_console_record_is_a_line_and_a_traceback_stands_under_a_bar(
+    stream: io.StringIO,
+) -> None:
+    """For a person a record is one line; a traceback is set off below it [CL16]."""
+    configure_logging(as_json=False, stream=stream)
+    try:
+        raise ValueError("first\nsecond")
+    except ValueError:
+        logger("a").exception("it broke", node="n1")
+    first, *rest = stream.getvalue().splitlines()
+    assert first.endswith("error   it broke node=n1")
+    assert rest
+    assert all(line.startswith("  | ") for line in rest)
+
+
+def test_secret_values_are_replaced_everywhere(stream: io.StringIO) -> None:
+    """A registered value appears in no field, nested value or traceback [LG24, CL16]."""
+    redactor = Redactor()
+    configure_logging(as_json=True, stream=stream, redact=redactor)
+    secret = 'canary "7f\u00e9" /+='
+    redactor.add(secret)
+    try:
+        raise RuntimeError(f"refused {secret}")
+    except RuntimeError:
+        logger("a").exception(f"with {secret}", header={"auth": [f"Bearer {secret}"]})
+    logging.getLogger("library").error("url %s", quote(secret))
+    text = stream.getvalue()
+    assert "canary" not in text
+    assert text.count(REDACTED) >= 4
+
+
+@pytest.mark.parametrize("before", ["", "u", "us", "user:"])
+@pytest.mark.parametrize("after", ["", "!", "!!"])
+def test_a_secret_is_found_inside_base64(before: str, after: str) -> None:
+    """A value is found in base64 at every alignment, too [LG24]."""
+    redactor = Redactor()
+    redactor.add("correct-horse-battery")
+    encoded = base64.b64encode(f"{before}correct-horse-battery{after}".encode()).decode()
+    cleaned = redactor(f"Basic {encoded}")
+    assert REDACTED in cleaned
+    left = cleaned.removeprefix("Basic ").replace(REDACTED, "")
+    assert len(left) <= 4 + len(before + after) * 4 // 3 + 2, "at most a character at each end"
+
+
+def test_a_longer_secret_is_replaced_whole() -> None:
+    """A value that contains another one leaves nothing of itself behind [LG24]."""
+    redactor = Redactor()
+    redactor.add("abcd")
+    redactor.add("abcdefgh")
+    assert redactor("xabcdefghx") == f"x{REDACTED}x"
+
+
+def test_a_value_too_short_to_be_a_secret_is_not_replaced() -> None:
+    """A value under four characters would hit every other word [CL16]."""
+    redactor = Redactor()
+    redactor.add("a")
+    redactor.add("")
+    assert redactor("a cat") == "a cat"
