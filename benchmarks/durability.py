@@ -9,8 +9,6 @@ import gc
 import sqlite3
 from typing import Any, Final, TypeVar
 
-import asyncpg
-
 T = TypeVar("T")
 
 SYNCHRONOUS: Final = {0: "off", 1: "normal", 2: "full", 3: "extra"}
@@ -45,15 +43,21 @@ async def check_postgres_connection(connection: Any) -> None:
 
 
 async def check_own_connections(store: str) -> None:
-    """Raise unless every connection of this process that can write commits durably."""
+    """Raise unless every connection of this process that can write commits durably.
+
+    To be called when nothing is measured any more: a connection that is asked is not free for the
+    store's own statements.
+    """
+    writing: list[Any]
     if store == "sqlite":
         writing = [each for each in _objects(sqlite3.Connection) if _can_write(each)]
         for connection in writing:
             check_sqlite_connection(connection)
     else:
-        writing = [each for each in _objects(asyncpg.Connection) if not each.is_closed()]
-        for connection in writing:
-            await _check_when_free(connection)
+        import asyncpg  # here, for on SQLite it would count as memory of the engine
+
+        living = [each for each in _objects(asyncpg.Connection) if not each.is_closed()]
+        writing = [each for each in living if await _is_checked(each)]
     if not writing:
         raise NotDurableError(f"no connection to {store} was found to ask")
 
@@ -69,13 +73,19 @@ def _can_write(connection: sqlite3.Connection) -> bool:
         return False
 
 
-async def _check_when_free(connection: Any) -> None:
-    """Ask a connection of the store's pool between two of the store's own statements."""
+async def _is_checked(connection: Any) -> bool:
+    """Ask a connection between two of the store's statements; False if it closes meanwhile."""
+    import asyncpg
+
     for _ in range(BUSY_TRIES):
         try:
             await check_postgres_connection(connection)
+        except asyncpg.PostgresConnectionError:
+            return False
         except asyncpg.InterfaceError:
+            if connection.is_closed():
+                return False
             await asyncio.sleep(0.01)
         else:
-            return
+            return True
     raise NotDurableError("a connection to PostgreSQL is never free to be asked")

@@ -22,7 +22,7 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).parent.parent
 SAMPLE_S: Final = 0.1
 _NICE_END_S: Final = 3.0
-_TAIL_CHARACTERS: Final = 1_500
+_TAIL_CHARACTERS: Final = 6_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +149,9 @@ class MemoryWatch:
 
 def tree(pid: int) -> list[int]:
     """Return a process and its descendants (Linux; elsewhere nothing)."""
-    found, todo = [], [pid]
-    while todo:
-        each = todo.pop()
+    found, left = [], [pid]
+    while left:
+        each = left.pop()
         try:
             threads = os.listdir(f"/proc/{each}/task")
         except OSError:
@@ -160,7 +160,7 @@ def tree(pid: int) -> list[int]:
         for thread in threads:
             with contextlib.suppress(OSError):
                 children = Path(f"/proc/{each}/task/{thread}/children").read_text()
-                todo.extend(int(child) for child in children.split())
+                left.extend(int(child) for child in children.split())
     return found
 
 

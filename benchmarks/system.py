@@ -119,10 +119,10 @@ async def running(task: dict[str, Any]) -> AsyncIterator[System]:
     settings = _settings(task, home)
     began = time.monotonic()
     async with build(settings, role="engine") as app:
-        await durability.check_own_connections(task["store"])
         async with Watcher(app.bus, app.stores) as watcher:
             system = System(app, watcher, task.get("profile"), began)
             yield system
+        await durability.check_own_connections(task["store"])
     if system.profiler is not None:
         _write(task["report"], system.profiler.report())
 

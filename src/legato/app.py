@@ -17,9 +17,11 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -103,6 +105,38 @@ def make_stores(settings: Settings) -> Stores:
     from legato.adapters.sql.postgres.stores import make_postgres_stores
 
     return make_postgres_stores(settings.database_url, blobs, limits=limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The schema of a database: what was found (None: empty), and what this program brings."""
+
+    place: str
+    found: str | None
+    newest: str
+    state: Literal["empty", "old", "current"]
+
+
+async def look_at_schema(settings: Settings) -> Schema:
+    """Look at the database's schema without changing anything.
+
+    Raises:
+        Conflict: It was made by a newer program.
+        StoreUnavailable: It cannot be read.
+    """
+    from legato.adapters.sql.look import postgres_revision, sqlite_revision
+    from legato.adapters.sql.migrate import judge
+    from legato.adapters.sql.revision import REVISION
+
+    url = settings.database_url
+    if url.startswith("sqlite:"):
+        place = str(_sqlite_path(url))
+        found = await sqlite_revision(Path(place))
+    else:
+        parts = urlsplit(url)  # the place is shown: without user and password
+        place = f"{parts.hostname or 'PostgreSQL'}{parts.path}"
+        found = await postgres_revision(url)
+    return Schema(place, found, REVISION, judge(found, REVISION))
 
 
 class App:
@@ -193,7 +227,7 @@ class App:
         )
         chosen = self.settings.engine
         options = EngineOptions(
-            adopts=self.role == "engine",
+            adopts=self.role != "run",
             lease_ms=int(chosen.lease_s * 1000),
             poll_s=chosen.poll_s,
             evict_after_s=chosen.evict_after_s,

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Short ways to make what the store takes."""
 
+import sqlite3
+from collections.abc import Callable
 from typing import Any, Final
 
 from legato.model.frames import ExecutionStatus
@@ -13,6 +15,15 @@ START: Final = b'{"type":"StartExecution"}'
 A: Final = EngineId("engine-a")
 B: Final = EngineId("engine-b")
 LEASE_MS: Final = 60_000
+
+
+def executed(sql: str, *values: object) -> Callable[[sqlite3.Connection], None]:
+    """Return a job for the SQLite writer that runs one statement."""
+
+    def work(connection: sqlite3.Connection) -> None:
+        connection.execute(sql, values)
+
+    return work
 
 
 def execution_id(number: int) -> ExecutionId:

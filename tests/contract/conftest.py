@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The stores that the suites run on: `store` is one process, `stores` makes several on one data."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+import asyncpg
 import pytest
 
 from legato.adapters.memory import MemoryDatabase, make_memory_stores
@@ -34,8 +37,47 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Backend:
         return memory_backend()
     if request.param == "sqlite":
         return sqlite_backend(tmp_path)
-    url = request.getfixturevalue("fresh_postgres_url")
+    url = request.getfixturevalue("empty_postgres_url")
     return lambda _process, limits: make_stores(url, "memory:", home=tmp_path, limits=limits)
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres_url(postgres_url: str) -> str:
+    """Return a database that has our tables: making them takes longer than most tests."""
+
+    async def migrate() -> None:
+        stores = make_stores(postgres_url, "memory:", home=Path("/nonexistent"))
+        await stores.lifecycle.open()
+        await stores.lifecycle.close()
+
+    apart(migrate())
+    return postgres_url
+
+
+@pytest.fixture
+def empty_postgres_url(migrated_postgres_url: str) -> str:
+    """Return a database whose tables are empty."""
+
+    async def empty() -> None:
+        connection = await asyncpg.connect(migrated_postgres_url)
+        try:
+            # TRUNCATE would make new files, which takes longer than removing a few rows.
+            statements = await connection.fetchval(
+                "SELECT string_agg('DELETE FROM ' || quote_ident(tablename), '; ') FROM pg_tables"
+                " WHERE schemaname = 'public' AND tablename NOT IN ('meta', 'alembic_version')"
+            )
+            await connection.execute(statements)
+        finally:
+            await connection.close()
+
+    apart(empty())
+    return migrated_postgres_url
+
+
+def apart(work: Coroutine[Any, Any, None]) -> None:
+    """Run a coroutine to its end in a loop and thread of its own: the test's loop is left alone."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 def memory_backend() -> Backend:

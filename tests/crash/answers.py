@@ -43,13 +43,19 @@ class Person:
         self._thread.start()
         self._app: Any = None
         self._context: Any = None
-        self._sent: set[str] = set()
+        self._sent: set[tuple[str, str]] = set()
+        self._answering = threading.Lock()
         self.answers = 0
+
+    def leave(self) -> None:
+        """Close the store; the next answer opens it again."""
+        context, self._context = self._context, None
+        if context is not None:
+            self._wait(context.__aexit__(None, None, None))
 
     def close(self) -> None:
         """Close the store and the thread."""
-        if self._context is not None:
-            self._wait(self._context.__aexit__(None, None, None))
+        self.leave()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -65,12 +71,13 @@ class Person:
         wishes = _approvals(records)
         if settle:
             wishes += _settlements(records, effects)
-        fresh = [wish for wish in wishes if wish[1] not in self._sent]
-        for execution_id, key, signal in fresh:
-            self._wait(self._send(execution_id, key, signal))
-            self._sent.add(key)
-        self.answers += len(fresh)
-        return len(fresh)
+        with self._answering:
+            fresh = [wish for wish in wishes if wish[:2] not in self._sent]
+            for execution_id, key, signal in fresh:
+                self._wait(self._send(execution_id, key, signal))
+                self._sent.add((execution_id, key))
+            self.answers += len(fresh)
+            return len(fresh)
 
     @contextlib.contextmanager
     def watching(self, *, settle: bool = True) -> Iterator[None]:

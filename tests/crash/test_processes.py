@@ -10,7 +10,7 @@ import pytest
 
 from tests.crash.ledger import Ledger
 from tests.crash.records import Execution
-from tests.crash.site import KILLED, Process
+from tests.crash.site import KILLED
 from tests.crash.trial import NEEDS_ATTENTION, OK, Trial, trial
 
 GATE_ITEMS = 8
@@ -30,7 +30,7 @@ def _started(execution: Execution, node: str) -> list[dict[str, Any]]:
 
 
 def test_two_runs_on_one_new_home_both_end(database: str, tmp_path: Path, ledger: Ledger) -> None:
-    """Processes that start together on an empty home make it once and do not disturb [LG21, OW9]."""
+    """Two that start together on an empty home make it once and both end [LG21, OW9]."""
     with trial(tmp_path, ledger, database) as each:
         each.wanted = 2
         processes = [each.site.run(), each.site.run()]
@@ -74,7 +74,11 @@ def test_a_run_that_is_told_to_stop_lets_its_attempts_finish(
         ledger.release(gate)
         assert each.attend(process) == NEEDS_ATTENTION
         (stopped,) = each.site.records().roots
-        assert stopped.events[-1]["type"] == "NodeCompleted"
+        assert [one["node"] for one in stopped.events if one["type"] == "NodeCompleted"] == [
+            "before",
+            "gate",
+        ]
+        assert _started(stopped, "once") == []
         records = each.to_the_end()
         assert each.problems(records) == []
         assert len(_started(records.roots[0], "gate")) == 1
@@ -84,7 +88,7 @@ def test_a_run_that_is_told_to_stop_lets_its_attempts_finish(
 def test_a_drain_ends_in_time_although_a_node_does_not(
     database: str, tmp_path: Path, ledger: Ledger, is_engine: bool
 ) -> None:
-    """A process told to stop is gone after its drain time; the node is made again later [EN14, AT5]."""
+    """One told to stop is gone after its drain time; the node is made again [EN14, AT5]."""
     gate = tmp_path.name
     with trial(
         tmp_path, ledger, database, items=GATE_ITEMS, LEGATO_ENGINE__DRAIN_S=str(DRAIN_S)
@@ -111,7 +115,7 @@ def test_a_drain_ends_in_time_although_a_node_does_not(
 def test_an_engine_that_comes_back_from_the_dead_changes_nothing(
     database: str, tmp_path: Path, ledger: Ledger
 ) -> None:
-    """Stopped past its lease and woken, it appends nothing to what another now owns [OW1, OW4, OW8]."""
+    """Woken after its lease was over it appends nothing to what is another's [OW1, OW4, OW8]."""
     gate = tmp_path.name
     with trial(tmp_path, ledger, database, items=GATE_ITEMS) as each:
         zombie = each.site.run("crash-gate", gate=gate)
@@ -128,15 +132,14 @@ def test_an_engine_that_comes_back_from_the_dead_changes_nothing(
         assert records.roots[0].fence > 1
 
 
-def _attend_until_parked(each: Trial, others: set[str]) -> list[int]:
+def _attend_until_idle(each: Trial) -> list[int]:
     """Start engines until nothing is left that could go on; return how they ended."""
     codes: list[int] = []
     while not codes or codes[-1] != OK:
         assert len(codes) < 10, each.site.said()
-        process: Process = each.site.engine()
+        process = each.site.engine()
         with each.person.watching(settle=False):
             codes.append(process.finish())
-    assert others
     return codes
 
 
@@ -149,7 +152,7 @@ def test_a_node_that_kills_its_engine_is_isolated_then_parked_and_others_go_on(
         assert other.finish() == KILLED
         poison = each.site.run("crash-poison")
         assert poison.finish() == SEGFAULT
-        codes = _attend_until_parked(each, {"crash-main"})
+        codes = _attend_until_idle(each)
         records = each.site.records()
         by_name = {one.workflow: one for one in records.roots}
         assert codes == [SEGFAULT, OK], each.site.said()

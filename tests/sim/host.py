@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar, cast
 
 from legato.adapters.memory.database import MemoryDatabase
-from legato.errors import LegatoError
+from legato.errors import LegatoError, StoreUnavailable
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.policy import Limits
 from legato.model.signals import encode_signal
@@ -157,10 +157,17 @@ class Host:
         self._world.trace.note(process.name, "started")
         self.engine = engine
         for execution_id in self.resumes:
+            await self._resume(engine, execution_id)
+
+    async def _resume(self, engine: Engine, execution_id: ExecutionId) -> None:
+        """Take an execution up again, as a person does who gets no answer and asks once more."""
+        while True:
             try:
                 await engine.resume(execution_id)
-            except LegatoError as error:
-                self._world.trace.note(process.name, "no resume", execution_id, error)
+            except StoreUnavailable:
+                await self._world.loop.passing(BOOT_RETRY_S)
+            else:
+                return
 
     def _make_engine(self, process: Process) -> Engine:
         world = self._world

@@ -155,7 +155,10 @@ async def stop(world: World, host: Host) -> None:
     while not done.done() and process.state != "dead":
         await world.loop.passing(0.05)
     if done.done() and process.state == "running":
-        await world.loop.passing(0.05)
+        for _ in range(40):  # those who asked something of the store may still wait for it
+            if not any(not task.done() for task in process.tasks):
+                break
+            await world.loop.passing(0.05)
         check_stopped(world, host, engine)
     process.kill()
     if host.process is process:

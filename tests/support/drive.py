@@ -66,7 +66,7 @@ class Drive:
     def __init__(
         self,
         workflow: Workflow,
-        answers: Mapping[tuple[str | None, str], Answer] | None = None,
+        answers: Mapping[Any, Answer] | None = None,
         *,
         slots: CountedSlots | None = None,
         chance: float = 0.5,
@@ -87,7 +87,7 @@ class Drive:
         self.workflow = workflow
         self.graph = Graph(workflow)
         self.execution_id = execution_id
-        self.answers = dict(answers or {})
+        self.answers: dict[Any, Answer] = dict(answers or {})
         self.slots = slots or CountedSlots()
         self.chance = chance
         self.now = START_MS
@@ -157,7 +157,7 @@ class Drive:
             assert last == [False] * (len(last) - 1) + [True], "the end is not the one last event"
             assert self.slots.held.total() == 0, f"{self.slots.held} are held after the end"
         if self.is_checked:
-            assert differences(state, self.folded()) == []
+            assert differences(state, self.folded(), self.now) == []
 
     def folded(self) -> ExecutionState:
         """Return a fresh fold of the log."""
@@ -267,14 +267,23 @@ class Drive:
         """Let a running node fail."""
         return self.turn(self.failure(node, **fields))
 
-    def run_out(self) -> str | None:
+    @property
+    def reached(self) -> str:
+        """The status of the execution."""
+        return self.state.status
+
+    def is_busy(self) -> bool:
+        """Tell whether its owner has something to do."""
+        return self.state.is_busy
+
+    def run_out(self) -> str:
         """Let everything that runs succeed until nothing runs; return the status reached."""
         while self.state.ended is None:
             reports = [self.success(name, item) for name, item in self.in_flight()]
             if not reports:
                 break
             self.turn(*reports)
-        return self.state.status
+        return self.reached
 
     def in_flight(self) -> list[tuple[str, int | None]]:
         """Return every (node, item) with a running attempt."""

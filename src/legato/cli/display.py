@@ -7,8 +7,9 @@ second whatever the number of frames, so a thousand nodes cost what ten cost. Ru
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from legato.cli.board import Board, Boards, Change
 from legato.cli.terminal import Terminal
@@ -165,7 +166,7 @@ class LiveTree:
     """A tree that is drawn again in place."""
 
     def __init__(self, terminal: Terminal, boards: Boards, clock: Clock) -> None:
-        """Begin to draw."""
+        """Draw nothing before the first tick."""
         from rich.console import Console
         from rich.live import Live
 
@@ -178,7 +179,7 @@ class LiveTree:
         self._live: Live = Live(
             console=self._console, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         )
-        self._live.start()
+        self._state: Literal["new", "on", "off"] = "new"
 
     def changed(self, frame: Frame, changes: Sequence[Change]) -> None:
         """Keep `Display.changed`; drawn at the next tick."""
@@ -190,6 +191,8 @@ class LiveTree:
         """Keep `Display.tick`: draw if anything looks different."""
         from rich.text import Text
 
+        if self._state == "off":
+            return
         size = self._console.size
         reserved = 3 if self._question is None else 5
         room = Room(size.width, size.height - reserved, self._clock.now_ms())
@@ -197,26 +200,38 @@ class LiveTree:
         if self._question is not None:
             lines += ["", self._terminal.style.paint(self._question, "1")]
         text = "\n".join(lines)
-        if text != self._drawn:
-            self._drawn = text
+        if text == self._drawn:
+            return
+        self._drawn = text
+        try:
+            if self._state == "new":
+                self._state = "on"
+                self._live.start()
             self._live.update(Text.from_ansi(text, no_wrap=True, overflow="crop"), refresh=True)
+        except OSError:  # the terminal was closed; the run goes on
+            self._state = "off"
 
     def say(self, text: str) -> None:
         """Keep `Display.say`: above the tree."""
         from rich.text import Text
 
-        self._console.print(Text(escape(text)))
+        with contextlib.suppress(OSError):
+            self._console.print(Text(escape(text)))
 
     def ask(self, text: str | None) -> None:
         """Keep `Display.ask`."""
         self._question = text
-        self.tick()
+        if self._state == "on":
+            self.tick()
 
     def close(self) -> None:
         """Keep `Display.close`."""
         self._question = None
-        self.tick()
-        self._live.stop()
+        if self._state == "on":
+            self.tick()
+            with contextlib.suppress(OSError):
+                self._live.stop()
+        self._state = "off"
 
 
 def _is_step(change: Change) -> bool:

@@ -14,7 +14,7 @@ from legato.cli.grants import missing_grant
 from legato.cli.history import History, fetch
 from legato.cli.invocation import CANCELLED, NEEDS_ATTENTION, OK, RUN_FAILED
 from legato.cli.terminal import Terminal
-from legato.cli.text import duration, iso, plural, pretty_json, size, word
+from legato.cli.text import duration, iso, plural, pretty_json, pretty_text, size
 from legato.cli.tree import reason
 from legato.errors import LegatoError
 from legato.model.events import NodeError
@@ -144,7 +144,7 @@ def error_json(error: NodeError | None) -> dict[str, Any] | None:
 
 def advice(error: NodeError, node: str | None, file: Path | None) -> list[str]:
     """Return what a person can do about a failure; empty if nothing general can be said."""
-    grant = missing_grant(error, file) if file is not None else []
+    grant = missing_grant(error.message, file) if file is not None else []
     if grant:
         return grant
     kind = error.kind
@@ -180,8 +180,12 @@ def _write_outputs(terminal: Terminal, outputs: Any, history: History) -> None:
         terminal.lines(pretty_json(outputs, lines_max=OUTPUT_LINES_MAX, more=more))
         return
     terminal.line("outputs:")
-    room = max(OUTPUT_LINES_MAX // len(outputs), 3)
+    room = max(OUTPUT_LINES_MAX - len(outputs), 3)
     for name, value in outputs.items():
+        if isinstance(value, str) and "\n" in value:
+            terminal.line(f"  {name}:")
+            terminal.lines(f"    {line}" for line in pretty_text(value, lines_max=room, more=more))
+            continue
         shown = pretty_json(value, lines_max=room, more=more)
         terminal.line(f"  {name}: {shown[0]}")
         terminal.lines(f"  {line}" for line in shown[1:])
@@ -198,7 +202,7 @@ def _write_failure(
     if node is not None:
         count = state.nodes[state.graph.index_of[node]].attempt
         attempt = f" (attempt {count})" if count > 1 else ""
-    terminal.line(f"{node or history.row.workflow}{attempt}: {word(error.kind)}: {error.message}")
+    terminal.line(f"{node or history.row.workflow}{attempt}: {error.kind}: {error.message}")
     for line in _lines_of(boards, history.row.execution_id, node)[-LOG_LINES_SHOWN:]:
         terminal.line(f"  | {line.text}")
     for text in advice(error, node, file):

@@ -278,7 +278,7 @@ async def _send(
         terminal.line(f"done: {execution_id} is {word(status)}")
         return OK
     row = await app.stores.executions.get(execution_id)
-    looked_after = row is not None and (await ownership(app.stores, row)).is_looked_after
+    looked_after = row is not None and not (await ownership(app.stores, row)).is_unattended
     terminal.json({**result, "taken": False, "looked_after": looked_after})
     if looked_after:
         terminal.line("it is stored and will be taken; the engine has not answered so far")

@@ -98,7 +98,7 @@ def events(invocation: Invocation, execution: str, after: int) -> int:
 async def _list(app: App, terminal: Terminal, wanted: dict[str, Any]) -> None:
     from legato.cli.history import find_execution, live_engines, owner_among
     from legato.cli.text import duration, local_time, table, word
-    from legato.cli.wire import row_json
+    from legato.cli.wire import ownership_json, row_json
     from legato.model.frames import FINAL_EXECUTION
     from legato.model.ids import LOCAL_WORKSPACE
     from legato.ports.executions import ExecutionFilter
@@ -121,14 +121,15 @@ async def _list(app: App, terminal: Terminal, wanted: dict[str, Any]) -> None:
     lines = [("ID", "WORKFLOW", "STATUS", "NODES", "STARTED", "TOOK", "")]
     for row in rows:
         is_open = row.status not in FINAL_EXECUTION
-        is_lost = is_open and owner_among(alive, row).is_lost
-        terminal.json({**row_json(row), "owner_lost": is_lost})
+        found = owner_among(alive, row)
+        terminal.json({**row_json(row), **ownership_json(found)})
         end = row.ended_at if row.ended_at is not None else app.clock.now_ms()
         took = "-" if row.started_at is None else duration(end - row.started_at)
-        note = "owner lost" if is_lost else row.waiting_for if is_open else row.error
+        status = "owner lost" if found.is_lost else word(row.status)
+        note = row.waiting_for if is_open else row.error
         lines.append(
             (
-                row.execution_id, row.workflow, word(row.status),
+                row.execution_id, row.workflow, status,
                 f"{row.nodes_done}/{row.nodes_total}", local_time(row.created_at), took, note or "",
             )
         )  # fmt: skip

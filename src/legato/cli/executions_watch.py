@@ -132,10 +132,10 @@ async def watch_stored(
     stored = StoredFeed(app.stores, Feed(boards, display))
 
     def tell(found: Ownership) -> None:
-        if found.is_lost and until_lost:
+        if found.is_unattended and until_lost:
             raise _OwnerGone
         display.say(ownership_text(found))
-        if found.is_lost:
+        if found.is_unattended:
             display.say(f"  go on: legato executions resume {execution_id}")
             invocation.terminal.json({"type": "owner_lost", "execution_id": execution_id})
 
@@ -151,7 +151,7 @@ async def watch_stored(
     return await report_ending(invocation.terminal, app.stores, history, boards, file)
 
 
-class _OwnerGone(Exception):  # noqa: N818 - news, not a defect
+class _OwnerGone(Exception):
     """Nobody runs the execution any more."""
 
 

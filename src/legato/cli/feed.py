@@ -16,7 +16,7 @@ from legato.cli.board import Boards
 from legato.cli.display import Display
 from legato.cli.history import LogReader, Ownership, ownership
 from legato.engine.view import snapshot
-from legato.errors import LimitExceeded, NotFound
+from legato.errors import LimitExceeded, NotFound, Unavailable
 from legato.model.frames import Frame
 from legato.model.ids import ExecutionId
 from legato.ports.attempt_logs import LogLine
@@ -72,7 +72,8 @@ async def follow_own(
     """
     is_behind = False  # whoever listens from before the first event on needs no snapshot
     while True:
-        with contextlib.suppress(LimitExceeded):
+        # Neither a picture that fell behind nor a store that is away may end the run it shows.
+        with contextlib.suppress(LimitExceeded, Unavailable):
             async with app.bus.subscribe(None) as frames:
                 is_listening.set()
                 await may_show.wait()
@@ -83,7 +84,6 @@ async def follow_own(
                     feed.frame(frame)
                     if feed.gaps:
                         await _show_stored(app, feed, list(feed.gaps))
-        # More came at once than a picture can use: begin again with what is stored.
         await asyncio.sleep(_AFTER_LAG_S)
 
 
@@ -106,7 +106,7 @@ class StoredFeed:
         self._feed = feed
         self._readers: dict[ExecutionId, LogReader] = {}
         self._lines_after: dict[ExecutionId, int] = {}
-        self.ownership = Ownership(None, None, is_lost=False)
+        self.ownership = Ownership(None, None, is_lost=False, is_open=False)
 
     async def follow(self, tell: Callable[[Ownership], None]) -> None:
         """Feed until the root has ended.
@@ -114,12 +114,20 @@ class StoredFeed:
         Args:
             tell: Called when the execution loses its owner, and when it has one again.
         """
+        is_away = False
         while True:
-            await self.read()
-            if self._feed.boards.root.is_final:
-                return
-            await self._look_at_owner(tell)
-            await self._stores.changes.wait(OWNER_LOOK_S)
+            try:
+                await self.read()
+                if self._feed.boards.root.is_final:
+                    return
+                await self._look_at_owner(tell)
+                await self._stores.changes.wait(OWNER_LOOK_S)
+                is_away = False
+            except Unavailable as error:
+                if not is_away:
+                    self._feed.display.say(f"waiting for the store: {error}")
+                is_away = True
+                await asyncio.sleep(OWNER_LOOK_S)
 
     async def read(self) -> None:
         """Bring everything that is committed now."""
@@ -167,6 +175,6 @@ class StoredFeed:
         if row is None:
             return
         found = await ownership(self._stores, row)
-        if found.is_lost != self.ownership.is_lost:
+        if found.is_unattended != self.ownership.is_unattended:
             tell(found)
         self.ownership = found

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import os
 import re
+import shutil
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,13 +20,14 @@ from typing import Any, Final
 import msgspec
 
 from legato.errors import InvalidInput, Unavailable
-from legato.model.events import NodeError
 from legato.model.workflow import Workflow
+from legato.ports.node import PROGRAM_PATH
 
-NOT_GRANTED: Final = "not_granted"
 _SHELL: Final = "shell.run"
 _TABLE: Final = re.compile(r"^[ \t]*\[[ \t]*grants[ \t]*\.[ \t]*shell[ \t]*\][ \t]*(?:#.*)?$", re.M)
 _PROGRAMS: Final = re.compile(r"^([ \t]*programs[ \t]*=[ \t]*)(\[[^\]]*\])", re.M)
+_GRANT: Final = re.compile(r"(\[grants\.\w+\]) (\w+ = \[.*?\])")
+"""How a node that was refused names the setting that would allow it."""
 _NEXT_TABLE: Final = re.compile(r"^[ \t]*\[", re.M)
 
 
@@ -48,9 +50,22 @@ def programs_of(workflows: Iterable[Workflow]) -> list[str]:
 
 
 def missing_programs(workflows: Iterable[Workflow], granted: Iterable[str]) -> list[str]:
-    """Return the named programs that are not granted."""
-    allowed = set(granted)
-    return [name for name in programs_of(workflows) if name not in allowed]
+    """Return the named programs that no grant covers."""
+    grants = list(granted)
+    return [
+        name for name in programs_of(workflows) if not any(_covers(grant, name) for grant in grants)
+    ]
+
+
+def _covers(grant: str, program: str) -> bool:
+    """Tell whether a grant allows a program, both by name or absolute path, as the node does."""
+    if grant == program:
+        return True
+    if grant.startswith("/") and "/" not in program:
+        return Path(grant).name == program
+    if program.startswith("/") and "/" not in grant:
+        return shutil.which(grant, path=PROGRAM_PATH) == program
+    return False
 
 
 def toml_line(programs: Iterable[str]) -> str:
@@ -58,18 +73,12 @@ def toml_line(programs: Iterable[str]) -> str:
     return f"programs = [{', '.join(_quoted(name) for name in programs)}]"
 
 
-def missing_grant(error: NodeError, file: Path) -> list[str]:
+def missing_grant(message: str, file: Path) -> list[str]:
     """Return what to add to which file if an error says that a grant is missing, else nothing."""
-    if error.kind != NOT_GRANTED:
+    found = _GRANT.search(message)
+    if found is None:
         return []
-    text = error.message.lower()
-    if "host" in text or "address" in text or "http" in text:
-        table, line = "[grants.http]", 'allow_private = ["HOST:PORT"]'
-    elif "folder" in text or "path" in text or "root" in text or "file" in text:
-        table, line = "[grants.files]", 'roots = ["/the/folder"]'
-    else:
-        table, line = "[grants.shell]", f'programs = ["{_program_in(error.message)}"]'
-    return [f"If you want to allow it, add this to {file}:", f"  {table}", f"  {line}"]
+    return [f"If you want to allow it, add this to {file}:", f"  {found[1]}", f"  {found[2]}"]
 
 
 def allow_programs(file: Path, programs: Iterable[str]) -> None:
@@ -144,8 +153,3 @@ def _check(
 
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _program_in(message: str) -> str:
-    found = re.search(r"'([^']+)'|\"([^\"]+)\"|program (\S+)", message)
-    return next((group for group in found.groups() if group), "NAME") if found else "NAME"

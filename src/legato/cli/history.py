@@ -155,16 +155,19 @@ class Ownership:
     """Who runs an execution now, as far as the store knows.
 
     `owner` is set while a live engine owns it; `adopter` while some live engine would take it.
+    `is_lost`: work was in flight, its owner is gone, and nobody is there to take over. One that
+    was let go while it waits is never lost: it only has to be picked up.
     """
 
     owner: EngineRow | None
     adopter: EngineRow | None
     is_lost: bool
+    is_open: bool = True
 
     @property
-    def is_looked_after(self) -> bool:
-        """Tell whether a signal sent now will be taken without anybody's help."""
-        return self.owner is not None or self.adopter is not None
+    def is_unattended(self) -> bool:
+        """Tell whether it is open and nothing happens to it until somebody resumes it."""
+        return self.is_open and self.owner is None and self.adopter is None
 
 
 async def ownership(stores: Stores, row: ExecutionRow) -> Ownership:
@@ -178,21 +181,21 @@ async def live_engines(stores: Stores) -> list[EngineRow]:
 
 
 def owner_among(alive: Sequence[EngineRow], row: ExecutionRow) -> Ownership:
-    """Judge who runs an execution.
-
-    `is_lost`: it is neither final nor run by anybody, and nobody will take it by itself. An
-    execution that an engine let go while it waits is not lost while an engine is there to wake it.
-    """
+    """Judge who runs an execution, given the engines that live."""
     owner = next((engine for engine in alive if engine.engine == row.owner), None)
     adopter = next((engine for engine in alive if engine.adopts), None)
     is_open = row.status not in FINAL_EXECUTION
-    return Ownership(owner, adopter, is_open and owner is None and adopter is None)
+    was_busy = row.owner is not None or row.status == "running"
+    is_lost = is_open and was_busy and owner is None and adopter is None
+    return Ownership(owner, adopter, is_lost, is_open)
 
 
 def ownership_text(found: Ownership) -> str:
     """Say who runs an execution."""
     if found.is_lost:
         return "owner lost: nobody runs this execution now"
+    if found.is_unattended:
+        return "no engine is there; nothing happens before one runs it"
     if found.owner is not None:
         return f"process {found.owner.pid} on {found.owner.host} runs this execution"
     return "an engine looks after this execution"

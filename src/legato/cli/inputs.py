@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from legato.errors import InvalidDocument, InvalidInput
-from legato.model.document.inputs import check_inputs, parse_cli_value
+from legato.model.document.inputs import check_inputs, parse_cli_value, path_inputs
 from legato.model.values import decode
 from legato.model.workflow import Workflow
 
@@ -18,6 +18,8 @@ FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 
 def read_inputs(workflow: Workflow, given: Sequence[str], file: Path | None) -> dict[str, Any]:
     """Return the inputs with defaults filled in; `--input` wins over the file.
+
+    An input of `format: path` is taken from where the person stands.
 
     Raises:
         InvalidInput: Not `name=value`, given twice, or not what the schema says.
@@ -35,10 +37,19 @@ def read_inputs(workflow: Workflow, given: Sequence[str], file: Path | None) -> 
         seen.add(name)
         values[name] = parse_cli_value(schema, name, value)
     try:
-        return check_inputs(schema, values)
+        return _with_absolute_paths(schema, check_inputs(schema, values))
     except InvalidDocument as error:
         # Inputs have no line: what stands before the path of a problem says nothing here.
         raise InvalidInput("\n".join(_line(problem) for problem in error.problems)) from None
+
+
+def _with_absolute_paths(schema: bytes, values: dict[str, Any]) -> dict[str, Any]:
+    """Make each input of `format: path` absolute: a node runs in a folder of its own."""
+    for name in path_inputs(schema):
+        value = values.get(name)
+        if isinstance(value, str) and value:
+            values[name] = str(Path(value).expanduser().absolute())
+    return values
 
 
 def _line(problem: object) -> str:

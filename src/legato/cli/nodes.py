@@ -37,7 +37,7 @@ def list_nodes(invocation: Invocation) -> int:
             {"uses": uses, "title": info.title, "group": info.group, "effect": _effect(info)}
         )
         rows.append((uses, info.group, _effect(info).replace("_", " "), info.title))
-    terminal.lines(table(rows))
+    terminal.lines(line.rstrip() for line in table(rows))
     return OK
 
 

@@ -228,7 +228,7 @@ async def _note_interrupted(app: App, invocation: Invocation, workflow: str) -> 
     if not rows:
         return
     alive = await live_engines(app.stores)
-    lost = [row for row in rows if owner_among(alive, row).is_lost]
+    lost = [row for row in rows if owner_among(alive, row).is_unattended]
     if lost:
         count = "an earlier run" if len(lost) == 1 else f"{len(lost)} earlier runs"
         invocation.terminal.note(f"note: {count} of {workflow} did not end; go on with:")

@@ -84,6 +84,7 @@ class Session:
         signals: tuple[tuple[int, Happened], ...] = (
             (signal.SIGINT, "interrupt"),
             (signal.SIGTERM, "terminate"),
+            (signal.SIGHUP, "terminate"),
         )
         for number, name in signals:
             loop.add_signal_handler(number, self._note, name)
@@ -122,7 +123,7 @@ class Session:
         if self._keys is not None:
             self._keys.stop()
         self.feed.display.close()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().remove_signal_handler(number)
 
     def _note(self, what: Happened, value: Any = None) -> None:
@@ -178,7 +179,7 @@ class Session:
         if kind == "terminate":
             return await self._terminate()
         if kind == "lost":
-            return await self._watch_other_owner()
+            return await self._lost()
         if kind == "interrupt":
             return await self._interrupt()
         return await self._key(value)
@@ -212,8 +213,12 @@ class Session:
         )
         return NEEDS_ATTENTION
 
-    async def _watch_other_owner(self) -> int:
-        """Another engine took the execution over (this machine slept, say): go on watching."""
+    async def _lost(self) -> int | None:
+        """The execution was lost (this machine slept, say): take it back, or watch its new owner."""
+        if await self.app.engine.resume(self.execution_id):
+            self.feed.display.say("it was without an owner for a moment; going on")
+            self._spawn(self._wait_final())
+            return None
         self.feed.display.say("another engine has taken this execution over; watching it there")
         stored = StoredFeed(self.app.stores, self.feed)
         await stored.follow(lambda found: self.feed.display.say(ownership_text(found)))

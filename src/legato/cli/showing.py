@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from legato.cli.board import Board, Boards
+from legato.cli.board import Boards
 from legato.cli.ending import advice, error_json, parked_lines
 from legato.cli.history import History, Ownership, fetch, ownership, ownership_text
-from legato.cli.text import cells, local_time, pretty_json, size, word
+from legato.cli.text import cells, local_time, pretty_json, size
 from legato.cli.tree import Tree
-from legato.cli.wire import frame_json, row_json
+from legato.cli.wire import frame_json, ownership_json, row_json
 from legato.engine.view import snapshot
 from legato.errors import LegatoError
 from legato.model.frames import FINAL_EXECUTION, NodeFrame
@@ -42,7 +42,7 @@ async def show_json(app: App, terminal: Terminal, history: History, file: Path) 
         {
             **row_json(history.row),
             "seq": state.seq,
-            "owner_lost": found.is_lost,
+            **ownership_json(found),
             "inputs": await _fetched(app, state.started.inputs) if state.started else None,
             "outputs": await _fetched(app, state.outputs),
             "error": error_json(state.error),
@@ -56,7 +56,8 @@ async def show_text(app: App, terminal: Terminal, history: History, file: Path) 
     """Write the tree, then inputs, outputs or error, and what can be done."""
     boards = Boards(history.row.execution_id)
     boards.apply(snapshot(history.state, epoch=app.epoch))
-    _write_tree(app, terminal, boards.root, Tree(boards, terminal.style))
+    found = await ownership(app.stores, history.row)
+    _write_tree(app, terminal, boards, is_lost=found.is_lost)
     state = history.state
     if state.started is not None:
         terminal.line(f"version  {state.started.version[:12]}")
@@ -65,18 +66,20 @@ async def show_text(app: App, terminal: Terminal, history: History, file: Path) 
     if state.ended == "completed":
         await _write_value(app, terminal, "outputs", state.outputs, history)
     elif state.error is not None:
-        terminal.line(f"error    {word(state.error.kind)}: {state.error.message}")
+        terminal.line(f"error    {state.error.kind}: {state.error.message}")
         terminal.lines(f"         {text}" for text in advice(state.error, state.error_node, file))
     if state.ended is None:
-        found = await ownership(app.stores, history.row)
         terminal.line(f"owner    {ownership_text(found)}")
+        await _write_questions(app, terminal, history)
         terminal.lines(_what_to_do(boards, found, history))
 
 
-def _write_tree(app: App, terminal: Terminal, board: Board, tree: Tree) -> None:
+def _write_tree(app: App, terminal: Terminal, boards: Boards, *, is_lost: bool) -> None:
+    board, tree = boards.root, Tree(boards, terminal.style)
     now = app.clock.now_ms()
     style = terminal.style
-    terminal.styled("".join(style.paint(*part) for part in tree.header(board, now)))
+    header = tree.header(board, now, is_lost=is_lost)
+    terminal.styled("".join(style.paint(*part) for part in header))
     nodes = sorted(board.nodes.values(), key=lambda node: node.phase_number)
     shown = nodes if len(nodes) <= _NODES_SHOWN else _first(nodes)
     name_cells = max((min(cells(node.node_id), 32) for node in shown), default=0)
@@ -101,11 +104,23 @@ def _what_to_do(boards: Boards, found: Ownership, history: History) -> list[str]
         lines.append(f"               legato executions reject {owner} {node.node_id}")
     for owner, node in boards.parked():
         lines.extend(parked_lines(owner, node))
-    if found.is_lost or history.row.status == "paused":
+    if found.is_unattended or history.row.status == "paused":
         lines.append(f"  go on:       legato executions resume {execution_id}")
     if history.row.status not in FINAL_EXECUTION:
         lines.append(f"  stop it:     legato executions cancel {execution_id}")
     return ["you can", *lines] if lines else []
+
+
+async def _write_questions(app: App, terminal: Terminal, history: History) -> None:
+    """Say what each waiting approval asks."""
+    state = history.state
+    for index in state.open_waits:
+        if state.nodes[index].wait not in {"approval", "form"}:
+            continue
+        config = await _fetched(app, state.nodes[index].wait_config)
+        message = config.get("message") if isinstance(config, dict) else None
+        if message:
+            terminal.line(f"{state.spec(index).id} asks: {message}")
 
 
 def _by(name: str) -> str:

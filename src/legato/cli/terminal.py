@@ -101,10 +101,10 @@ class Terminal:
         try:
             stream.write(text + "\n")
             stream.flush()
-        except BrokenPipeError:
+        except OSError:  # the reader went away, or the terminal was closed
             _silence(stream)
         except ValueError:
-            return  # closed already: the reader went away before
+            return  # closed already
 
 
 def _silence(stream: TextIO) -> None:

@@ -180,3 +180,11 @@ def pretty_json(value: Any, *, lines_max: int, more: str, width: int = 100) -> l
     if len(lines) <= lines_max:
         return lines
     return [*lines[:lines_max], f"… {len(lines) - lines_max} more lines: {more}"]
+
+
+def pretty_text(text: str, *, lines_max: int, more: str, width: int = 200) -> list[str]:
+    """Return a text of several lines as it is, cut to a number of lines and columns."""
+    lines = [fit(line.expandtabs(), width) for line in text.rstrip("\n").split("\n")]
+    if len(lines) <= lines_max:
+        return lines
+    return [*lines[:lines_max], f"… {len(lines) - lines_max} more lines: {more}"]

@@ -32,6 +32,12 @@ _WAITS: Final = {
     "signal": "for a signal",
     "child": "for the workflow it called",
 }
+_SKIP_CAUSES: Final = {
+    "": "",
+    "when": "its `when` is false",
+    "needs": "what it needs did not complete",
+    "operator": "left out by hand",
+}
 _URGENCY: Final = {"needs_attention": 0, "retrying": 1, "running": 2, "waiting": 3}
 
 
@@ -62,8 +68,14 @@ class Tree:
         rows.extend(self._board_rows(board, room, budget, 0))
         return [self._painted(row, room.width) for row in rows[: max(room.height, 4)]]
 
-    def header(self, board: Board, now_ms: int) -> list[Part]:
-        """Return name, id, status, nodes done and time of an execution."""
+    def header(self, board: Board, now_ms: int, *, is_lost: bool = False) -> list[Part]:
+        """Return name, id, status, nodes done and time of an execution.
+
+        Args:
+            board: The execution.
+            now_ms: Its time runs until then unless it has ended.
+            is_lost: Nobody runs it: then its status is a memory and not shown as true.
+        """
         execution = board.execution
         if execution is None:
             return [(board.execution_id, "2"), ("  starting", "")]
@@ -72,10 +84,15 @@ class Tree:
         return [
             (escape(execution.workflow), "1"),
             (f"  {board.execution_id}", "2"),
-            (f"  {self._style.icon(execution.status)} {word(execution.status)}",
-             COLOURS[execution.status]),
+            self._status(execution.status, is_lost=is_lost),
             (f"  {execution.completed_phases}/{execution.total_phases} nodes  {took}", ""),
         ]  # fmt: skip
+
+    def _status(self, status: str, *, is_lost: bool) -> Part:
+        if is_lost:
+            sign = self._style.icon("needs_attention")
+            return (f"  {sign} owner lost (was {word(status)})", COLOURS["needs_attention"])
+        return (f"  {self._style.icon(status)} {word(status)}", COLOURS[status])
 
     def node(self, board: Board, node: NodeFrame, now_ms: int, name_cells: int) -> list[Part]:
         """Return one node's line: sign, name, status, attempts, items, progress, time, why."""
@@ -190,7 +207,7 @@ def reason(node: NodeFrame, now_ms: int) -> str:
     if node.status == "failed":
         return f"{node.error_kind or 'error'}: {node.error or ''}"
     if node.status == "skipped":
-        return "" if not node.cause else f"because of {node.cause}"
+        return _SKIP_CAUSES.get(node.cause or "", f"because of {node.cause}")
     if node.status == "cancelled" and node.outcome_unknown:
         return "its outcome is unknown"
     return "kept from an earlier execution" if node.reused else ""

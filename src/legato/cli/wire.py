@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from legato.cli.history import Ownership
 from legato.cli.text import iso
 from legato.model.events import Recorded, encode_event
 from legato.model.frames import Frame
@@ -54,6 +55,16 @@ def line_json(line: LogLine) -> dict[str, Any]:
 def row_json(row: ExecutionRow) -> dict[str, Any]:
     """Return one row of a list of executions."""
     return _plain(row)
+
+
+def ownership_json(found: Ownership) -> dict[str, Any]:
+    """Return who runs an execution."""
+    owner = None if found.owner is None else {"pid": found.owner.pid, "host": found.owner.host}
+    return {
+        "owned_by": owner,
+        "owner_lost": found.is_lost,
+        "unattended": found.is_unattended,
+    }
 
 
 def event_json(recorded: Recorded) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import heapq
 from collections import deque
 from typing import Final, Literal
 
+from legato.errors import Internal
 from legato.model.events import ExecutionStarted, NodeError, ParkReason, WaitKind
 from legato.model.frames import FINAL_NODE, ExecutionStatus, NodeStatus
 from legato.model.graph import Graph
@@ -247,6 +248,17 @@ class ExecutionState:
             or not (self.waiting or self.parked or self.retrying)
         )
 
+    def items(self, index: int) -> ItemsState:
+        """Return the items of a foreach node.
+
+        Raises:
+            Internal: Its list has not been planned: the history is broken.
+        """
+        items = self.nodes[index].items
+        if items is None:
+            raise Internal(f"{self.spec(index).id} has no items yet")
+        return items
+
     def pump(self, index: int) -> None:
         """Put a foreach node up for a look: whether it may start items, and whether it is over."""
         spec = self.graph.nodes[index]
@@ -260,10 +272,7 @@ class ExecutionState:
 
     def is_failing(self, index: int) -> bool:
         """Tell whether an exhausted item fails the foreach node once its running items ended."""
-        items = self.nodes[index].items
-        if items is None or not items.errors:
-            return False
-        return self.graph.nodes[index].on_error != "continue"
+        return bool(self.items(index).errors) and self.graph.nodes[index].on_error != "continue"
 
     def add_timer(self, due: int, index: int, item: int = -1) -> None:
         """Remember that a node (or item) has to be looked at when time reaches `due` (ms)."""
@@ -273,10 +282,8 @@ class ExecutionState:
         """Tell whether a timer still means something; old ones are dropped when met."""
         node = self.nodes[index]
         if item >= 0:
-            items = node.items
-            return items is not None and due in {
-                items.retry_at.get(item), items.child_until.get(item)
-            }  # fmt: skip
+            items = self.items(index)
+            return due in {items.retry_at.get(item), items.child_until.get(item)}
         return (node.status == "waiting" and node.wait_until == due) or (
             node.status == "retrying" and node.retry_at == due
         )
@@ -290,6 +297,21 @@ class ExecutionState:
             heapq.heappop(self.timers)
         return None
 
+    def _next_wait(self) -> int | None:
+        """Return the earliest live timer (ms) that is no retry. Cost: O(timers)."""
+        waits = [
+            due
+            for due, index, item in self.timers
+            if self.is_timer_live(due, index, item) and not self._is_retry(due, index, item)
+        ]
+        return min(waits, default=None)
+
+    def _is_retry(self, due: int, index: int, item: int) -> bool:
+        node = self.nodes[index]
+        if item < 0 or node.items is None:
+            return node.status == "retrying"
+        return node.items.retry_at.get(item) == due
+
     def deadline(self) -> int | None:
         """Return when `budget.duration` is used up (ms), None while the clock stands still."""
         limit = self.graph.workflow.budget.duration_ms
@@ -298,11 +320,15 @@ class ExecutionState:
         return self.budget_since + limit - self.budget_used_ms
 
     def wake_at(self) -> int | None:
-        """Return the next instant (ms) at which something is due without any signal."""
-        if self.ended is not None:
+        """Return the next instant (ms) at which something is due without any signal.
+
+        While it stops nothing is: its running attempts report their end. While it is paused no
+        retry is: it would be woken again and again for what may not start.
+        """
+        if self.ended is not None or self.stopping is not None:
             return None
-        timer = self.next_timer()
-        deadline = None if self.stopping is not None else self.deadline()
+        timer = self._next_wait() if self.paused else self.next_timer()
+        deadline = self.deadline()
         if timer is None:
             return deadline
         return timer if deadline is None else min(timer, deadline)

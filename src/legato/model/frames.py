@@ -2,7 +2,8 @@
 """What a watcher may see: absolute values over a range of seqs.
 
 A frame covers (from_seq, to_seq] and holds all its sets; applying it twice changes nothing.
-Client rule: from_seq ≤ mine -> apply, mine = max(mine, to_seq); else subscribe again.
+Client rule: to_seq ≤ mine -> nothing new; from_seq ≤ mine -> apply, mine = to_seq; else subscribe
+again.
 
 Rules: VW.
 """

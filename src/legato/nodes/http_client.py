@@ -8,6 +8,7 @@ Rules: ND16-ND20.
 """
 
 import asyncio
+import re
 import weakref
 import zlib
 from collections.abc import AsyncIterable, AsyncIterator
@@ -30,6 +31,8 @@ _NEVER_CROSS: Final = frozenset({"authorization", "cookie", "proxy-authorization
 _OF_BODY: Final = frozenset({"content-type", "content-length", "content-encoding"})
 _NO_EFFECT: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _PIECE_BYTES: Final = 256 * 1024
+_HOST: Final = re.compile(rb"[0-9A-Za-z._:-]{1,255}")
+"""After IDNA; brackets of IPv6 are gone."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -100,8 +103,10 @@ def parse_url(text: str) -> httpx2.URL:
         raise _invalid_url(text, str(error)) from None
     if url.scheme not in _DEFAULT_PORTS:
         raise _invalid_url(text, "it must begin with http:// or https://")
-    if not url.host:
+    if _HOST.fullmatch(url.raw_host) is None:
         raise _invalid_url(text, "it names no host")
+    if url.port is not None and not 0 < url.port < 65_536:
+        raise _invalid_url(text, "its port is no port")
     if url.userinfo:
         raise _invalid_url(text, "put user and password into an Authorization header")
     return url

@@ -51,6 +51,7 @@ class Active:
         "state",
         "tasks",
         "trigger",
+        "unborn",
         "unissued",
         "values",
         "workspace",
@@ -81,8 +82,9 @@ class Active:
         self.one_by_one = False
         self.running: set[AttemptKey] = set()
         self.tasks: set[Any] = set()
+        # What a commit of unknown outcome has started, or not:
         self.unissued: dict[AttemptKey, RunAttempt] = {}
-        """Attempts that a commit of unknown outcome has started, or not: not issued so far."""
+        self.unborn: dict[ExecutionId, None] = {}
         self.idle_since: float | None = None
         self.inputs: Any = None
         self.trigger: Any = None

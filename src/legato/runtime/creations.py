@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from legato.errors import LegatoError
+from legato.errors import LegatoError, StoreUnavailable
 from legato.ports.log import Log, NewExecution
 
 _BATCH_MAX: Final = 1_000
@@ -43,10 +43,17 @@ class Creations:
             try:
                 accepted = await self._log.create([new for new, _ in batch])
             except LegatoError as error:
-                for _, future in batch:
-                    if not future.done():
-                        future.set_exception(type(error)(error.message))
+                _refuse(batch, type(error)(error.message))
                 continue
+            except asyncio.CancelledError:
+                _refuse([*batch, *self._waiting], StoreUnavailable("the engine has stopped"))
+                raise
             for (_, future), ok in zip(batch, accepted, strict=True):
                 if not future.done():
                     future.set_result(ok)
+
+
+def _refuse(batch: list[tuple[NewExecution, asyncio.Future[bool]]], error: LegatoError) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

@@ -111,8 +111,9 @@ class Engine:
         self._relay.redirect = self._recovery.redirect
         self._timers = Timers(self._loop, parts.clock)
         self._lease = Lease(
-            engine_id, parts.stores, lease_ms=options.lease_ms, adopts=options.adopts
+            engine_id, parts.stores, parts.clock, lease_ms=options.lease_ms, adopts=options.adopts
         )
+        self._relay.lease = self._lease
         self._keeper = Keeper(
             self._loop, parts.clock, self._recovery.give_back, after_s=options.evict_after_s
         )
@@ -316,13 +317,14 @@ class Engine:
         """Another engine owns it (or a commit of ours landed late): drop everything of it."""
         self._drop(pending.active)
         self._recovery.give_back(pending.active.execution_id, pending.active.fence)
+        self._recovery.give_back_unborn(pending.active)
 
     def unknown(self, pending: list[Pending], error: Exception) -> None:
         """Load every state again before anything else happens to it."""
         _log.warning("a commit's outcome is unknown", error=str(error), turns=len(pending))
         for each in pending:
             if not each.active.gone:
-                self._recovery.forget(each.active, each.letters, each.run)
+                self._recovery.doubt(each)
 
     def broken(self, active: Active, letters: list[Letter], error: Exception) -> None:
         """Find the poison letter by taking the letters one by one; refuse it when found."""
@@ -455,7 +457,7 @@ class Engine:
 
     async def _begin_again(self) -> None:
         """After a lost lease (a suspended machine, a frozen process): nothing here is ours now."""
-        owned = list(self._loop.actives.values())
+        owned = [*self._loop.actives.values(), *self._recovery.stop_loading()]
         unknown = StoreUnavailable("the lease was lost meanwhile; submit it again with its id")
         for active in owned:
             self._let_go(active)

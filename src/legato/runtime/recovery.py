@@ -8,7 +8,7 @@ Rules: OW, EN, LG.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,6 @@ from legato.crashpoints import crash_point
 from legato.engine.evolve import evolve
 from legato.engine.upcast import read_event
 from legato.errors import Internal, LegatoError, StoreUnavailable
-from legato.model.effects import RunAttempt
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.signals import (
     AdoptExecution,
@@ -30,10 +29,12 @@ from legato.ports.log import LogRow
 from legato.ports.owners import Claim
 from legato.ports.stores import Stores
 from legato.runtime.active import Active, Letter
+from legato.runtime.attempt.request import AttemptKey, Report
 from legato.runtime.loop import Loop
 from legato.runtime.plan import Plans
 from legato.runtime.relay import Relay, owed_attempts
 from legato.runtime.slots import HeldSlots, SlotPool
+from legato.runtime.turn import Pending
 from legato.telemetry import logger
 
 _log = logger(__name__)
@@ -41,6 +42,15 @@ _log = logger(__name__)
 _CLAIM_MAX: Final = 250
 _READ_PAGE: Final = 10_000
 _BACK_OFF_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+class _Lost(NamedTuple):
+    """A discarded state: `letters` were considered by its last turn, `mail` came after."""
+
+    active: Active
+    letters: list[Letter]
+    taken_at: int | None
+    mail: list[Letter]
 
 
 class Recovery:
@@ -60,7 +70,7 @@ class Recovery:
         self._unwanted: dict[ExecutionId, int] = {}
         self._giving_back = False
         self.before_adoption: Callable[[], None] = lambda: None
-        self._lost: dict[ExecutionId, tuple[Active, list[Letter]]] = {}
+        self._lost: dict[ExecutionId, _Lost] = {}
         self._recovering = False
 
     # --- claims --------------------------------------------------------------------------------
@@ -112,6 +122,9 @@ class Recovery:
         if active.state.ended is not None:
             return
         crash_point("adoption.after_load")
+        old = self._lost.pop(claim.execution_id, None)
+        if old is not None:  # claimed anew before it was loaded again: what ran here is settled
+            self.relay.abandon(old.active)
         self._loop.add(active)
         if claim.start is not None and claim.head_seq == 0:
             self._loop.post(active, decode_signal(claim.start))
@@ -143,6 +156,12 @@ class Recovery:
             self._giving_back = True
             self._loop.spawn(self._give_back())
 
+    def give_back_unborn(self, active: Active) -> None:
+        """Let go of children that a commit of unknown outcome has made ours: nobody runs them."""
+        for child in active.unborn:
+            if child not in self._loop.actives and child not in self._lost:
+                self.give_back(child, 1)
+
     async def _give_back(self) -> None:
         tries = 0
         try:
@@ -162,22 +181,25 @@ class Recovery:
 
     # --- unknown outcomes ----------------------------------------------------------------------
 
-    def forget(
-        self, active: Active, letters: list[Letter], unissued: Sequence[RunAttempt] = ()
-    ) -> None:
+    def doubt(self, pending: Pending) -> None:
+        """Load an execution again whose last turn has been committed, or not."""
+        active = pending.active
+        for effect in pending.run:
+            key = (active.execution_id, effect.node, effect.item, effect.attempt)
+            active.unissued[key] = effect
+        active.unborn.update((new.execution_id, None) for new, _ in pending.children if new.owner)
+        self.forget(active, pending.letters, taken_at=pending.from_seq)
+
+    def forget(self, active: Active, letters: list[Letter], *, taken_at: int | None = None) -> None:
         """Discard a state that nobody can trust and load it again, with its mail.
 
         Args:
             active: The execution.
             letters: What its last turn considered.
-            unissued: Attempts that its last turn has started, if it was committed.
+            taken_at: The seq before that turn if it may be committed; None if it is not.
         """
-        for effect in unissued:
-            key = (active.execution_id, effect.node, effect.item, effect.attempt)
-            active.unissued[key] = effect
-        mail = [*letters, *active.mailbox]
         self._loop.discard(active)
-        self._lost[active.execution_id] = (active, mail)
+        self._lost[active.execution_id] = _Lost(active, letters, taken_at, active.mailbox)
         if not self._recovering:
             self._recovering = True
             self._loop.spawn(self._recover())
@@ -186,12 +208,17 @@ class Recovery:
         """Tell whether an execution is being loaded again."""
         return execution_id in self._lost
 
+    def stop_loading(self) -> list[Active]:
+        """Give up whatever is being loaded again, and return it."""
+        lost, self._lost = self._lost, {}
+        return [each.active for each in lost.values()]
+
     def redirect(self, execution_id: ExecutionId, signal: AnySignal) -> bool:
         """Keep a signal for an execution that is being loaded again."""
-        entry = self._lost.get(execution_id)
-        if entry is not None:
-            entry[1].append(Letter(signal))
-        return entry is not None
+        lost = self._lost.get(execution_id)
+        if lost is not None:
+            lost.mail.append(Letter(signal))
+        return lost is not None
 
     async def _recover(self) -> None:
         """Load what was discarded as soon as the store answers."""
@@ -201,8 +228,8 @@ class Recovery:
                 wanted = dict(self._lost)
                 try:
                     heads = await self._stores.log.heads(list(wanted))
-                    for execution_id, (old, _) in wanted.items():
-                        await self._reload(old, is_stored=execution_id in heads)
+                    for execution_id, lost in wanted.items():
+                        await self._reload(lost.active, is_stored=execution_id in heads)
                     tries = 0
                 except StoreUnavailable as error:
                     tries = await self._wait(tries, error)
@@ -224,17 +251,27 @@ class Recovery:
         else:
             active.new = old.new
         left = {row.id for row in await self._stores.inbox.pending_for([old.execution_id])}
-        _, mail = self._lost.pop(old.execution_id)
+        lost = self._lost.pop(old.execution_id, None)
+        if lost is None:
+            return  # the lease was lost meanwhile
+        mail = lost.mail
+        if lost.taken_at is None or active.state.seq == lost.taken_at:
+            mail = [*lost.letters, *mail]  # the turn was not committed: it has to be taken again
         active.one_by_one = old.one_by_one
         active.running = old.running
+        active.unborn = old.unborn
+        self.give_back_unborn(active)
         self._loop.add(active)
+        answered = {_attempt_of(active.execution_id, letter.signal) for letter in mail}
         for key, pool in owed_attempts(active.state):
-            active.slots.hold(pool)
             # Effects leave only after a known commit: what this one has started never ran.
             if key in old.unissued:
                 self.relay.run(active, old.unissued[key])
+            # All others ran under a former owner: they hold no place here.
+            if key in active.running or key in answered:
+                active.slots.hold(pool)
         for letter in mail:
-            # If the commit took place after all, the signals that it consumed are done with.
+            # A turn without events leaves no trace in the log, but what it consumed is marked.
             if not letter.inbox_id or letter.inbox_id in left:
                 self._loop.post(active, letter.signal, letter.inbox_id)
         # A fresh fold has no evaluation in flight and has to ask again; nothing else is lost.
@@ -259,6 +296,13 @@ def fold_rows(active: Active, rows: Sequence[LogRow]) -> None:
         if row.seq != state.seq + 1:
             raise Internal(f"{active.execution_id}: event {row.seq} follows {state.seq}")
         evolve(state, read_event(row.body), row.at)
+
+
+def _attempt_of(execution_id: ExecutionId, signal: AnySignal) -> AttemptKey | None:
+    """Return which attempt a signal answers, if any."""
+    if isinstance(signal, Report):
+        return (execution_id, signal.node, signal.item, signal.attempt)
+    return None
 
 
 def _read_signal(row: InboxRow) -> AnySignal:

@@ -49,6 +49,19 @@ class Runner(Protocol):
         ...
 
 
+class Certainty(Protocol):
+    """Whether this engine still owns what it owned; `legato.runtime.wake.Lease` keeps it."""
+
+    @property
+    def is_sure(self) -> bool:
+        """Tell whether the lease certainly still runs."""
+        ...
+
+    async def confirm(self) -> bool:
+        """Ask the store."""
+        ...
+
+
 class Relay:
     """Issues the effects of committed turns."""
 
@@ -69,6 +82,7 @@ class Relay:
         self._waiting: dict[AttemptKey, tuple[Active, AttemptRequest]] = {}
         self._workers: list[asyncio.Task[Any]] = []
         self._attempts: dict[AttemptKey, asyncio.Task[Any]] = {}
+        self.lease: Certainty
         self.redirect: Callable[[ExecutionId, AnySignal], bool] = lambda _id, _signal: False
 
     @property
@@ -153,6 +167,10 @@ class Relay:
     async def _run(self, active: Active, key: AttemptKey, request: AttemptRequest) -> None:
         crash_point("attempt.before_run")
         try:
+            # Another engine may have made the attempt since: a node never runs again in secret.
+            if not self.lease.is_sure and not await self.lease.confirm():
+                self._attempts.pop(key, None)
+                return
             report = await self._runner.run(request)
             crash_point("attempt.before_report")
         except asyncio.CancelledError:

@@ -24,6 +24,7 @@ from legato.telemetry import logger
 _log = logger(__name__)
 
 _EVICT_LOOK_S: Final = 5.0
+_CONFIRM_GAP_S: Final = 0.1
 
 
 class Timers:
@@ -77,30 +78,60 @@ class Timers:
 class Lease:
     """Keeps the engine's lease; tells when it was lost."""
 
-    def __init__(self, engine: EngineId, stores: Stores, *, lease_ms: int, adopts: bool) -> None:
+    def __init__(
+        self, engine: EngineId, stores: Stores, clock: Clock, *, lease_ms: int, adopts: bool
+    ) -> None:
         """Args: lease_ms is how long the engine lives without renewing."""
         self._engine = engine
         self._stores = stores
+        self._clock = clock
+        self._sure_until = 0.0
         self._lease_ms = lease_ms
         self._adopts = adopts
 
     async def begin(self) -> None:
         """Register the engine."""
         crash_point("lease.before_register")
+        asked = self._clock.monotonic()
         await self._stores.owners.register(
             self._engine, lease_ms=self._lease_ms, adopts=self._adopts
         )
+        self._sure_until = asked + self._lease_ms / 1000
         crash_point("lease.after_register")
+
+    @property
+    def is_sure(self) -> bool:
+        """Tell whether the lease certainly still runs, by this machine's steady clock."""
+        return self._clock.monotonic() < self._sure_until
+
+    async def confirm(self) -> bool:
+        """Ask the store whether this engine is still alive; waits until there is an answer.
+
+        A process that was frozen goes on where it stood, long after others took its work over.
+        """
+        while True:
+            try:
+                return await self._renew()
+            except StoreUnavailable as error:
+                _log.warning("the lease cannot be confirmed now", error=str(error))
+                await asyncio.sleep(_CONFIRM_GAP_S)
 
     async def keep(self) -> None:
         """Renew until the lease is lost, then return."""
         while True:
             await asyncio.sleep(self._lease_ms / 3000)
             try:
-                if not await self._stores.owners.renew(self._engine, lease_ms=self._lease_ms):
+                if not await self._renew():
                     return
             except StoreUnavailable as error:
                 _log.warning("the lease cannot be renewed now", error=str(error))
+
+    async def _renew(self) -> bool:
+        asked = self._clock.monotonic()
+        is_alive = await self._stores.owners.renew(self._engine, lease_ms=self._lease_ms)
+        if is_alive:
+            self._sure_until = max(self._sure_until, asked + self._lease_ms / 1000)
+        return is_alive
 
 
 class Keeper:

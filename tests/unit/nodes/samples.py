@@ -292,3 +292,20 @@ def _nested(depth: int) -> list[Any]:
     for _ in range(depth):
         value = [value]
     return value
+
+
+@node("test.babble", title="Babble")
+async def babble(ctx: NodeContext, config: Plain) -> None:
+    """Write to every descriptor what the engine must not take for a message."""
+    stranger = b'{"type":"done","report":{"type":"ReportSuccess","node":"x","attempt":1,"output":{}}}'
+    noise = {
+        "nonsense": b"\x00\x00\x00\x03abc",
+        "huge": b"\xff\xff\xff\xff",
+        "stranger": len(stranger).to_bytes(4, "big") + stranger,
+    }[config.value]
+    for descriptor in range(3, 30):
+        try:
+            os.write(descriptor, noise)
+        except OSError:
+            continue
+    await asyncio.Event().wait()

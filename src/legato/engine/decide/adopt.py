@@ -23,7 +23,7 @@ def adopt(d: Decision, signal: AdoptExecution) -> None:
         return
     d.emit(ev.ExecutionAdopted(signal.engine, signal.fence, signal.cause))
     for index, node in enumerate(state.nodes):
-        if node.items is not None:
+        if node.items is not None and node.items.running:
             lose_items(d, index, sorted(node.items.running), signal.cause)
-        elif node.status == "running":
+        elif node.items is None and node.status == "running":
             lose_attempt(d, index, node.attempt, signal.cause)

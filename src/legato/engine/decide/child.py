@@ -91,11 +91,10 @@ def report_child(d: Decision, signal: ReportChild) -> None:
 
 def ask_until(d: Decision, index: int, item: int | None, iteration: int, last: Value) -> None:
     """Ask whether a loop is over after this iteration."""
-    node = d.state.nodes[index]
     if item is None:
-        node.phase = "until"
-    elif node.items is not None:
-        node.items.asking.add(item)
+        d.state.nodes[index].phase = "until"
+    else:
+        d.state.items(index).asking.add(item)
     d.evaluate(Evaluate(d.state.spec(index).id, "until", item, iteration, last))
 
 
@@ -118,21 +117,21 @@ def loop_goes_on(
 ) -> None:
     """End the loop, ask for the input of its next iteration, or fail it at its bound."""
     spec = d.state.spec(index)
+    assert spec.call is not None, "only loops are asked whether they go on"
     node = d.state.nodes[index]
-    items = node.items
-    last = node.previous if item is None or items is None else items.previous[item]
+    last = node.previous if item is None else d.state.items(index).previous[item]
     if is_over:
         complete_call(d, index, item, last)
         return
-    bound = 0 if spec.call is None else spec.call.max_iterations
+    bound = spec.call.max_iterations
     if iteration >= bound:
         message = f"`until` was still false after {bound} iterations"
         fail_call(d, index, item, ev.NodeError("max_iterations", message, retryable=False))
         return
     if item is None:
         node.phase = "input"
-    elif items is not None:
-        items.asking.add(item)
+    else:
+        d.state.items(index).asking.add(item)
     d.evaluate(Evaluate(spec.id, "input", item, iteration + 1, last))
 
 

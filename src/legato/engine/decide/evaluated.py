@@ -212,8 +212,6 @@ def _outputs(d: Decision, signal: ReportEvaluated) -> None:
     if not d.state.outputs_pending:
         return
     d.state.outputs_pending = False
-    if d.state.stopping is not None:
-        return
     if signal.error is not None or signal.value is None:
         error = signal.error or _NO_VALUE
         end_execution(d, ev.ExecutionEnded("failed", error=error))

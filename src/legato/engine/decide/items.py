@@ -38,9 +38,8 @@ def _pump(d: Decision, index: int) -> bool:
     """
     state = d.state
     spec = state.spec(index)
-    node = state.nodes[index]
-    items = node.items
-    if items is None or node.is_final or state.is_failing(index):
+    items = state.items(index)
+    if state.nodes[index].is_final or state.is_failing(index):
         return True
     bound = state.item_bound(index)
     is_task = spec.kind == "task"
@@ -112,8 +111,7 @@ def _was_asked(items: ItemsState, item: int, signal: ReportEvaluated) -> bool:
 
 def _start_item(d: Decision, index: int, item: int, signal: ReportEvaluated) -> None:
     """Let an item start with this turn, unless its input is another than it was."""
-    items = d.state.nodes[index].items
-    assert items is not None, "only a planned list has items that were asked"
+    items = d.state.items(index)
     if items.hashes.get(item, signal.hash) != signal.hash:
         d.give_slot(index)
         message = "its input is no longer what the first attempt saw"
@@ -129,10 +127,9 @@ def put_back(d: Decision, index: int, item: int) -> None:
 
     A loop between two iterations is asked again by the resume.
     """
-    items = d.state.nodes[index].items
-    assert items is not None, "only a planned list has items"
     if d.state.spec(index).kind == "task":
         d.give_slot(index)
+    items = d.state.items(index)
     if item not in items.children:
         items.retry_ready.append(item)
     d.state.pump(index)
@@ -196,10 +193,8 @@ def _close(d: Decision, index: int) -> None:
     """Close a foreach node whose items have all ended, or that must fail."""
     state = d.state
     node = state.nodes[index]
-    items = node.items
-    if items is None or node.is_final or node.phase == "collect":
-        return
-    if items.running or items.evaluating:
+    items = state.items(index)
+    if node.is_final or node.phase == "collect" or items.running or items.evaluating:
         return
     spec = state.spec(index)
     if state.is_failing(index):

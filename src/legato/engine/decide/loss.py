@@ -37,9 +37,7 @@ def lose_attempt(d: Decision, index: int, attempt: int, cause: ev.LostCause) -> 
 
 def lose_items(d: Decision, index: int, lost: Sequence[int], cause: ev.LostCause) -> None:
     """Record that the running attempts of these items were lost with one death."""
-    items = d.state.nodes[index].items
-    if items is None or not lost:
-        return
+    items = d.state.items(index)
     spec = d.state.spec(index)
     parked: list[tuple[int, ev.ParkReason]] = []
     pause = 0

@@ -19,9 +19,8 @@ def recover(d: Decision) -> None:
     state = d.state
     state.is_fresh = False
     for index in state.foreach_open:
-        items = state.nodes[index].items
-        if items is not None:
-            items.retry_ready.extend(_overtaken(items))
+        items = state.items(index)
+        items.retry_ready.extend(_overtaken(items))
         state.pump(index)
     if state.cancel is not None:
         stop_running(d)

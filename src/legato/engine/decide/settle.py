@@ -81,14 +81,9 @@ def _start_ready(d: Decision) -> None:
     state = d.state
     for pool, queue in state.ready.items():
         while queue:
-            index = queue[0]
-            if state.nodes[index].phase != "ready":
-                queue.popleft()
-                continue
-            if pool and not d.take_slot(index):
+            if pool and not d.take_slot(queue[0]):
                 break
-            queue.popleft()
-            _ask_config(d, index)
+            _ask_config(d, queue.popleft())
 
 
 def _ask_config(d: Decision, index: int) -> None:
@@ -123,8 +118,8 @@ def _stop_rest(d: Decision) -> None:
         d.emit(ev.NodeCancelled(state.spec(index).id, node.attempt, unknown))
     while state.closing:
         index, _ = state.closing.popitem()
-        items = state.nodes[index].items
-        if index in state.foreach_open and items is not None and not items.running:
+        items = state.items(index)
+        if index in state.foreach_open and not items.running:
             cancel_children(d, index, reason)
             spec = state.spec(index)
             d.emit(ev.NodeCancelled(spec.id, outcome_unknown=_is_unknown(spec, items)))
@@ -137,9 +132,7 @@ def _drop_questions(d: Decision) -> None:
         state.nodes[index].phase = "idle"
         release(d, index)
     for index in state.foreach_open:
-        items = state.nodes[index].items
-        if items is None:
-            continue
+        items = state.items(index)
         if state.spec(index).kind == "task":
             for _ in items.evaluating:
                 d.give_slot(index)

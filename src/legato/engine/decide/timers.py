@@ -31,8 +31,7 @@ def fire_timers(d: Decision) -> None:
 
 def _item_due(d: Decision, index: int, item: int) -> None:
     """An item's retry is due, or its child has taken too long."""
-    items = d.state.nodes[index].items
-    assert items is not None, "a live item timer belongs to a planned list"
+    items = d.state.items(index)
     if item in items.retry_at:
         items.retry_ready.append(item)
         d.state.pump(index)

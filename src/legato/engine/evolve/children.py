@@ -14,8 +14,8 @@ def child_started(state: ExecutionState, event: ev.ChildStarted, at: int) -> int
     """The node (or item) waits for a child."""
     index = index_of(state, event.node)
     node = state.nodes[index]
-    if event.item is not None and node.items is not None:
-        items, item = node.items, event.item
+    if event.item is not None:
+        items, item = state.items(index), event.item
         until = items.child_until.get(item, event.until)
         leave(state, items, item)
         items.children[item] = (event.child, event.iteration)
@@ -45,9 +45,10 @@ def child_ended(state: ExecutionState, event: ev.ChildEnded, _at: int) -> int:
     """The child is over; the place stays taken until the loop goes on or the node or item ends."""
     index = index_of(state, event.node)
     node = state.nodes[index]
-    if event.item is not None and node.items is not None:
-        node.items.children[event.item] = (ExecutionId(""), event.iteration)
-        node.items.previous[event.item] = event.output
+    if event.item is not None:
+        items = state.items(index)
+        items.children[event.item] = (ExecutionId(""), event.iteration)
+        items.previous[event.item] = event.output
         state.moving += 1
         return look_again(state, index)
     node.previous = event.output

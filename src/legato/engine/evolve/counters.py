@@ -8,7 +8,6 @@ from typing import Final
 
 from legato.engine.state import ExecutionState, ItemsState, NodeState
 from legato.engine.waits import signal_name
-from legato.errors import Internal
 from legato.model.frames import NodeStatus
 from legato.model.ids import NodeId
 
@@ -18,18 +17,6 @@ _OPEN_WAITS: Final[frozenset[NodeStatus]] = frozenset({"waiting", "retrying", "n
 def index_of(state: ExecutionState, node_id: NodeId) -> int:
     """Return the index of the node that an event names."""
     return state.graph.index_of[node_id]
-
-
-def items_of(state: ExecutionState, index: int) -> ItemsState:
-    """Return the items of a foreach node.
-
-    Raises:
-        Internal: Its list has not been planned: the history is broken.
-    """
-    items = state.nodes[index].items
-    if items is None:
-        raise Internal(f"{state.spec(index).id} has no items yet")
-    return items
 
 
 def keep_budget(state: ExecutionState, at: int) -> None:
@@ -103,7 +90,7 @@ def leave(state: ExecutionState, items: ItemsState, item: int) -> None:
         state.retrying -= 1
     elif items.parked.pop(item, None) is not None:
         state.parked -= 1
-    elif not items.done[item]:
+    else:
         items.pending -= 1
         items.next_pending = max(items.next_pending, item + 1)
 
@@ -116,7 +103,7 @@ def finish(items: ItemsState, item: int) -> None:
 
 def look_again(state: ExecutionState, index: int) -> int:
     """Have `decide` look at a foreach node after a change of its items; return its index."""
-    items = items_of(state, index)
+    items = state.items(index)
     if state.is_failing(index):
         can_move = not items.running
     elif items.pending:

@@ -7,7 +7,6 @@ Rules: GR, AT.
 from legato.engine.evolve.counters import (
     finish,
     index_of,
-    items_of,
     leave,
     look_again,
     set_status,
@@ -38,7 +37,7 @@ def items_planned(state: ExecutionState, event: ev.ItemsPlanned, at: int) -> int
 def items_started(state: ExecutionState, event: ev.ItemsStarted, _at: int) -> int:
     """One attempt of each of these items runs."""
     index = index_of(state, event.node)
-    items = items_of(state, index)
+    items = state.items(index)
     state.nodes[index].isolated = event.isolated
     for item, attempt, digest in zip(event.items, event.attempts, event.input_hashes, strict=True):
         leave(state, items, item)
@@ -53,7 +52,7 @@ def items_started(state: ExecutionState, event: ev.ItemsStarted, _at: int) -> in
 def items_ended(state: ExecutionState, event: ev.ItemsEnded, _at: int) -> int:
     """These items completed."""
     index = index_of(state, event.node)
-    items = items_of(state, index)
+    items = state.items(index)
     for item, output in zip(event.items, event.outputs, strict=True):
         _complete(state, items, item, output)
     return look_again(state, index)
@@ -62,7 +61,7 @@ def items_ended(state: ExecutionState, event: ev.ItemsEnded, _at: int) -> int:
 def item_failed(state: ExecutionState, event: ev.ItemFailed, _at: int) -> int:
     """The item waits for its retry, or is exhausted."""
     index = index_of(state, event.node)
-    items = items_of(state, index)
+    items = state.items(index)
     item = event.item
     leave(state, items, item)
     items.failures[item] = items.failures.get(item, 0) + 1
@@ -81,7 +80,7 @@ def item_failed(state: ExecutionState, event: ev.ItemFailed, _at: int) -> int:
 def items_lost(state: ExecutionState, event: ev.ItemsLost, _at: int) -> int:
     """These items are tried again, but for those that are parked next."""
     index = index_of(state, event.node)
-    items = items_of(state, index)
+    items = state.items(index)
     count_death(state.nodes[index], event.cause)
     for item in event.items:
         leave(state, items, item)
@@ -105,7 +104,7 @@ def items_reused(state: ExecutionState, event: ev.ItemsReused, _at: int) -> int:
 def item_forced(state: ExecutionState, event: ev.ItemForced, _at: int) -> int:
     """A person settled a parked item."""
     index = index_of(state, event.node)
-    _complete(state, items_of(state, index), event.item, event.output)
+    _complete(state, state.items(index), event.item, event.output)
     return look_again(state, index)
 
 

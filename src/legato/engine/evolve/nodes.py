@@ -151,12 +151,12 @@ def node_parked(state: ExecutionState, event: ev.NodeParked, _at: int) -> int:
     node = state.nodes[index]
     if event.error is not None:
         node.error = event.error
-    if event.item is None or node.items is None:
+    if event.item is None:
         set_status(state, index, "needs_attention")
         node.retry_at = None
         node.park = event.reason
         return index
-    items = node.items
+    items = state.items(index)
     leave(state, items, event.item)
     items.parked[event.item] = event.reason
     items.attempts[event.item] = max(event.attempt, 1)
@@ -168,14 +168,14 @@ def node_unparked(state: ExecutionState, event: ev.NodeUnparked, at: int) -> int
     """The parked node or item is due for one more attempt."""
     index = index_of(state, event.node)
     node = state.nodes[index]
-    if event.item is None or node.items is None:
+    if event.item is None:
         node.park = None
         node.process_deaths = 0
         node.retry_at = at
         set_status(state, index, "retrying")
         state.add_timer(at, index)
         return index
-    items = node.items
+    items = state.items(index)
     leave(state, items, event.item)
     items.deaths.pop(event.item, None)
     items.retry_at[event.item] = at

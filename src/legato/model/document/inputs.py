@@ -44,7 +44,8 @@ def read_inputs(scope: Scope, data: object, path: Path) -> Schema:
         path: Its place.
     """
     if not isinstance(data, dict):
-        scope.report.add(path, "inputs is not a map", expected="a JSON Schema or names of inputs")
+        expected = "a JSON Schema or names of inputs"
+        scope.report.add(path, "inputs is not a map", expected=expected, got=shown(data))
         return {"type": "object"}
     is_long = isinstance(data.get("type"), str) or isinstance(data.get("properties"), dict)
     if is_long:
@@ -260,6 +261,23 @@ def _problem(
         file=file, line=1, column=1, path=path_text(path), message=message, expected=expected,
         nearest=nearest,
     )  # fmt: skip
+
+
+def path_inputs(schema: bytes | Schema) -> tuple[str, ...]:
+    """Return the names of inputs with `format: path`.
+
+    Such a value means a file or folder of whoever gives it: the command line makes it absolute
+    before the workflow, which runs elsewhere, sees it.
+    """
+    parsed: Any = decode(bytes(schema) or b"{}") if isinstance(schema, bytes) else schema
+    properties = parsed.get("properties")
+    if not isinstance(properties, dict):
+        return ()
+    return tuple(
+        name
+        for name, inner in properties.items()
+        if isinstance(inner, dict) and inner.get("format") == "path"
+    )
 
 
 def parse_cli_value(schema: bytes | Schema, name: str, text: str) -> object:

@@ -129,14 +129,16 @@ def _added(document: Document, places: Mapping[str, Place]) -> str:
     if root.is_flow:
         return _added_to_flow(document, places)
     newline = _newline(source)
-    lines = "".join(f"  {entry}{newline}" for entry in _entries(places))
-    block = f"{_KEY}:{newline}{lines}" if places else f"{_KEY}: {{}}{newline}"
+    # All keys of a block stand below each other; usually at the very left.
+    indent = source[source.rfind("\n", 0, root.start) + 1 : root.start]
+    entries = "".join(f"{indent}  {entry}{newline}" for entry in _entries(places))
+    block = f"{_KEY}:{newline}{entries}" if places else f"{_KEY}: {{}}{newline}"
     children = root.children if isinstance(root.children, dict) else {}
     last = next(reversed(children.items()), None)
     if last is not None and last[1].style in {"|", ">"} and not source.endswith("\n"):
         # A line end behind a block text would become part of it.
         at = root.keys[last[0]]
-        return source[:at] + block + source[at:]
+        return source[:at] + block + indent + source[at:]
     end = len(source)
     # A document may end with `...`; the layout belongs before it.
     closing = re.search(r"^\.\.\.[ \t]*\r?$", source, re.MULTILINE)
@@ -144,7 +146,7 @@ def _added(document: Document, places: Mapping[str, Place]) -> str:
         end = closing.start()
     head = source[:end]
     glue = "" if head.endswith("\n") or not head else newline
-    return head + glue + block + source[end:]
+    return head + glue + indent + block + source[end:]
 
 
 def _added_to_flow(document: Document, places: Mapping[str, Place]) -> str:

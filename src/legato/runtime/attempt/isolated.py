@@ -24,7 +24,7 @@ from legato.model.signals import ReportFailure, ReportLost, decode_signal
 from legato.model.values import BlobRef
 from legato.ports.journal import StepKey
 from legato.ports.node import NodeFailure, NodeType
-from legato.runtime.attempt import pipe
+from legato.runtime.attempt import control, pipe
 from legato.runtime.attempt.command import Command, ProcessEnd, ProcessLimits
 from legato.runtime.attempt.context import Attempt, Lines
 from legato.runtime.attempt.failures import shown
@@ -125,6 +125,8 @@ class Isolation:
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
+            if control.is_torn_down(attempt):
+                raise  # the engine ends: the child is killed, not asked
             conversation.send(pipe.Stop())
             grace_s = self._options.cancel_grace_s * STOP_SHARE
             await asyncio.wait(both, timeout=grace_s, return_when=asyncio.FIRST_COMPLETED)
@@ -178,7 +180,7 @@ class _Conversation:
     def close(self) -> None:
         for task in self._answering:
             task.cancel()
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.is_closing():
             self._writer.abort()
 
     def take(self, data: bytes) -> None:

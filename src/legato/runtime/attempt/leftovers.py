@@ -136,7 +136,7 @@ def _processes() -> dict[int, list[bytes]]:
     found: dict[int, list[bytes]] = {}
     for entry in os.listdir("/proc"):
         stat = _stat(int(entry)) if entry.isdigit() else None
-        if stat is not None:
+        if stat is not None and stat[0] not in {b"Z", b"X"}:
             found[int(entry)] = stat
     return found
 

@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from legato.model import events as ev
+from legato.model import signals as sig
+from legato.model.ids import EngineId, NodeId
 from tests.support.build import node, unval, workflow
 from tests.support.drive import Drive, kinds
 
@@ -17,7 +19,7 @@ def test_a_chain_runs_in_order_with_one_turn_per_step() -> None:
     assert kinds(drive.succeed("a")) == ["NodeCompleted", "AttemptStarted"]
     assert kinds(drive.succeed("b")) == ["NodeCompleted", "AttemptStarted"]
     assert kinds(drive.succeed("c")) == ["NodeCompleted", "ExecutionEnded"]
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_attempts_and_seq_are_counted_from_1() -> None:
@@ -42,15 +44,13 @@ def test_exactly_one_event_says_that_a_node_completed() -> None:
 
 def test_a_completed_node_is_never_run_again() -> None:
     """Duplicate results, a new owner and an operator's retry start nothing of it [ST6, ST8]."""
-    from legato.model.signals import RetryNode
-
     drive = Drive(workflow(node("a"), node("b", "a")))
     drive.start()
     report = drive.success("a")
     drive.turn(report)
     drive.turn(report)
     drive.crash()
-    drive.turn(RetryNode(report.node))
+    drive.turn(sig.RetryNode(report.node))
     started = [event.node for event in drive.events(ev.AttemptStarted)]
     assert started == ["a", "b", "b"]
     assert drive.status("a") == "completed"
@@ -96,7 +96,7 @@ def test_join_any_without_a_completed_need_is_skipped() -> None:
     )
     drive.start()
     assert drive.status("c") == "skipped"
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_join_all_done_runs_however_its_needs_ended() -> None:
@@ -150,7 +150,7 @@ def test_a_condition_that_cannot_be_evaluated_fails_the_node() -> None:
     drive = Drive(workflow(node("a", when="x", retry=5)), {("a", "when"): error})
     drive.start()
     assert drive.node("a").error == error
-    assert drive.state.status == "failed"
+    assert drive.reached == "failed"
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_after_a_failure_running_attempts_finish_and_nothing_new_starts() -> Non
     drive.fail("bad")
     assert drive.status("again", "ask", "late") == ["cancelled"] * 3
     assert drive.status("slow") == "running"
-    assert drive.state.status == "running"
+    assert drive.reached == "running"
     assert drive.stops == []
     drive.succeed("slow")
     assert drive.status("slow", "after") == ["completed", "pending"]
@@ -258,7 +258,7 @@ def test_continue_ends_the_node_failed_and_counts_as_completed() -> None:
     assert drive.status("a", "b") == ["failed", "running"]
     assert unval(drive.node("a").output) is None
     drive.succeed("b")
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_a_handler_runs_only_on_failure_and_the_dependents_are_skipped() -> None:
@@ -268,7 +268,7 @@ def test_a_handler_runs_only_on_failure_and_the_dependents_are_skipped() -> None
     drive.fail("a")
     assert drive.status("a", "b", "fix") == ["failed", "skipped", "running"]
     drive.succeed("fix")
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_a_handler_is_skipped_when_nothing_failed() -> None:
@@ -278,7 +278,7 @@ def test_a_handler_is_skipped_when_nothing_failed() -> None:
     drive.succeed("a")
     assert drive.status("b", "fix") == ["running", "skipped"]
     drive.succeed("b")
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_a_failed_handler_fails_the_execution() -> None:
@@ -345,14 +345,14 @@ def test_a_failure_after_its_handler_ran_is_handled() -> None:
     drive.fail("a")
     drive.succeed("fix")
     drive.fail("b")
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_a_workflow_without_nodes_completes_at_once() -> None:
     """Every node is final and no failure was left: completed [GR32]."""
     drive = Drive(workflow())
     assert kinds(drive.start()) == ["ExecutionStarted", "ExecutionEnded"]
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_outputs_are_evaluated_when_every_node_is_final() -> None:
@@ -376,15 +376,12 @@ def test_outputs_that_cannot_be_evaluated_fail_the_execution() -> None:
 
 def test_nothing_is_appended_after_the_end() -> None:
     """Whatever signal comes, the final event stays the last and the status stays [ST3, ST4]."""
-    from legato.model import signals as sig
-    from legato.model.ids import EngineId, NodeId
-
     drive = Drive(workflow(node("a")))
     drive.start()
-    late = [drive.success("a"), drive.failure("a"), drive.loss("a")]
+    late: list[sig.AnySignal] = [drive.success("a"), drive.failure("a"), drive.loss("a")]
     drive.turn(late[0])
     a = NodeId("a")
-    for signal in [
+    signals: list[sig.AnySignal] = [
         *late,
         sig.CancelExecution(),
         sig.PauseExecution(),
@@ -398,7 +395,8 @@ def test_nothing_is_appended_after_the_end() -> None:
         sig.RefuseSignal("x", "y"),
         sig.FireTimers(),
         sig.ReportEvaluated(None, "outputs"),
-    ]:
+    ]
+    for signal in signals:
         assert drive.turn(signal) == []
         assert drive.turn(signal, signal) == []
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"

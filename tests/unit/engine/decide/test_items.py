@@ -38,7 +38,7 @@ def test_an_empty_list_completes_with_nothing() -> None:
     drive = _each(0)
     assert drive.output("a") == []
     assert drive.slots.taken == 0
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_the_output_is_in_index_order_in_whatever_order_items_end() -> None:
@@ -81,7 +81,7 @@ def test_a_batch_of_large_outputs_makes_several_events() -> None:
         *(drive.success("a", item, far) for item in range(3, 6)),
     )
     assert [event.items for event in drive.events(ev.ItemsEnded)] == [(0,), (1,), (2, 3, 4, 5)]
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_items_take_and_give_one_slot_each() -> None:
@@ -90,7 +90,7 @@ def test_items_take_and_give_one_slot_each() -> None:
     assert len(_items(drive).running) == 3
     assert drive.state.is_busy
     drive.run_out()
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
     assert (drive.slots.taken, drive.slots.held.total()) == (5, 0)
 
 
@@ -104,7 +104,7 @@ def test_items_of_several_nodes_share_what_slots_there_are() -> None:
     )
     drive.start()
     drive.run_out()
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
     assert drive.slots.taken == 6
 
 
@@ -152,7 +152,7 @@ def test_a_retry_that_is_not_due_dies_with_the_node() -> None:
     """A failing node waits for what runs, not for what is to be retried [GR15]."""
     drive = _each(2, retry=2)
     drive.turn(drive.failure("a", 0), drive.failure("a", 1, retryable=False))
-    assert drive.state.status == "failed"
+    assert drive.reached == "failed"
     assert drive.state.wake_at() is None
 
 
@@ -167,7 +167,7 @@ def test_with_continue_a_failed_item_leaves_null_and_is_listed() -> None:
     assert unval(completed.errors) == [
         {"index": 1, "error": {"kind": "exit.2", "message": "a failed"}}
     ]
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_the_list_of_errors_is_bounded() -> None:
@@ -184,9 +184,9 @@ def test_an_unknown_item_is_parked_alone() -> None:
     drive.turn(drive.failure("a", 0, kind="timeout"))
     assert drive.only(ev.NodeParked).item == 0
     while _items(drive).running:
-        assert drive.state.status == "running"
+        assert drive.reached == "running"
         drive.turn(drive.success("a", min(_items(drive).running)))
-    assert drive.state.status == "needs_attention"
+    assert drive.reached == "needs_attention"
     drive.turn(RetryNode(NodeId("a"), item=0))
     assert drive.running("a", 0) == 2
     drive.turn(drive.success("a", 0, "at last"))
@@ -239,7 +239,7 @@ def test_an_item_that_was_overtaken_is_not_forgotten_by_the_next_owner() -> None
         again(drive)
         assert _items(drive).running == {0, 1, 2}
         drive.run_out()
-        assert drive.state.status == "completed"
+        assert drive.reached == "completed"
 
 
 def test_a_retry_of_an_item_reuses_its_input() -> None:
@@ -267,7 +267,7 @@ def test_evaluations_in_flight_end_with_a_failing_node() -> None:
     assert drive.slots.held.total() == 1
     drive.answer_all()
     drive.succeed("b")
-    assert drive.state.status == "failed"
+    assert drive.reached == "failed"
 
 
 def test_an_item_kept_from_starting_by_a_later_signal_of_the_turn_is_put_back() -> None:
@@ -283,7 +283,7 @@ def test_an_item_kept_from_starting_by_a_later_signal_of_the_turn_is_put_back() 
     drive.hold_back()
     assert kinds(drive.turn(ResumeExecution())) == ["ExecutionResumed", "ItemsStarted"]
     drive.run_out()
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_a_failure_in_the_turn_keeps_items_from_starting() -> None:
@@ -321,7 +321,7 @@ def test_a_cancel_while_items_are_evaluated_gives_every_slot_back() -> None:
     assert drive.slots.held.total() == 1
     drive.answer()
     drive.turn(drive.stopped("b"))
-    assert drive.state.status == "cancelled"
+    assert drive.reached == "cancelled"
 
 
 def test_a_cancel_waits_for_running_items() -> None:
@@ -332,7 +332,7 @@ def test_a_cancel_waits_for_running_items() -> None:
     drive.turn(drive.stopped("a", 0), drive.failure("a", 1))
     assert drive.state.ended is None
     drive.turn(drive.success("a", 2))
-    assert (drive.status("a"), drive.state.status) == ("cancelled", "cancelled")
+    assert (drive.status("a"), drive.reached) == ("cancelled", "cancelled")
     assert not drive.node("a").outcome_unknown
 
 
@@ -350,7 +350,7 @@ def test_a_cancelled_item_whose_outcome_is_unknown_is_shown(how: str) -> None:
     elif how == "crash":
         drive.crash()
     assert drive.only(ev.NodeCancelled).outcome_unknown
-    assert drive.state.status == "cancelled"
+    assert drive.reached == "cancelled"
 
 
 def test_an_answered_failure_of_a_cancelled_item_is_not_unknown() -> None:
@@ -377,7 +377,7 @@ def test_each_item_may_call_a_workflow() -> None:
     """Items wait for their children without slots, at most so many at once [GR11, GR19, GR22]."""
     drive = Drive(workflow(call("a", foreach="x", concurrency=2)), {("a", "foreach"): [1, 2, 3]})
     drive.start()
-    assert (drive.slots.taken, drive.state.status) == (0, "waiting")
+    assert (drive.slots.taken, drive.reached) == (0, "waiting")
     assert [child.parent.item for child in drive.children.values()] == [0, 1]
     first, second = drive.children
     drive.turn(drive.child_end(second, output="two"))

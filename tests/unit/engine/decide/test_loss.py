@@ -42,7 +42,7 @@ def test_after_a_crash_a_non_idempotent_attempt_is_parked() -> None:
     assert (parked.reason, parked.attempt) == ("outcome_unknown", 1)
     drive.advance(10_000_000)
     assert len(drive.runs) == 1
-    assert drive.state.status == "needs_attention"
+    assert drive.reached == "needs_attention"
 
 
 def test_losses_use_up_no_retry() -> None:
@@ -53,7 +53,7 @@ def test_losses_use_up_no_retry() -> None:
         drive.turn(drive.loss("a", cause="worker_died"))
         drive.advance(60_000)
     drive.succeed("a")
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
     assert drive.node("a").attempt == 6
 
 
@@ -93,10 +93,10 @@ def test_three_deaths_of_the_child_process_are_poison() -> None:
         drive.advance(60_000)
     assert drive.only(ev.NodeParked).reason == "poison"
     assert drive.status("a", "b") == ["needs_attention", "running"]
-    assert drive.state.status == "running"
+    assert drive.reached == "running"
     drive.succeed("b")
     drive.succeed("c")
-    assert drive.state.status == "needs_attention"
+    assert drive.reached == "needs_attention"
 
 
 def test_a_node_that_took_its_engines_along_stays_isolated_after_a_retry_by_hand() -> None:
@@ -141,9 +141,9 @@ def test_items_of_a_non_idempotent_node_are_parked_one_by_one() -> None:
     items = drive.node("a").items
     assert items is not None
     assert items.running == {2}
-    assert drive.state.status == "running"
+    assert drive.reached == "running"
     drive.turn(drive.success("a", 2))
-    assert drive.state.status == "needs_attention"
+    assert drive.reached == "needs_attention"
 
 
 def test_an_item_whose_process_keeps_dying_is_poison_alone() -> None:

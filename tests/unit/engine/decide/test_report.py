@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What answers of attempts mean: retries, effect classes, late and duplicate answers."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -12,7 +14,7 @@ from tests.support.build import node, workflow
 from tests.support.drive import Drive, kinds
 
 
-def _one(**fields: object) -> Drive:
+def _one(**fields: Any) -> Drive:
     drive = Drive(workflow(node("a", **fields)))
     drive.start()
     return drive
@@ -37,7 +39,7 @@ def test_a_result_of_another_attempt_adds_no_event() -> None:
     ):
         assert drive.turn(stale) == []
     drive.succeed("a")
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_the_same_report_twice_in_one_turn_counts_once() -> None:
@@ -129,7 +131,7 @@ def test_a_non_idempotent_attempt_whose_outcome_is_unknown_parks_its_node(kind: 
     drive = _one(effect="non_idempotent", retry=5)
     assert kinds(drive.fail("a", kind=kind)) == ["NodeParked"]
     assert drive.status("a") == "needs_attention"
-    assert drive.state.status == "needs_attention"
+    assert drive.reached == "needs_attention"
     assert drive.slots.held.total() == 0
 
 

@@ -38,7 +38,7 @@ def test_a_delay_waits_durably_without_a_slot() -> None:
     """It holds nothing, and the execution shows waiting until it is over [ND26, ST11]."""
     drive = _delay({"for": "90s"})
     assert drive.slots.taken == 0
-    assert (drive.status("a"), drive.state.status) == ("waiting", "waiting")
+    assert (drive.status("a"), drive.reached) == ("waiting", "waiting")
     assert drive.state.wake_at() == START_MS + 90_000
     assert not drive.state.is_busy
     assert kinds(drive.advance(89_999)) == []
@@ -146,7 +146,7 @@ def test_an_approval_nobody_answers_times_out() -> None:
     assert drive.state.wake_at() == START_MS + 60_000
     drive.advance(60_000)
     assert drive.only(ev.NodeFailed).error.kind == "timeout"
-    assert drive.state.status == "failed"
+    assert drive.reached == "failed"
 
 
 def test_an_answer_that_comes_with_the_cancel_is_too_late() -> None:
@@ -154,7 +154,7 @@ def test_an_answer_that_comes_with_the_cancel_is_too_late() -> None:
     drive = _approval()
     drive.turn(AnswerApproval(ASK, approved=True), CancelExecution())
     assert drive.status("ask") == "cancelled"
-    assert drive.state.status == "cancelled"
+    assert drive.reached == "cancelled"
 
 
 def test_a_form_waits_like_an_approval() -> None:
@@ -190,7 +190,7 @@ def test_a_signal_node_without_a_name_waits_for_its_own_id() -> None:
     drive = Drive(workflow(_signal("a")), {("a", "config"): {}})
     drive.start()
     drive.turn(DeliverSignal("a", val(1)))
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
     early = Drive(workflow(node("x"), _signal("a", "x")), {("a", "config"): {}})
     early.start()
     early.turn(DeliverSignal("a", val(2)))
@@ -226,7 +226,7 @@ def test_of_several_waiting_nodes_the_first_takes_the_signal() -> None:
     assert drive.status("a", "b") == ["waiting", "completed"]
     drive.crash()
     drive.turn(DeliverSignal("go"))
-    assert drive.state.status == "completed"
+    assert drive.reached == "completed"
 
 
 def test_a_signal_wait_times_out() -> None:

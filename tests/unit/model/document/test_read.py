@@ -97,7 +97,7 @@ def test_duplicate_keys_name_both_lines() -> None:
     ]
     assert refused('{"a": 1,\n "a": 2,\n "b": {"c": 1, "c": 2}}', "a.json") == [
         "a.json:2:2: the key 'a' stands twice; first in line 1 (expected each key once)",
-        "a.json:3:15: the key 'c' stands twice; first in line 3 (expected each key once)",
+        "a.json:3:16: the key 'c' stands twice; first in line 3 (expected each key once)",
     ]
 
 

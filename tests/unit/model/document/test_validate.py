@@ -343,7 +343,7 @@ def test_problems_come_in_the_order_of_their_place() -> None:
     text = nodes("  b: {uses: x}\n  a: {uses: y, needs: [d]}\n  c: {uses: z}\n  c: 5", "inputs: 5\n")
     places = [(problem.line, problem.column) for problem in problems(text)]
     assert places == sorted(places)
-    assert len(places) == 5
+    assert len(places) == 6
 
 
 def test_loading_raises_all_problems() -> None:

@@ -17,7 +17,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from legato.adapters.sql.migrate import upgrade
-from legato.adapters.sql.schema import REVISION
+from legato.adapters.sql.revision import REVISION
 from legato.adapters.sql.sqlite.definitions import all_statements
 from legato.adapters.sql.sqlite.statements import COMPILED
 

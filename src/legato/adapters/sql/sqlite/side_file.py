@@ -50,6 +50,7 @@ class SideFile:
             size = os.stat(self._path).st_size
             if size <= self._size or size >= ENOUGH_BYTES:
                 return
+            self._size = size  # if it fails, not again until the file has grown
             connection.execute("BEGIN IMMEDIATE")
             try:
                 self._size = _extend(self._path)

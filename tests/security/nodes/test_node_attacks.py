@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes that try to take the engine along."""
+
+import asyncio
+import gc
+import sys
+from typing import Any
+
+import pytest
+
+from legato.model.signals import ReportCancelled, ReportFailure, ReportLost, ReportSuccess
+from legato.ports.node import NodeContext, node
+from tests.unit.nodes import samples
+from tests.unit.nodes.world import World, request
+
+
+async def test_others_go_on_while_nodes_fail_in_every_way(world: World) -> None:
+    """BaseException, exit, NaN, 100 MB and a dying process hurt nobody else [ND6, ND9]."""
+    for each in (samples.echo, samples.raise_it, samples.bad_output, samples.die,
+                 samples.raise_in_thread, samples.hang):  # fmt: skip
+        world.types[each.info.uses] = each
+    runner = world.runner()
+    bad = [
+        request(samples.raise_it, {"value": "exit"}, item=1),
+        request(samples.raise_it, {"value": "base"}, item=2),
+        request(samples.raise_it, {"value": "interrupt"}, item=3),
+        request(samples.raise_in_thread, {"value": "exit"}, item=4),
+        request(samples.bad_output, {"value": "nan"}, item=5),
+        request(samples.bad_output, {"value": "huge"}, item=6),
+        request(samples.die, {"value": "segfault"}, item=7, isolated=True),
+        request(samples.hang, {}, item=8, timeout_ms=100),
+    ]
+    good = [request(samples.echo, {"value": n}, item=100 + n) for n in range(50)]
+    reports = await asyncio.gather(*(runner.run(each) for each in [*bad, *good]))
+    kinds = [type(report) for report in reports]
+    assert kinds[:8] == [ReportFailure] * 6 + [ReportLost, ReportFailure]
+    assert kinds[8:] == [ReportSuccess] * 50
+    assert runner.running == 0
+
+
+async def test_a_node_that_patches_its_streams_and_exits_is_contained(world: World) -> None:
+    """`sys.exit` and hooks of a node do not reach the engine [ND6]."""
+    before = sys.excepthook
+
+    @node("test.hooks", title="Hooks")
+    async def hooks(ctx: NodeContext, config: samples.Plain) -> None:
+        """Exit with a text, which an interpreter would print."""
+        sys.exit("bye")
+
+    error = await world.error(hooks, {})
+    assert error.message == "SystemExit: bye"
+    assert sys.excepthook is before
+
+
+@node("test.swallow", title="Swallow")
+async def swallow(ctx: NodeContext, config: samples.Plain) -> Any:
+    """Swallow every exception that arrives, for ever."""
+    ctx.log("hanging")
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except BaseException as error:  # noqa: BLE001
+            ctx.log(f"swallowed {type(error).__name__}")
+            if isinstance(error, GeneratorExit):
+                raise
+
+
+async def test_a_node_that_swallows_everything_is_given_up(world: World) -> None:
+    """Its coroutine is closed when the grace is over, and the attempt ends [EN12]."""
+    world.types["test.swallow"] = swallow
+    runner = world.runner()
+    asked = request(swallow, {})
+    attempt = asyncio.ensure_future(runner.run(asked))
+    await world.heard("hanging")
+    runner.stop(asked.key)
+    report = await attempt
+    assert isinstance(report, ReportCancelled)
+    assert report.outcome_unknown is True
+    assert await world.heard("swallowed GeneratorExit")
+
+
+@node("test.refuse_to_close", title="Refuse to close")
+async def refuse_to_close(ctx: NodeContext, config: samples.Plain) -> Any:
+    """Wait again while being closed."""
+    ctx.log("hanging")
+    while config.value["on"]:
+        try:
+            await asyncio.Event().wait()
+        except BaseException:  # noqa: BLE001, S112
+            continue
+
+
+async def test_a_node_that_refuses_to_be_closed_is_forgotten(world: World) -> None:
+    """Not even that holds the attempt [EN12]."""
+    error = await world.error(refuse_to_close, {"value": {"on": True}}, timeout_ms=50)
+    assert error.kind == "timeout"
+    with pytest.warns(pytest.PytestUnraisableExceptionWarning):
+        gc.collect()
+        raise_unraisable()
+
+
+def raise_unraisable() -> None:
+    """Say what the collector says of such a coroutine, in case it has not met it yet."""
+    import warnings
+
+    warnings.warn(pytest.PytestUnraisableExceptionWarning("closed"), stacklevel=1)
+
+
+async def test_logging_without_end_does_not_fill_the_memory(world: World) -> None:
+    """A flood of lines is counted, bounded and does not stop the node [EN19]."""
+    world.limit(max_log_lines_per_attempt=100)
+
+    @node("test.spam", title="Spam")
+    async def spam(ctx: NodeContext, config: samples.Plain) -> str:
+        """Log a hundred thousand lines."""
+        for _ in range(100_000):
+            ctx.log("spam")
+        return "done"
+
+    assert await world.output(spam, {}) == "done"
+    assert len(world.logs.lines) == 101
+
+
+async def test_nodes_that_wait_for_odd_things_get_the_error_themselves(world: World) -> None:
+    """Awaiting what is no future is the node's own mistake [ND6]."""
+
+    class Odd:
+        def __await__(self) -> Any:
+            yield "not a future"
+
+    @node("test.odd", title="Odd")
+    async def odd(ctx: NodeContext, config: samples.Plain) -> str:
+        """Wait for something odd."""
+        try:
+            await Odd()
+        except AttributeError:
+            return "caught"
+        return "not caught"
+
+    assert await world.output(odd, {}) == "caught"

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The deterministic simulation in the test run: some seeds, and those that once failed."""
+
+import pytest
+
+from tests.sim import run
+from tests.sim.simulation import simulate
+from tests.sim.trace import Violation
+
+SEEDS = 200
+_CHUNK = 50
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, _CHUNK))
+def test_random_runs_keep_every_promise(first: int) -> None:
+    """Runs with every kind of fault break no promise, and all work ends [SM2, SM3, EN13]."""
+    struck: set[str] = set()
+    for seed in range(first, first + _CHUNK):
+        struck |= set(simulate(seed).faults)
+    assert {"crash", "freeze", "store fails", "lands late", "echo"} <= struck
+
+
+def test_one_seed_gives_one_run() -> None:
+    """The same seed does the same, step by step [SM1]."""
+    for seed in range(30):
+        assert simulate(seed) == simulate(seed)
+
+
+def test_a_failing_run_says_how_to_run_it_again(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Seed, broken promise, last steps and the command are printed; the exit code is 1 [SM5]."""
+    from tests.sim.invariants import Invariants
+
+    def complain(self: Invariants, _process: str, _operation: str) -> None:
+        self._loop.fail(Violation("P0", "planted"))
+
+    monkeypatch.setattr(Invariants, "after", complain)
+    assert run.main(["3", "--first", "7", "--workers", "1"]) == 1
+    out = capsys.readouterr().out
+    assert "seed 7 broke a promise: [P0] planted" in out
+    assert "python -m tests.sim.run --seed 7 --steps" in out
+    assert "1 failed: [7]" in out
+
+
+def test_a_run_in_which_nothing_can_happen_fails() -> None:
+    """A simulation that would wait for ever is an error, not a hang [SM5]."""
+    from tests.sim.loop import Stuck, TooLong, VirtualLoop
+
+    async def wait() -> None:
+        await loop.create_future()
+
+    async def spin() -> None:
+        while True:
+            await loop.passing(0.0)
+
+    loop = VirtualLoop(steps_max=1_000)
+    with pytest.raises(Stuck):
+        loop.run(wait())
+    with pytest.raises(TooLong):
+        loop.run(spin())
+    loop.bury()
+    loop.close()
