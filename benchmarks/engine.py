@@ -127,8 +127,7 @@ class Run:
         peers = self._peers()
         cases = [case for case in measured_cases(stores, self._size) if self._wants(case.workload)]
         for turn in range(self._options.runs):
-            for case in raw:
-                self._one(case, self.raw.setdefault(case.store, Samples()), turn)
+            self._raw_limits(raw, turn)
             for case in peers:
                 samples = self.peers.setdefault((case.workload, case.store), Samples())
                 self._one(case, samples, turn)
@@ -136,7 +135,13 @@ class Run:
                 if turn == 0 or case.is_repeated:
                     samples = self.samples.setdefault((case.workload, case.store), Samples())
                     self._one(case, samples, turn)
+            # Again, for the disk may have become busy or free meanwhile; the median counts.
+            self._raw_limits(raw, turn)
         self.load["after"] = record.load()
+
+    def _raw_limits(self, raw: list[Case], turn: int) -> None:
+        for case in raw:
+            self._one(case, self.raw.setdefault(case.store, Samples()), turn)
 
     def _peers(self) -> list[Case]:
         if not self._options.peers:

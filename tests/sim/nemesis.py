@@ -55,9 +55,10 @@ class Nemesis:
         return self._chance.choice(up) if up else None
 
     async def _hit(self, host: Host, action: Callable[[], None]) -> bool:
-        """Do it now, or in the middle of one of the process's next callbacks; false if not soon."""
+        """Do it now, at one of the next callbacks, or right after a commit; false if not soon."""
         process = host.process
-        if process is None or self._chance.random() < 0.3:
+        lot = self._chance.random()
+        if process is None or lot < 0.2:
             action()
             return True
         struck: asyncio.Future[None] = self._world.loop.create_future()
@@ -67,9 +68,14 @@ class Nemesis:
             if not struck.done():
                 struck.set_result(None)
 
-        process.burn(int(self._chance.random() ** 2 * _FUSE_MAX), strike)
+        strikes = self._world.faults.strikes
+        if lot < 0.6:
+            strikes[process.name] = strike
+        else:
+            process.burn(int(self._chance.random() ** 2 * _FUSE_MAX), strike)
         await asyncio.wait([struck], timeout=3.0)
         process.fuse = 0
+        strikes.pop(process.name, None)
         return struck.done()
 
     async def _crash(self) -> None:

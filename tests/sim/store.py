@@ -5,7 +5,7 @@ Rules: SM2.
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -35,6 +35,8 @@ class StoreFaults:
         self.active = False
         self.is_out = False
         self.invariants: Invariants
+        self.strikes: dict[str, Callable[[], None]] = {}
+        """What to do to a process right after its next commit, before it knows of it."""
         self.loop = loop
         self.profile = profile
         self.chance = chance
@@ -43,19 +45,21 @@ class StoreFaults:
     async def before(self, process: str, operation: str) -> None:
         """Keep `Faults.before`."""
         await self._take_time()
-        if process != _UNHARMED and self._strikes():
+        if process != _UNHARMED and self._is_down():
             self.trace.fault(process, "store fails", operation, "before")
             raise StoreUnavailable(f"{operation} was not done (simulated)")
 
     async def after(self, process: str, operation: str) -> None:
         """Keep `Faults.after`."""
         self.invariants.after(process, operation)
+        if operation == "append" and process in self.strikes:
+            self.strikes.pop(process)()
         await self._take_time()
-        if process != _UNHARMED and self._strikes():
+        if process != _UNHARMED and self._is_down():
             self.trace.fault(process, "store fails", operation, "after")
             raise StoreUnavailable(f"the outcome of {operation} is unknown (simulated)")
 
-    def _strikes(self) -> bool:
+    def _is_down(self) -> bool:
         if not self.active:
             return False
         return self.is_out or self.chance.random() < self.profile.store_fails

@@ -177,7 +177,7 @@ def test_a_zombie_that_does_not_doubt_its_lease_is_found(monkeypatch: Patch) -> 
 def test_answers_lost_while_a_state_is_loaded_again_are_found(monkeypatch: Patch) -> None:
     """An answer that comes while its execution is being loaded again must be kept [SM4, LG6]."""
     monkeypatch.setattr(Recovery, "redirect", lambda _self, _id, _signal: False)
-    _find({"EN13"})
+    _find({"EN13", "slots"})
 
 
 def test_signals_taken_twice_after_an_unknown_commit_are_found(monkeypatch: Patch) -> None:

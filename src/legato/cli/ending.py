@@ -148,14 +148,15 @@ def advice(error: NodeError, node: str | None, file: Path | None) -> list[str]:
     if grant:
         return grant
     kind = error.kind
+    what = f"the node {node}" if node else "the outputs"
     if kind == "timeout":
-        return [f"Give {node or 'the node'} a longer `timeout`, or find out what it waited for."]
+        return [f"Give {what} a longer `timeout`, or find out what it waited for."]
     if kind == "expression_error":
-        return [f"Correct the expression of {node or 'the outputs'} and run the workflow again."]
+        return [f"Correct the expression of {what} and run the workflow again."]
     if kind in {"network", "connection"} or kind.startswith(("http.5", "http.429")):
-        return [f"Run it again later, or give {node or 'the node'} a `retry`."]
+        return [f"Run it again later, or give {what} a `retry`."]
     if kind in {"output_too_large", "output_invalid"}:
-        return [f"Make {node or 'the node'} return less, or write to a file and return its name."]
+        return [f"Make {what} return less, or write to a file and return its name."]
     return []
 
 

@@ -214,7 +214,7 @@ class Session:
         return NEEDS_ATTENTION
 
     async def _lost(self) -> int | None:
-        """The execution was lost (this machine slept, say): take it back, or watch its new owner."""
+        """It was lost (this machine slept, say): take it back, or watch its new owner."""
         if await self.app.engine.resume(self.execution_id):
             self.feed.display.say("it was without an owner for a moment; going on")
             self._spawn(self._wait_final())

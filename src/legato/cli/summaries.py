@@ -90,6 +90,11 @@ def _child_ended(event: ev.ChildEnded) -> str:
     return f"{_place(event)}  {event.child}  {word(event.status)}  {what}"
 
 
+def _rejected(event: ev.SignalRejected) -> str:
+    by = f"  by {event.by}" if event.by else ""
+    return f"{event.signal}  {event.code}: {event.reason}{by}"
+
+
 def _waiting(event: ev.NodeWaiting) -> str:
     until = "" if event.until is None else f"  until {iso(event.until)}"
     return f"{event.node}  for {event.kind}{until}"
@@ -103,7 +108,7 @@ _RULES: Final[dict[type, Callable[[Any], str]]] = {
     ev.ExecutionResumed: lambda e: _by(e).strip(),
     ev.ExecutionEnded: _ended,
     ev.SignalReceived: lambda e: f"{e.name}  {_value(e.payload)}{_by(e)}",
-    ev.SignalRejected: lambda e: f"{e.signal}  {e.code}: {e.reason}{_by(e)}",
+    ev.SignalRejected: _rejected,
     ev.AttemptStarted: lambda e: (
         f"{e.node}  attempt {e.attempt}" + ("  in a process of its own" if e.isolated else "")
     ),

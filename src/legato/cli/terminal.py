@@ -56,7 +56,7 @@ class Terminal:
         is_plain = bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb"
         self.is_live = not as_json and self.out.isatty() and env.get("TERM") != "dumb"
         self.can_ask = self.is_live and sys.stdin is not None and sys.stdin.isatty()
-        encoding = (getattr(self.out, "encoding", None) or "ascii").lower().replace("-", "")
+        encoding = (getattr(self.out, "encoding", None) or "utf-8").lower().replace("-", "")
         self.style = Style(
             is_coloured=self.is_live and not is_plain, is_unicode=encoding.startswith("utf")
         )

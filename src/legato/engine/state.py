@@ -307,10 +307,9 @@ class ExecutionState:
         return min(waits, default=None)
 
     def _is_retry(self, due: int, index: int, item: int) -> bool:
-        node = self.nodes[index]
-        if item < 0 or node.items is None:
-            return node.status == "retrying"
-        return node.items.retry_at.get(item) == due
+        if item < 0:
+            return self.nodes[index].status == "retrying"
+        return self.items(index).retry_at.get(item) == due
 
     def deadline(self) -> int | None:
         """Return when `budget.duration` is used up (ms), None while the clock stands still."""

@@ -37,7 +37,7 @@ class NodeError(msgspec.Struct, frozen=True, omit_defaults=True):
     may_have_happened: bool = True
     retryable: bool = True
     at_least_ms: int = 0
-    details: msgspec.Raw | None = None
+    details: Value | None = None
 
 
 class Source(msgspec.Struct, frozen=True, omit_defaults=True):

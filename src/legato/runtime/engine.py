@@ -414,15 +414,18 @@ class Engine:
         while True:
             try:
                 await self._stores.changes.wait(self._options.poll_s)
-                if self._loop.actives:
-                    await self._recovery.fetch()
-                for execution_id in self._callers.awaited:
-                    if not self._is_known(execution_id):
-                        await self._look_for_end(execution_id)
-                self._more.set()
+                await self._look_around()
             except StoreUnavailable as error:
                 _log.warning("the store does not answer", error=str(error))
                 await asyncio.sleep(self._options.poll_s)
+
+    async def _look_around(self) -> None:
+        if self._loop.actives:
+            await self._recovery.fetch()
+        for execution_id in self._callers.awaited:
+            if not self._is_known(execution_id):
+                await self._look_for_end(execution_id)
+        self._more.set()
 
     async def _claim_forever(self) -> None:
         while True:

@@ -166,18 +166,21 @@ class Recovery:
         tries = 0
         try:
             while self._unwanted:
-                pairs = list(self._unwanted.items())
                 try:
-                    await self._stores.owners.release(self._engine, pairs)
-                    for execution_id, fence in pairs:
-                        await self.come_back(execution_id)
-                        if self._unwanted.get(execution_id) == fence:
-                            del self._unwanted[execution_id]
+                    await self._release_unwanted()
                     tries = 0
                 except StoreUnavailable as error:
                     tries = await self._wait(tries, error)
         finally:
             self._giving_back = False
+
+    async def _release_unwanted(self) -> None:
+        pairs = list(self._unwanted.items())
+        await self._stores.owners.release(self._engine, pairs)
+        for execution_id, fence in pairs:
+            await self.come_back(execution_id)
+            if self._unwanted.get(execution_id) == fence:
+                del self._unwanted[execution_id]
 
     # --- unknown outcomes ----------------------------------------------------------------------
 
@@ -225,16 +228,19 @@ class Recovery:
         tries = 0
         try:
             while self._lost:
-                wanted = dict(self._lost)
                 try:
-                    heads = await self._stores.log.heads(list(wanted))
-                    for execution_id, lost in wanted.items():
-                        await self._reload(lost.active, is_stored=execution_id in heads)
+                    await self._reload_lost()
                     tries = 0
                 except StoreUnavailable as error:
                     tries = await self._wait(tries, error)
         finally:
             self._recovering = False
+
+    async def _reload_lost(self) -> None:
+        wanted = dict(self._lost)
+        heads = await self._stores.log.heads(list(wanted))
+        for execution_id, lost in wanted.items():
+            await self._reload(lost.active, is_stored=execution_id in heads)
 
     async def _reload(self, old: Active, *, is_stored: bool) -> None:
         active = Active(

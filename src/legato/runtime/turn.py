@@ -8,6 +8,7 @@ leave only after the commit.
 Rules: EN, LG, EX.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -203,15 +204,18 @@ def _blobs(events: list[AnyEvent], bodies: tuple[bytes, ...]) -> tuple[BlobRef, 
     """Return the payloads that these events refer to; most events have none."""
     found: dict[BlobRef, None] = {}
     for event, body in zip(events, bodies, strict=True):
-        if _REF_MARK not in body:
-            continue
-        for name in event.__struct_fields__:
-            field_value = getattr(event, name)
-            values = field_value if isinstance(field_value, tuple) else (field_value,)
-            for value in values:
-                if isinstance(value, Value) and value.ref is not None:
-                    found[value.ref] = None
+        if _REF_MARK in body:
+            found.update((value.ref, None) for value in _values(event) if value.ref is not None)
     return tuple(found)
+
+
+def _values(event: AnyEvent) -> Iterator[Value]:
+    """Return every value that an event holds, alone or in a tuple."""
+    for name in event.__struct_fields__:
+        held = getattr(event, name)
+        for value in held if isinstance(held, tuple) else (held,):
+            if isinstance(value, Value):
+                yield value
 
 
 def _waiting_for(active: Active) -> str | None:

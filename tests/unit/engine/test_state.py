@@ -10,9 +10,10 @@ from legato.model import events as ev
 from legato.model.frames import FINAL_EXECUTION, FINAL_NODE, ExecutionStatus, NodeStatus
 from legato.model.graph import Graph
 from legato.model.ids import NodeId
+from legato.model.policy import RetryPolicy
 from legato.model.signals import AnswerApproval, CancelExecution, PauseExecution, RetryNode
 from tests.support.build import EXECUTION_ID, START_MS, call, node, workflow
-from tests.support.drive import CountedSlots, Drive
+from tests.support.drive import CountedSlots, Drive, kinds
 
 
 def test_an_execution_is_in_exactly_one_of_nine_statuses() -> None:
@@ -182,20 +183,23 @@ def test_timers_that_mean_nothing_any_more_are_dropped(item: int | None) -> None
     assert drive.state.timers == []
 
 
-def test_fired_timers_of_a_doubled_entry_make_one_attempt() -> None:
-    """Two entries for the same instant in a fold start one attempt [AT4, EN11]."""
+def test_two_timers_for_one_instant_make_one_attempt() -> None:
+    """A fold may hold an instant twice: lost and failed within one millisecond [AT4, EN11]."""
+    at_once = RetryPolicy(max_attempts=5)
     drive = Drive(
-        workflow(node("a", retry=5), node("e", foreach="x", retry=5)), {("e", "foreach"): [1]}
+        workflow(node("a", retry=at_once), node("e", foreach="x", retry=at_once)),
+        {("e", "foreach"): [1]},
+        chance=0.0,
     )
     drive.start()
     drive.turn(drive.loss("a"), drive.loss("e", 0))
-    drive.advance(0)
-    for _ in range(2):
-        drive.turn(drive.failure("a", at_least_ms=0), drive.failure("e", 0, at_least_ms=0))
-        drive.crash()
-        drive.advance(100)
-    assert [run.attempt for run in drive.runs.values() if run.node == "a"] == [1, 2, 3, 4]
-    assert drive.slots.held.total() == 2
+    drive.slots.total = 0
+    drive.turn(drive.failure("a"), drive.failure("e", 0))
+    assert len(drive.folded().timers) == 4
+    drive.crash()
+    drive.slots.total = 9
+    assert kinds(drive.turn()) == ["AttemptStarted", "ItemsStarted"]
+    assert drive.slots.taken == 2
 
 
 def test_a_definition_is_found_by_index() -> None:

@@ -105,10 +105,10 @@ def ask_open_loops(d: Decision) -> None:
         if node.wait == "child" and node.child is None and node.phase == "idle":
             ask_until(d, index, None, node.iteration, node.previous)
     for index in list(d.state.foreach_open):
-        items = d.state.nodes[index].items
+        items = d.state.items(index)
         ended = d.ended_items.get(index, ())  # in this turn, but not recorded yet
-        for item, (child, iteration) in sorted(items.children.items() if items else ()):
-            if items is not None and not child and item not in items.asking and item not in ended:
+        for item, (child, iteration) in sorted(items.children.items()):
+            if not child and item not in items.asking and item not in ended:
                 ask_until(d, index, item, iteration, items.previous[item])
 
 

@@ -15,7 +15,8 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Final
 
 from legato.errors import LegatoError
-from legato.model.expressions.functions.catalogue import Function, catalogue
+from legato.model.expressions.functions.catalogue import catalogue
+from legato.model.expressions.functions.define import Function
 
 if TYPE_CHECKING:
     from cel_expr_python import cel  # type: ignore[import-untyped]

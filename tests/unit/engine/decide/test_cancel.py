@@ -188,6 +188,15 @@ def test_a_crash_while_it_is_cancelled_leads_to_the_end() -> None:
     assert len(drive.runs) == 2
 
 
+def test_a_crash_while_it_fails_leads_to_the_end() -> None:
+    """The next owner goes on with the failure that the log holds [GR8, OW6]."""
+    drive = Drive(workflow(node("a"), node("b")))
+    drive.start()
+    drive.fail("a", kind="boom")
+    assert kinds(drive.crash()) == ["ExecutionAdopted", "NodeCancelled", "ExecutionEnded"]
+    assert drive.only(ev.ExecutionEnded).error.kind == "boom"
+
+
 def test_cancel_ends_a_paused_execution() -> None:
     """A pause does not protect from it [EN12]."""
     drive = Drive(workflow(node("a"), node("b", "a")))

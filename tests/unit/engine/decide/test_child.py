@@ -210,6 +210,22 @@ def test_a_call_whose_input_cannot_be_evaluated_fails() -> None:
     assert drive.reached == "failed"
 
 
+def test_an_items_call_whose_input_cannot_be_evaluated_fails_the_item() -> None:
+    """The others go on [EX8, GR16]."""
+    error = ev.NodeError("expression_error", "bad", retryable=False)
+    drive = Drive(
+        workflow(call("sub", foreach="x", on_error="continue")),
+        {
+            ("sub", "foreach"): [1, 2],
+            ("sub", "input"): lambda effect, _drive: {} if effect.item else error,
+        },
+    )
+    drive.start()
+    assert drive.only(ev.ItemFailed).error == error
+    drive.turn(drive.child_end(_child(drive), output=2))
+    assert drive.output("sub") == [None, 2]
+
+
 # --- loops -------------------------------------------------------------------------------------
 
 
@@ -312,6 +328,18 @@ def test_resuming_does_not_ask_twice() -> None:
     assert len(drive.far) == 1
     drive.answer_all()
     assert len(drive.children) == 2
+
+
+def test_an_items_loop_that_ended_in_the_turn_of_the_resume_is_not_asked_again() -> None:
+    """Its end is known, though not recorded yet when the resume asks [GR23, EN5]."""
+    drive = _loop_items()
+    drive.hold_back("until")
+    drive.turn(drive.child_end(_child(drive, 0), output={"done": True}))
+    drive.turn(PauseExecution())
+    answer = drive.reply(drive.far.pop())
+    events = drive.turn(answer, ResumeExecution())
+    assert kinds(events) == ["ExecutionResumed", "ItemsEnded", "ChildStarted"]
+    assert drive.far == []
 
 
 def test_a_child_that_ends_during_a_pause_is_taken_and_the_loop_goes_on_after_it() -> None:

@@ -179,3 +179,26 @@ def test_an_execution_may_end_while_it_is_paused() -> None:
     assert bad.reached == "running"
     bad.succeed("b")
     assert bad.reached == "failed"
+
+
+def test_a_node_that_falls_due_twice_in_a_pause_starts_once() -> None:
+    """With `join: any` both completions make it due; it runs once after the resume [AT20, GR3]."""
+    drive = Drive(workflow(node("a"), node("b"), node("c", "a", "b", join="any")))
+    drive.start()
+    drive.turn(PauseExecution())
+    drive.turn(drive.success("a"))
+    drive.turn(drive.success("b"))
+    assert kinds(drive.turn(ResumeExecution())) == ["ExecutionResumed", "AttemptStarted"]
+    drive.run_out()
+    assert drive.reached == "completed"
+
+
+def test_a_retry_wakes_nobody_while_it_may_not_start() -> None:
+    """An engine that let a paused execution go is not woken by its retries [AT20, OW13]."""
+    nodes = (node("a", retry=2), node("d", uses="delay"), node("e", foreach="x", retry=2))
+    drive = Drive(workflow(*nodes), {("d", "config"): {"for": "1h"}, ("e", "foreach"): [1]})
+    drive.start()
+    drive.turn(drive.failure("a"), drive.failure("e", 0), PauseExecution())
+    assert drive.state.wake_at() == drive.now + 3_600_000
+    drive.turn(ResumeExecution())
+    assert drive.state.wake_at() == drive.now + 100

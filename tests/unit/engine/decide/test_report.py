@@ -206,3 +206,15 @@ def test_a_stop_that_nobody_asked_for_is_a_loss() -> None:
     drive = _one(retry=1)
     assert kinds(drive.turn(drive.stopped("a"))) == ["AttemptLost", "AttemptStarted"]
     assert drive.only(ev.AttemptLost).cause == "drained"
+
+
+def test_a_result_of_an_items_earlier_attempt_adds_no_event() -> None:
+    """Late answers of items are dropped like those of nodes [AT17, EN5]."""
+    drive = Drive(workflow(node("a", foreach="x", retry=3)), {("a", "foreach"): [1, 2]})
+    drive.start()
+    late = drive.success("a", 0)
+    drive.turn(drive.failure("a", 0))
+    assert drive.turn(late) == []
+    drive.advance(100)
+    assert drive.turn(late) == []
+    assert drive.running("a", 0) == 2

@@ -81,3 +81,11 @@ def test_a_failure_handled_by_a_name_that_is_no_node_does_not_break_the_fold() -
     drive.start()
     drive.fail("a")
     assert drive.status("a") == "failed"
+
+
+def test_a_node_may_be_parked_without_an_error() -> None:
+    """After a restore nobody knows of one: the last stays [EN3]."""
+    state = _fresh()
+    evolve(state, started(FLOW), START_MS)
+    evolve(state, ev.NodeParked(NodeId("a"), "restored"), START_MS)
+    assert (state.nodes[0].status, state.nodes[0].error) == ("needs_attention", None)

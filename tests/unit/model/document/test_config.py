@@ -23,13 +23,21 @@ def request(text: str) -> list[str]:
     ("text", "lines"),
     [
         ("method: POST", []),
-        ("method: PSOT", ["method: the value is not known (expected one of 'GET', 'POST', got 'PSOT'; "
-                          "did you mean POST?)"]),
+        (
+            "method: PSOT",
+            [
+                "method: the value is not known (expected one of 'GET', 'POST', got 'PSOT'; "
+                "did you mean POST?)"
+            ],
+        ),
         ("method: 5", ["method: the type is wrong (expected one of 'GET', 'POST', got 5)"]),
         ("method: '${{ inputs.m }}'", []),
         ("headers: {A: b, C: 'x${{ inputs.c }}'}", []),
         ("headers: {A: 5}", ["headers.A: the type is wrong (expected text or a map, got 5)"]),
-        ("headers: {A: [x]}", ["headers.A: the type is wrong (expected text or a map, got a list)"]),
+        (
+            "headers: {A: [x]}",
+            ["headers.A: the type is wrong (expected text or a map, got a list)"],
+        ),
         ("headers: x", ["headers: the type is wrong (expected a map, got 'x')"]),
         ("headers: {A: {b: 1}}", ["headers.A: secret is missing (expected anything)"]),
         ("timeout: 5", []),
@@ -40,10 +48,15 @@ def request(text: str) -> list[str]:
         ("timeout: '${{ inputs.t }}'", []),
         ("json: [1, {a: b}]", []),
         ("hedaers: {}", ["hedaers: unknown field 'hedaers' (did you mean headers?)"]),
-        ("zzz: 1", ["zzz: unknown field 'zzz' (expected one of method, url, headers, timeout, "
-                    "credential, json)"]),
+        (
+            "zzz: 1",
+            [
+                "zzz: unknown field 'zzz' (expected one of method, url, headers, timeout, "
+                "credential, json)"
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_config_is_checked_against_its_type(text: str, lines: list[str]) -> None:
     """Types, words, bounds and names of `with` are checked; a hole passes as any type [DO17]."""
     assert request(text) == lines
@@ -73,46 +86,108 @@ def run(schema: dict[str, Any], config: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize(
     ("schema", "config", "lines"),
     [
-        ({"properties": {"a": {"allOf": [{"type": "integer"}, {"maximum": 3}]}}}, {"a": 4},
-         ["a: the number is out of bounds"]),
+        (
+            {"properties": {"a": {"allOf": [{"type": "integer"}, {"maximum": 3}]}}},
+            {"a": 4},
+            ["a: the number is out of bounds"],
+        ),
         ({"properties": {"a": {"const": 1}}}, {"a": True}, ["a: the value is not known"]),
         ({"properties": {"a": {"const": 1}}}, {"a": 1.0}, []),
-        ({"properties": {"a": {"exclusiveMinimum": 0, "exclusiveMaximum": 5}}}, {"a": 5},
-         ["a: the number is out of bounds"]),
-        ({"properties": {"a": {"exclusiveMinimum": 0, "exclusiveMaximum": 5}}}, {"a": 0},
-         ["a: the number is out of bounds"]),
-        ({"properties": {"a": {"pattern": "^x+$"}}}, {"a": "y"}, ["a: the text does not have the form"]),
+        (
+            {"properties": {"a": {"exclusiveMinimum": 0, "exclusiveMaximum": 5}}},
+            {"a": 5},
+            ["a: the number is out of bounds"],
+        ),
+        (
+            {"properties": {"a": {"exclusiveMinimum": 0, "exclusiveMaximum": 5}}},
+            {"a": 0},
+            ["a: the number is out of bounds"],
+        ),
+        (
+            {"properties": {"a": {"pattern": "^x+$"}}},
+            {"a": "y"},
+            ["a: the text does not have the form"],
+        ),
         ({"properties": {"a": {"pattern": "^x+$"}}}, {"a": "xx"}, []),
-        ({"properties": {"a": {"minItems": 1, "items": {"type": "string"}}}}, {"a": []},
-         ["a: the value is too short"]),
-        ({"properties": {"a": {"items": {"type": "string"}}}}, {"a": ["x", 1, "${{ 1 }}"]},
-         ["a[1]: the type is wrong"]),
-        ({"properties": {"a": {"prefixItems": [{"type": "integer"}], "items": False}}}, {"a": [1, 2]},
-         []),
-        ({"properties": {"a": {"maxProperties": 1}}}, {"a": {"x": 1, "y": 2}},
-         ["a: the value is too long"]),
-        ({"properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": {"type": "null"}}}, {"a": 1},
-         ["a: the type is wrong"]),
-        ({"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}}, {"a": 1},
-         []),
+        (
+            {"properties": {"a": {"minItems": 1, "items": {"type": "string"}}}},
+            {"a": []},
+            ["a: the value is too short"],
+        ),
+        (
+            {"properties": {"a": {"items": {"type": "string"}}}},
+            {"a": ["x", 1, "${{ 1 }}"]},
+            ["a[1]: the type is wrong"],
+        ),
+        (
+            {"properties": {"a": {"prefixItems": [{"type": "integer"}], "items": False}}},
+            {"a": [1, 2]},
+            [],
+        ),
+        (
+            {"properties": {"a": {"maxProperties": 1}}},
+            {"a": {"x": 1, "y": 2}},
+            ["a: the value is too long"],
+        ),
+        (
+            {"properties": {"a": {"$ref": "#/$defs/b"}}, "$defs": {"b": {"type": "null"}}},
+            {"a": 1},
+            ["a: the type is wrong"],
+        ),
+        (
+            {"properties": {"a": {"$ref": "#/$defs/a"}}, "$defs": {"a": {"$ref": "#/$defs/a"}}},
+            {"a": 1},
+            [],
+        ),
         ({"properties": {"a": {"$ref": "#/nope/b"}}}, {"a": 1}, []),
         ({"properties": {"a": True}}, {"a": 1}, []),
         ({"properties": {"a": {"properties": {}}}}, {"a": {"free": 1}}, []),
-        ({"properties": {}, "additionalProperties": {"type": "string"}}, {"x": 1},
-         ["x: the type is wrong"]),
+        (
+            {"properties": {}, "additionalProperties": {"type": "string"}},
+            {"x": 1},
+            ["x: the type is wrong"],
+        ),
         ({"properties": {}}, {"x": 1}, ["x: unknown field 'x'"]),
-        ({"properties": {"a": {"oneOf": [{"type": "object", "required": ["k"]},
-                                         {"type": "object", "required": ["x", "y"]}]}}}, {"a": {}},
-         ["a: k is missing"]),
-        ({"properties": {"a": {"anyOf": [{"const": 1}, {"enum": ["x", None]}, {"type": ["array"]}, True]}}},
-         {"a": {}}, []),
-        ({"properties": {"a": {"anyOf": [{"const": 1}, {"enum": ["x", None]}, {"type": ["array"]}]}}},
-         {"a": {}}, ["a: the type is wrong"]),
+        (
+            {
+                "properties": {
+                    "a": {
+                        "oneOf": [
+                            {"type": "object", "required": ["k"]},
+                            {"type": "object", "required": ["x", "y"]},
+                        ]
+                    }
+                }
+            },
+            {"a": {}},
+            ["a: k is missing"],
+        ),
+        (
+            {
+                "properties": {
+                    "a": {"anyOf": [{"const": 1}, {"enum": ["x", None]}, {"type": ["array"]}, True]}
+                }
+            },
+            {"a": {}},
+            [],
+        ),
+        (
+            {
+                "properties": {
+                    "a": {"anyOf": [{"const": 1}, {"enum": ["x", None]}, {"type": ["array"]}]}
+                }
+            },
+            {"a": {}},
+            ["a: the type is wrong"],
+        ),
         ({"properties": {"a": {"type": "zzz"}}}, {"a": 1}, ["a: the type is wrong"]),
-        ({"properties": {"s": {"additionalProperties": {"type": "string"}}}},
-         {"s": {"k": {"secret": "x"}}}, []),
+        (
+            {"properties": {"s": {"additionalProperties": {"type": "string"}}}},
+            {"s": {"k": {"secret": "x"}}},
+            [],
+        ),
     ],
-)  # fmt: skip
+)
 def test_keywords_of_json_schema(
     schema: dict[str, Any], config: dict[str, Any], lines: list[str]
 ) -> None:
@@ -139,25 +214,37 @@ def test_references_to_secrets_stand_where_they_may(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("json: {secret: x}", "json: this field takes no secret (expected a value, or a field that takes "
-                              "a secret, got {secret: name})"),
+        (
+            "json: {secret: x}",
+            "json: this field takes no secret (expected a value, or a field that takes "
+            "a secret, got {secret: name})",
+        ),
         ("json: {a: [{secret: x}]}", "json.a[0]: this field takes no secret"),
-        ("headers: {A: {secret: 5}}", "headers.A.secret: this is no name of a secret (expected a written "
-                                      "name such as github_token)"),
+        (
+            "headers: {A: {secret: 5}}",
+            "headers.A.secret: this is no name of a secret (expected a written "
+            "name such as github_token)",
+        ),
         ("headers: {A: {secret: '${{ inputs.which }}'}}", "headers.A.secret: this is no name"),
         ("credential: '${{ inputs.which }}'", "credential: this is no name of a secret"),
         ("credential: {secret: x}", ""),
-        ("headers: {Authorization: Bearer abc}", "headers.Authorization: a secret must not stand in a "
-                                                 "document (expected {secret: name}, got its text)"),
+        (
+            "headers: {Authorization: Bearer abc}",
+            "headers.Authorization: a secret must not stand in a "
+            "document (expected {secret: name}, got its text)",
+        ),
         ("json: {deep: [{API-Key: hunter2}]}", "json.deep[0].API-Key: a secret must not stand"),
         ("json: {x: AKIAIOSFODNN7EXAMPLE}", "json.x: a secret must not stand"),
         ("json: {x: 'key ghp_" + "a1" * 18 + "'}", "json.x: a secret must not stand"),
         ("json: {x: sk-proj-" + "a1b2" * 8 + "}", "json.x: a secret must not stand"),
         ("json: {x: xoxb-1234567890-abc}", "json.x: a secret must not stand"),
         ("json: {x: '-----BEGIN RSA PRIVATE KEY-----'}", "json.x: a secret must not stand"),
-        ("json: {x: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghijklmnop'}", "json.x: a secret"),
+        (
+            "json: {x: 'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcdefghijklmnop'}",
+            "json.x: a secret",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_secret_in_a_document_is_refused(text: str, line: str) -> None:
     """Literal secrets and misplaced references are refused, without printing them [DO19, EX14]."""
     found = request(text)
@@ -178,6 +265,8 @@ def test_secrets_are_looked_for_everywhere() -> None:
     )
     found = check(nodes("  a: {uses: delay}\n", head))
     assert [line.split(": ")[1] for line in found] == [
-        "inputs.k.default", "outputs.o", "triggers[0].with.k",
-    ]  # fmt: skip
+        "inputs.k.default",
+        "outputs.o",
+        "triggers[0].with.k",
+    ]
     assert key not in "".join(found)

@@ -3,7 +3,8 @@
 
 import pytest
 
-from legato.model.workflow import Need
+from legato.model.ids import NodeId
+from legato.model.workflow import Need, NodeSpec
 from tests.unit.model.document.types import check, good, node, nodes
 
 
@@ -17,51 +18,91 @@ def test_kinds_of_edges() -> None:
         "  c: {uses: delay, needs: [route.urgent, route.default, b]}\n"
     )
     workflow = good(text)
-    by_id = {spec.id: spec for spec in workflow.nodes}
-    assert by_id["mend"].needs == (Need("a", "failure"),)
-    assert by_id["b"].needs == (Need("a"),)
+    by_id: dict[str, NodeSpec] = {spec.id: spec for spec in workflow.nodes}
+    assert by_id["mend"].needs == (Need(NodeId("a"), "failure"),)
+    assert by_id["b"].needs == (Need(NodeId("a")),)
     assert by_id["a"].on_error == "mend"
     assert by_id["c"].needs == (
-        Need("route", "case", "urgent"), Need("route", "case", "default"), Need("b"),
-    )  # fmt: skip
+        Need(NodeId("route"), "case", "urgent"),
+        Need(NodeId("route"), "case", "default"),
+        Need(NodeId("b")),
+    )
     assert by_id["route"].kind == "switch"
 
 
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
-        ("  fetch: {uses: delay}\n  b: {uses: delay, needs: [fetsh, x]}\n",
-         ["5:28: nodes.b.needs[0]: there is no node 'fetsh' (did you mean fetch?)",
-          "5:35: nodes.b.needs[1]: there is no node 'x'"]),
-        ("  a: {uses: delay, needs: a}\n",
-         ["4:27: nodes.a.needs: a needs itself (expected another node)",]),
-        ("  a: {uses: delay}\n  b: {uses: delay, needs: [a, a]}\n",
-         ["5:31: nodes.b.needs[1]: 'a' is needed twice (expected each node once)"]),
-        ("  a: {uses: delay}\n  b: {uses: delay, needs: [a.yes]}\n",
-         ["5:28: nodes.b.needs[0]: a has no cases, so a.yes is no edge (expected a, or a flow.switch "
-          "node)"]),
-        ("  a: {uses: flow.switch, with: {cases: [{name: urgent}, calm]}}\n"
-         "  b: {uses: delay, needs: [a.urgnt, a.zzz, a.calm]}\n",
-         ["5:28: nodes.b.needs[0]: a has no case 'urgnt' (did you mean urgent?)",
-          "5:37: nodes.b.needs[1]: a has no case 'zzz' (expected one of urgent, calm, default)"]),
-        ("  a: {uses: flow.switch, with: {cases: '${{ inputs.x }}'}}\n"
-         "  b: {uses: delay, needs: [a.any]}\n", []),
+        (
+            "  fetch: {uses: delay}\n  b: {uses: delay, needs: [fetsh, x]}\n",
+            [
+                "5:28: nodes.b.needs[0]: there is no node 'fetsh' (did you mean fetch?)",
+                "5:35: nodes.b.needs[1]: there is no node 'x'",
+            ],
+        ),
+        (
+            "  a: {uses: delay, needs: a}\n",
+            [
+                "4:27: nodes.a.needs: a needs itself (expected another node)",
+            ],
+        ),
+        (
+            "  a: {uses: delay}\n  b: {uses: delay, needs: [a, a]}\n",
+            ["5:31: nodes.b.needs[1]: 'a' is needed twice (expected each node once)"],
+        ),
+        (
+            "  a: {uses: delay}\n  b: {uses: delay, needs: [a.yes]}\n",
+            [
+                "5:28: nodes.b.needs[0]: a has no cases, so a.yes is no edge (expected a, or a "
+                "flow.switch "
+                "node)"
+            ],
+        ),
+        (
+            "  a: {uses: flow.switch, with: {cases: [{name: urgent}, calm]}}\n"
+            "  b: {uses: delay, needs: [a.urgnt, a.zzz, a.calm]}\n",
+            [
+                "5:28: nodes.b.needs[0]: a has no case 'urgnt' (did you mean urgent?)",
+                "5:37: nodes.b.needs[1]: a has no case 'zzz' (expected one of urgent, calm, "
+                "default)",
+            ],
+        ),
+        (
+            "  a: {uses: flow.switch, with: {cases: '${{ inputs.x }}'}}\n"
+            "  b: {uses: delay, needs: [a.any]}\n",
+            [],
+        ),
         ("  a: {uses: flow.switch, with: {cases: [1]}}\n  b: {uses: delay, needs: [a.any]}\n", []),
-        ("  a: 1\n  b: {uses: delay, needs: [a.any]}\n",
-         ["4:6: nodes.a: a node is a map (expected a map with `uses`, got 1)"]),
-        ("  a: {uses: delay, on_error: mnd}\n  mend: {uses: delay, needs: a}\n",
-         ["4:30: nodes.a.on_error: there is no node 'mnd' (did you mean mend?)"]),
-        ("  a: {uses: delay, on_error: continu}\n",
-         ["4:30: nodes.a.on_error: there is no node 'continu' (did you mean continue?)"]),
-        ("  a: {uses: delay, on_error: zzz}\n",
-         ["4:30: nodes.a.on_error: there is no node 'zzz' (expected fail, continue or a node)"]),
-        ("  a: {uses: delay, on_error: mend}\n  mend: {uses: delay}\n",
-         ["4:30: nodes.a.on_error: mend does not need a (expected needs: [a] in mend, the node that "
-          "runs on its failure)"]),
-        ("  a: {uses: delay, on_error: mend}\n  mend: 5\n",
-         ["5:9: nodes.mend: a node is a map (expected a map with `uses`, got 5)"]),
+        (
+            "  a: 1\n  b: {uses: delay, needs: [a.any]}\n",
+            ["4:6: nodes.a: a node is a map (expected a map with `uses`, got 1)"],
+        ),
+        (
+            "  a: {uses: delay, on_error: mnd}\n  mend: {uses: delay, needs: a}\n",
+            ["4:30: nodes.a.on_error: there is no node 'mnd' (did you mean mend?)"],
+        ),
+        (
+            "  a: {uses: delay, on_error: continu}\n",
+            ["4:30: nodes.a.on_error: there is no node 'continu' (did you mean continue?)"],
+        ),
+        (
+            "  a: {uses: delay, on_error: zzz}\n",
+            ["4:30: nodes.a.on_error: there is no node 'zzz' (expected fail, continue or a node)"],
+        ),
+        (
+            "  a: {uses: delay, on_error: mend}\n  mend: {uses: delay}\n",
+            [
+                "4:30: nodes.a.on_error: mend does not need a (expected needs: [a] in mend, the "
+                "node that "
+                "runs on its failure)"
+            ],
+        ),
+        (
+            "  a: {uses: delay, on_error: mend}\n  mend: 5\n",
+            ["5:9: nodes.mend: a node is a map (expected a map with `uses`, got 5)"],
+        ),
     ],
-)  # fmt: skip
+)
 def test_names_of_nodes_must_exist(text: str, lines: list[str]) -> None:
     """A name in `needs` or `on_error` that is no node is refused with the nearest [DO14, GR10]."""
     assert check(nodes(text)) == lines
@@ -72,9 +113,12 @@ def test_names_of_nodes_must_exist(text: str, lines: list[str]) -> None:
     [
         ({"a": "b", "b": "a"}, "nodes.a: the nodes need each other: a -> b -> a"),
         ({"a": "c", "b": "a", "c": "b"}, "nodes.a: the nodes need each other: a -> b -> c -> a"),
-        ({"z": "y", "y": "x", "x": "z", "w": ""}, "nodes.z: the nodes need each other: z -> x -> y -> z"),
+        (
+            {"z": "y", "y": "x", "x": "z", "w": ""},
+            "nodes.z: the nodes need each other: z -> x -> y -> z",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_cycle_is_named_in_order(needs: dict[str, str], words: str) -> None:
     """A cycle is refused with its nodes in the order in which they would run [DO13]."""
     text = "".join(f"  {name}: {{uses: delay, needs: [{need}]}}\n" for name, need in needs.items())
@@ -108,25 +152,49 @@ READS = """
         ("${{ nodes.b.output }}", "", ""),
         ("${{ nodes.a.status }} and ${{ nodes['b'].error }}", "", ""),
         ("${{ inputs.x + run.id + trigger.y }}", "", ""),
-        ("x ${{ nodes.other.output }}", "nodes",
-         "other is not upstream of c (expected needs: [other] in c, or in a node before it)"),
-        ("${{ nodes.c.output }}", "nodes",
-         "c reads itself (expected a node that ends before it begins)"),
-        ("${{ 1 + nodes.d.output }}", "nodes",
-         "d runs after c, so it cannot be read here (expected a node upstream)"),
+        (
+            "x ${{ nodes.other.output }}",
+            "nodes",
+            "other is not upstream of c (expected needs: [other] in c, or in a node before it)",
+        ),
+        (
+            "${{ nodes.c.output }}",
+            "nodes",
+            "c reads itself (expected a node that ends before it begins)",
+        ),
+        (
+            "${{ 1 + nodes.d.output }}",
+            "nodes",
+            "d runs after c, so it cannot be read here (expected a node upstream)",
+        ),
         ("${{ nodes.othr.output }}", "nodes", "there is no node 'othr' (did you mean other?)"),
         ("${{ nodes.?zzz.output }}", "nodes", "there is no node 'zzz'"),
         ("${{ item }}", "item", "item is known only in the `with` of a node with `foreach`"),
-        ("${{ 'x' + index }}", "index", "index is known only in the `with` of a node with `foreach`"),
-        ("${{ previous }}", "previous",
-         "previous is known only in `input` and `until` of loop.until"),
-        ("${{ secrets.x }}", "secrets", "expression: an expression cannot read secrets. Write "
-         "{secret: name} in a field that takes one."),
+        (
+            "${{ 'x' + index }}",
+            "index",
+            "index is known only in the `with` of a node with `foreach`",
+        ),
+        (
+            "${{ previous }}",
+            "previous",
+            "previous is known only in `input` and `until` of loop.until",
+        ),
+        (
+            "${{ secrets.x }}",
+            "secrets",
+            "expression: an expression cannot read secrets. Write "
+            "{secret: name} in a field that takes one.",
+        ),
         ("${{ 1 + }}", " }}", "expression: the expression ends too early (expected a value)"),
-        ("a ${{ 1", "$", "expression: `${{` is not closed within 4096 bytes (expected }} at the end of "
-         "the expression)"),
+        (
+            "a ${{ 1",
+            "$",
+            "expression: `${{` is not closed within 4096 bytes (expected }} at the end of "
+            "the expression)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_an_expression_reads_only_what_is_upstream(expression: str, at: str, words: str) -> None:
     """Reading a node that is not upstream, or no node, is refused at its column [EX15, EX3]."""
     text = nodes(READS[1:])
@@ -159,7 +227,9 @@ def test_what_a_node_reads_is_noted() -> None:
 
 def test_outputs_read_any_node_that_exists() -> None:
     """`outputs` may read every node, and only nodes [EX15]."""
-    text = nodes("  a: {uses: delay}\n", "outputs: {x: '${{ nodes.b.output }}', y: '${{ item }}'}\n")
+    text = nodes(
+        "  a: {uses: delay}\n", "outputs: {x: '${{ nodes.b.output }}', y: '${{ item }}'}\n"
+    )
     assert check(text) == [
         "3:19: outputs.x: there is no node 'b'",
         "3:47: outputs.y: item is known only in the `with` of a node with `foreach`",

@@ -2,6 +2,7 @@
 """Places on the canvas, apart from the logic."""
 
 import difflib
+from collections.abc import Mapping
 
 import pytest
 
@@ -14,7 +15,7 @@ LIMITS = Limits()
 PLACES = {"a": (1, 2), "b": (9, 9.5)}
 
 
-def put(text: str, places: dict[str, tuple[float, float]], file: str = "w.yaml") -> str:
+def put(text: str, places: Mapping[str, tuple[float, float]], file: str = "w.yaml") -> str:
     """Return a text with a new layout, checking that nothing else of it has changed."""
     made = set_layout(text.encode(), places, file=file, limits=LIMITS)
     before = read_document(text.encode(), file=file, limits=LIMITS).data
@@ -68,10 +69,14 @@ def test_the_same_layout_changes_nothing() -> None:
         ("layout: {z: [1, 2]}\n", "layout: {a: [1, 2], b: [9, 9.5]}\n"),
         ("layout:\n- 1\nname: x\n", "layout: {a: [1, 2], b: [9, 9.5]}\nname: x\n"),
         ("layout: |\n  x\n  # y\nname: x\n", "layout: {a: [1, 2], b: [9, 9.5]}\n  # y\nname: x\n"),
-        ("layout:\n  z: [0, 0]\n  # c\n\n# d\nname: x\n",
-         "layout:\n  a: [1, 2]\n  b: [9, 9.5]\n  # c\n\n# d\nname: x\n"),
-        ("layout:\n    b: [0, 0]\n    a:\n    - 1\n    - 2\nname: x\n",
-         "layout:\n    a: [1, 2]\n    b: [9, 9.5]\nname: x\n"),
+        (
+            "layout:\n  z: [0, 0]\n  # c\n\n# d\nname: x\n",
+            "layout:\n  a: [1, 2]\n  b: [9, 9.5]\n  # c\n\n# d\nname: x\n",
+        ),
+        (
+            "layout:\n    b: [0, 0]\n    a:\n    - 1\n    - 2\nname: x\n",
+            "layout:\n    a: [1, 2]\n    b: [9, 9.5]\nname: x\n",
+        ),
         ("{name: x}\n", "{name: x, layout: {a: [1, 2], b: [9, 9.5]}}\n"),
         ("{name: x,}\n", "{name: x, layout: {a: [1, 2], b: [9, 9.5]}}\n"),
         ("{\n  name: x\n}\n", "{\n  name: x,\n  layout: {a: [1, 2], b: [9, 9.5]}\n}\n"),
@@ -82,7 +87,7 @@ def test_the_same_layout_changes_nothing() -> None:
         ('{"layout": null}', '{"layout": {"a": [1, 2], "b": [9, 9.5]}}'),
         ('{"layout":null}', '{"layout": {"a": [1, 2], "b": [9, 9.5]}}'),
     ],
-)  # fmt: skip
+)
 def test_a_layout_is_added_or_replaced_in_the_style_of_the_text(text: str, after: str) -> None:
     """A layout that is new or has other nodes is written without touching the rest [DO21, DO22]."""
     got = put(text, PLACES)

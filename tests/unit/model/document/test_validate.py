@@ -77,9 +77,13 @@ def test_every_key_is_read() -> None:
     assert send.has_foreach
     assert not log.has_foreach
     assert send.retry == RetryPolicy(
-        max_attempts=4, backoff="linear", initial_ms=1000, max_ms=60_000, jitter="none",
+        max_attempts=4,
+        backoff="linear",
+        initial_ms=1000,
+        max_ms=60_000,
+        jitter="none",
         on=("http.5xx",),
-    )  # fmt: skip
+    )
 
 
 def test_a_workflow_survives_its_canonical_form() -> None:
@@ -114,8 +118,10 @@ def test_defaults_of_the_node_type_are_filled_in() -> None:
     get = node("  a: {uses: http.request, with: {method: GET, url: x}}")
     post = node("  a: {uses: http.request, with: {method: POST, url: x}, retry: {initial: 2s}}")
     assert (get.effect, get.retry, get.timeout_ms) == (
-        "pure", RetryPolicy(max_attempts=3, initial_ms=500), None,
-    )  # fmt: skip
+        "pure",
+        RetryPolicy(max_attempts=3, initial_ms=500),
+        None,
+    )
     assert post.effect == "non_idempotent"
     assert post.retry == RetryPolicy(max_attempts=3, initial_ms=2000)
     assert node("  a: {uses: http.request, with: {url: x}}").effect == "non_idempotent"
@@ -140,61 +146,95 @@ def test_nothing_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
     ("text", "lines"),
     [
         ("[]", ["1:1: a workflow is a map (expected legato, name and nodes, got a list)"]),
-        ("{}", [
-            "1:1: legato is missing (expected legato: 1)",
-            "1:1: name is missing (expected a short name such as weekly-report)",
-            "1:1: nodes is missing (expected a map of nodes)",
-        ]),
-        ("legato: 2\nname: A b\nnodes: {}\n", [
-            "1:9: legato: this format is not known (expected 1, got 2)",
-            "2:7: name: this is no name of a workflow (expected a name like "
-            "^[a-z][a-z0-9-]{0,62}$, got 'A b')",
-            "3:8: nodes: there are no nodes (expected a map of nodes, got a map)",
-        ]),
-        (nodes("  a: {uses: delay}\n", "legatos: 1\ntitel: x\n"), [
-            "3:1: legatos: unknown key 'legatos' (did you mean legato?)",
-            "4:1: titel: unknown key 'titel' (did you mean title?)",
-        ]),
-        (nodes("  a: {uses: delay}\n", "zzzzz: 1\n"), [
-            "3:1: zzzzz: unknown key 'zzzzz' (expected one of legato, name, title, description, "
-            "inputs, nodes, outputs, triggers, budget, concurrency, layout)",
-        ]),
-        (nodes("  a: {uses: delay}\n", "title: 5\nconcurrency: 0\ndescription: []\n"), [
-            "3:8: title: title is not text (expected text, got 5)",
-            "4:14: concurrency: concurrency is out of bounds (expected an integer from 1 to "
-            "10000, got 0)",
-            "5:14: description: description is not text (expected text, got a list)",
-        ]),
-        (nodes("  a: {uses: delay}\n", "budget: {cost_usd: 0, tokens: x, duration: 1y, time: 1}\n"), [
-            "3:20: budget.cost_usd: cost_usd is not a positive number (expected a number above 0, "
-            "got 0)",
-            "3:31: budget.tokens: tokens is out of bounds (expected an integer from 1 to "
-            "1000000000000000, got 'x')",
-            "3:44: budget.duration: '1y' is no duration; write it as 500ms, 30s, 1h30m or 2d "
-            "(expected a duration such as 500ms, 30s or 1h30m, got '1y')",
-            "3:48: budget.time: unknown key 'time' (expected one of cost_usd, tokens, duration)",
-        ]),
-        (nodes("  a: {uses: delay}\n", "layout: {a: [1], b: [1, x], c: 5, d: [true, 1]}\n"), [
-            "3:13: layout.a: this is no place on the canvas (expected [x, y], got a list)",
-            "3:21: layout.b: this is no place on the canvas (expected [x, y], got a list)",
-            "3:32: layout.c: this is no place on the canvas (expected [x, y], got 5)",
-            "3:38: layout.d: this is no place on the canvas (expected [x, y], got a list)",
-        ]),
-        (nodes("  a: {uses: delay}\n", "triggers: [1, {with: []}, {uses: x, foo: 1}]\n"), [
-            "3:12: triggers[0]: a trigger is a map (expected a map with `uses`)",
-            "3:15: triggers[1]: uses is missing (expected the type of the trigger, such as "
-            "schedule.cron)",
-            "3:22: triggers[1].with: with is not a map (expected a map, got a list)",
-            "3:37: triggers[2].foo: unknown key 'foo' (expected one of uses, with, name, input)",
-        ]),
-        (nodes("  a: {uses: delay}\n", "triggers: {}\noutputs: []\nlayout: 1\nbudget: 1\n"), [
-            "3:11: triggers: triggers is not a list (expected a list of 100 at most, got a map)",
-            "4:10: outputs: outputs is not a map (expected a map, got a list)",
-            "5:9: layout: layout is not a map (expected a map, got 1)",
-            "6:9: budget: budget is not a map (expected a map, got 1)",
-        ]),
+        (
+            "{}",
+            [
+                "1:1: legato is missing (expected legato: 1)",
+                "1:1: name is missing (expected a short name such as weekly-report)",
+                "1:1: nodes is missing (expected a map of nodes)",
+            ],
+        ),
+        (
+            "legato: 2\nname: A b\nnodes: {}\n",
+            [
+                "1:9: legato: this format is not known (expected 1, got 2)",
+                "2:7: name: this is no name of a workflow (expected a name like "
+                "^[a-z][a-z0-9-]{0,62}$, got 'A b')",
+                "3:8: nodes: there are no nodes (expected a map of nodes, got a map)",
+            ],
+        ),
+        (
+            nodes("  a: {uses: delay}\n", "legatos: 1\ntitel: x\n"),
+            [
+                "3:1: legatos: unknown key 'legatos' (did you mean legato?)",
+                "4:1: titel: unknown key 'titel' (did you mean title?)",
+            ],
+        ),
+        (
+            nodes("  a: {uses: delay}\n", "zzzzz: 1\n"),
+            [
+                "3:1: zzzzz: unknown key 'zzzzz' (expected one of legato, name, title, "
+                "description, "
+                "inputs, nodes, outputs, triggers, budget, concurrency, layout)",
+            ],
+        ),
+        (
+            nodes("  a: {uses: delay}\n", "title: 5\nconcurrency: 0\ndescription: []\n"),
+            [
+                "3:8: title: title is not text (expected text, got 5)",
+                "4:14: concurrency: concurrency is out of bounds (expected an integer from 1 to "
+                "10000, got 0)",
+                "5:14: description: description is not text (expected text, got a list)",
+            ],
+        ),
+        (
+            nodes(
+                "  a: {uses: delay}\n", "budget: {cost_usd: 0, tokens: x, duration: 1y, time: 1}\n"
+            ),
+            [
+                "3:20: budget.cost_usd: cost_usd is not a positive number (expected a number above "
+                "0, "
+                "got 0)",
+                "3:31: budget.tokens: tokens is out of bounds (expected an integer from 1 to "
+                "1000000000000000, got 'x')",
+                "3:44: budget.duration: '1y' is no duration; write it as 500ms, 30s, 1h30m or 2d "
+                "(expected a duration such as 500ms, 30s or 1h30m, got '1y')",
+                "3:48: budget.time: unknown key 'time' (expected one of cost_usd, tokens, "
+                "duration)",
+            ],
+        ),
+        (
+            nodes("  a: {uses: delay}\n", "layout: {a: [1], b: [1, x], c: 5, d: [true, 1]}\n"),
+            [
+                "3:13: layout.a: this is no place on the canvas (expected [x, y], got a list)",
+                "3:21: layout.b: this is no place on the canvas (expected [x, y], got a list)",
+                "3:32: layout.c: this is no place on the canvas (expected [x, y], got 5)",
+                "3:38: layout.d: this is no place on the canvas (expected [x, y], got a list)",
+            ],
+        ),
+        (
+            nodes("  a: {uses: delay}\n", "triggers: [1, {with: []}, {uses: x, foo: 1}]\n"),
+            [
+                "3:12: triggers[0]: a trigger is a map (expected a map with `uses`)",
+                "3:15: triggers[1]: uses is missing (expected the type of the trigger, such as "
+                "schedule.cron)",
+                "3:22: triggers[1].with: with is not a map (expected a map, got a list)",
+                "3:37: triggers[2].foo: unknown key 'foo' (expected one of uses, with, name, "
+                "input)",
+            ],
+        ),
+        (
+            nodes("  a: {uses: delay}\n", "triggers: {}\noutputs: []\nlayout: 1\nbudget: 1\n"),
+            [
+                "3:11: triggers: triggers is not a list (expected a list of 100 at most, got a "
+                "map)",
+                "4:10: outputs: outputs is not a map (expected a map, got a list)",
+                "5:9: layout: layout is not a map (expected a map, got 1)",
+                "6:9: budget: budget is not a map (expected a map, got 1)",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_problems_of_the_document(text: str, lines: list[str]) -> None:
     """Each problem names its place, path, what was expected and what was got [DO2, DO3, DO16]."""
     assert check(text) == lines
@@ -204,67 +244,145 @@ def test_problems_of_the_document(text: str, lines: list[str]) -> None:
     ("text", "lines"),
     [
         ("  a: 5\n", ["4:6: nodes.a: a node is a map (expected a map with `uses`, got 5)"]),
-        ("  a: {}\n", ["4:6: nodes.a: uses is missing (expected the type of the node, such as "
-                       "http.request)"]),
-        ("  a: {uses: [x]}\n", ["4:13: nodes.a.uses: uses is not text (expected text, got a list)"]),
-        ("  a: {uses: http.requst, with: {x: 1}}\n",
-         ["4:13: nodes.a.uses: there is no node type 'http.requst' (did you mean http.request?)"]),
-        ("  a: {uses: zzz}\n",
-         ["4:13: nodes.a.uses: there is no node type 'zzz' (expected one of data.transform, delay, "
-          "flow.switch, http.request, human.approval, loop.until, shell.run, workflow.call)"]),
-        ("  a: {uses: delay, neds: []}\n",
-         ["4:20: nodes.a.neds: unknown key 'neds' (did you mean needs?)"]),
-        ("  My-Node: {uses: delay}\n",
-         ["4:3: nodes.My-Node: 'My-Node' is no node id (expected a name like "
-          "^[a-z][a-z0-9_]{0,62}$; did you mean my_node?)"]),
-        ("  9a: {uses: delay}\n",
-         ["4:3: nodes['9a']: '9a' is no node id (expected a name like ^[a-z][a-z0-9_]{0,62}$)"]),
-        ("  in: {uses: delay}\n",
-         ["4:3: nodes.in: 'in' is a word of the expression language and cannot be a node id "
-          "(expected another name)"]),
-        ("  a: {uses: delay, needs: 5}\n",
-         ["4:27: nodes.a.needs: needs is not a list (expected a node id or a list of them, got 5)"]),
-        ("  a: {uses: delay, needs: [1]}\n",
-         ["4:28: nodes.a.needs[0]: a need is a node id (expected text, got 1)"]),
-        ("  a: {uses: delay, join: most}\n",
-         ["4:26: nodes.a.join: join is not known (expected one of all, any, all_done, got 'most')"]),
-        ("  a: {uses: delay, effect: pur}\n",
-         ["4:28: nodes.a.effect: effect is not known (expected one of pure, idempotent, "
-          "non_idempotent, got 'pur'; did you mean pure?)"]),
-        ("  a: {uses: delay, when: nodes.x}\n",
-         ["4:26: nodes.a.when: when is not a condition (expected ${{ … }} that gives true or "
-          "false, got 'nodes.x')"]),
-        ("  a: {uses: delay, when: 'a ${{ true }}'}\n",
-         ["4:26: nodes.a.when: when is not a condition (expected ${{ … }} that gives true or "
-          "false, got 'a ${{ true }}')"]),
-        ("  a: {uses: delay, foreach: 5}\n",
-         ["4:29: nodes.a.foreach: foreach is not a list (expected ${{ … }} that gives a list, or a "
-          "list, got 5)"]),
-        ("  a: {uses: delay, pool: My Pool, title: [], notes: 1, concurrency: true}\n",
-         ["4:26: nodes.a.pool: this is no name of a pool (expected a name like "
-          "^[a-z][a-z0-9-]{0,62}$, got 'My Pool')",
-          "4:42: nodes.a.title: title is not text (expected text, got a list)",
-          "4:53: nodes.a.notes: notes is not text (expected text, got 1)",
-          "4:69: nodes.a.concurrency: concurrency is out of bounds (expected an integer from 1 to "
-          "100000, got true)"]),
-        ("  a: {uses: delay, retry: 3, with: x, on_error: 1}\n",
-         ["4:27: nodes.a.retry: retry is not a map (expected a map, got 3)",
-          "4:36: nodes.a.with: with is not a map (expected a map of the fields of the node type, "
-          "got 'x')",
-          "4:49: nodes.a.on_error: on_error is not text (expected text, got 1)"]),
-        ("  a: {uses: delay, retry: {on: {}, max: 0, backof: x}}\n",
-         ["4:32: nodes.a.retry.on: on is not a list (expected kinds of failure such as [timeout, "
-          "http.5xx], got a map)",
-          "4:41: nodes.a.retry.max: the duration 0 is not positive (expected a duration such as "
-          "500ms, 30s or 1h30m, got 0)",
-          "4:44: nodes.a.retry.backof: unknown key 'backof' (did you mean backoff?)"]),
-        ("  a: {uses: delay, retry: {on: [Time Out, 5]}}\n",
-         ["4:33: nodes.a.retry.on[0]: this is no kind of failure (expected a kind such as timeout, "
-          "http.429 or http.5xx, got 'Time Out')",
-          "4:43: nodes.a.retry.on[1]: this is no kind of failure (expected a kind such as timeout, "
-          "http.429 or http.5xx, got 5)"]),
+        (
+            "  a: {}\n",
+            ["4:6: nodes.a: uses is missing (expected the type of the node, such as http.request)"],
+        ),
+        (
+            "  a: {uses: [x]}\n",
+            ["4:13: nodes.a.uses: uses is not text (expected text, got a list)"],
+        ),
+        (
+            "  a: {uses: http.requst, with: {x: 1}}\n",
+            [
+                "4:13: nodes.a.uses: there is no node type 'http.requst' (did you mean "
+                "http.request?)"
+            ],
+        ),
+        (
+            "  a: {uses: zzz}\n",
+            [
+                "4:13: nodes.a.uses: there is no node type 'zzz' (expected one of data.transform, "
+                "delay, "
+                "flow.switch, http.request, human.approval, loop.until, shell.run, workflow.call)"
+            ],
+        ),
+        (
+            "  a: {uses: delay, neds: []}\n",
+            ["4:20: nodes.a.neds: unknown key 'neds' (did you mean needs?)"],
+        ),
+        (
+            "  My-Node: {uses: delay}\n",
+            [
+                "4:3: nodes.My-Node: 'My-Node' is no node id (expected a name like "
+                "^[a-z][a-z0-9_]{0,62}$; did you mean my_node?)"
+            ],
+        ),
+        (
+            "  9a: {uses: delay}\n",
+            ["4:3: nodes['9a']: '9a' is no node id (expected a name like ^[a-z][a-z0-9_]{0,62}$)"],
+        ),
+        (
+            "  in: {uses: delay}\n",
+            [
+                "4:3: nodes.in: 'in' is a word of the expression language and cannot be a node id "
+                "(expected another name)"
+            ],
+        ),
+        (
+            "  a: {uses: delay, needs: 5}\n",
+            [
+                "4:27: nodes.a.needs: needs is not a list (expected a node id or a list of them, "
+                "got 5)"
+            ],
+        ),
+        (
+            "  a: {uses: delay, needs: [1]}\n",
+            ["4:28: nodes.a.needs[0]: a need is a node id (expected text, got 1)"],
+        ),
+        (
+            "  a: {uses: delay, join: most}\n",
+            [
+                "4:26: nodes.a.join: join is not known (expected one of all, any, all_done, got "
+                "'most')"
+            ],
+        ),
+        (
+            "  a: {uses: delay, effect: pur}\n",
+            [
+                "4:28: nodes.a.effect: effect is not known (expected one of pure, idempotent, "
+                "non_idempotent, got 'pur'; did you mean pure?)"
+            ],
+        ),
+        (
+            "  a: {uses: delay, when: nodes.x}\n",
+            [
+                "4:26: nodes.a.when: when is not a condition (expected ${{ … }} that gives true or "
+                "false, got 'nodes.x')"
+            ],
+        ),
+        (
+            "  a: {uses: delay, when: 'a ${{ true }}'}\n",
+            [
+                "4:26: nodes.a.when: when is not a condition (expected ${{ … }} that gives true or "
+                "false, got 'a ${{ true }}')"
+            ],
+        ),
+        (
+            "  a: {uses: delay, foreach: 5}\n",
+            [
+                "4:29: nodes.a.foreach: foreach is not a list (expected ${{ … }} that gives a "
+                "list, or a "
+                "list, got 5)"
+            ],
+        ),
+        (
+            "  a: {uses: delay, pool: My Pool, title: [], notes: 1, concurrency: true}\n",
+            [
+                "4:26: nodes.a.pool: this is no name of a pool (expected a name like "
+                "^[a-z][a-z0-9-]{0,62}$, got 'My Pool')",
+                "4:42: nodes.a.title: title is not text (expected text, got a list)",
+                "4:53: nodes.a.notes: notes is not text (expected text, got 1)",
+                "4:69: nodes.a.concurrency: concurrency is out of bounds (expected an integer from "
+                "1 to "
+                "100000, got true)",
+            ],
+        ),
+        (
+            "  a: {uses: delay, retry: 3, with: x, on_error: 1}\n",
+            [
+                "4:27: nodes.a.retry: retry is not a map (expected a map, got 3)",
+                "4:36: nodes.a.with: with is not a map (expected a map of the fields of the node "
+                "type, "
+                "got 'x')",
+                "4:49: nodes.a.on_error: on_error is not text (expected text, got 1)",
+            ],
+        ),
+        (
+            "  a: {uses: delay, retry: {on: {}, max: 0, backof: x}}\n",
+            [
+                "4:32: nodes.a.retry.on: on is not a list (expected kinds of failure such as "
+                "[timeout, "
+                "http.5xx], got a map)",
+                "4:41: nodes.a.retry.max: the duration 0 is not positive (expected a duration such "
+                "as "
+                "500ms, 30s or 1h30m, got 0)",
+                "4:44: nodes.a.retry.backof: unknown key 'backof' (did you mean backoff?)",
+            ],
+        ),
+        (
+            "  a: {uses: delay, retry: {on: [Time Out, 5]}}\n",
+            [
+                "4:33: nodes.a.retry.on[0]: this is no kind of failure (expected a kind such as "
+                "timeout, "
+                "http.429 or http.5xx, got 'Time Out')",
+                "4:43: nodes.a.retry.on[1]: this is no kind of failure (expected a kind such as "
+                "timeout, "
+                "http.429 or http.5xx, got 5)",
+            ],
+        ),
     ],
-)  # fmt: skip
+)
 def test_problems_of_a_node(text: str, lines: list[str]) -> None:
     """Node ids, types, keys and values are checked with the nearest name [DO15, DO16, EX12]."""
     assert check(nodes(text)) == lines
@@ -273,10 +391,17 @@ def test_problems_of_a_node(text: str, lines: list[str]) -> None:
 @pytest.mark.parametrize(
     ("written", "milliseconds"),
     [
-        ("30s", 30_000), ("2d", 172_800_000), ("1h30m", 5_400_000), ("500ms", 500), ("1.5s", 1_500),
-        ("1d2h3m4s5ms", 93_784_005), ("90", 90_000), ("1m500ms", 60_500), ("2.0", 2_000),
+        ("30s", 30_000),
+        ("2d", 172_800_000),
+        ("1h30m", 5_400_000),
+        ("500ms", 500),
+        ("1.5s", 1_500),
+        ("1d2h3m4s5ms", 93_784_005),
+        ("90", 90_000),
+        ("1m500ms", 60_500),
+        ("2.0", 2_000),
     ],
-)  # fmt: skip
+)
 def test_durations(written: str, milliseconds: int) -> None:
     """A duration is a number and a unit, or whole seconds [DO25]."""
     assert node(f"  a: {{uses: delay, timeout: {written}}}").timeout_ms == milliseconds
@@ -284,9 +409,27 @@ def test_durations(written: str, milliseconds: int) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["0s", "0", "-1s", "-5", "1w", "s", "''", "1 h", "30m1h", "1.5h", "99999d", "true", "[]", "1s1s",
-     "99999999999999999999s", "٣s", "1.5", "null"],
-)  # fmt: skip
+    [
+        "0s",
+        "0",
+        "-1s",
+        "-5",
+        "1w",
+        "s",
+        "''",
+        "1 h",
+        "30m1h",
+        "1.5h",
+        "99999d",
+        "true",
+        "[]",
+        "1s1s",
+        "99999999999999999999s",
+        "٣s",
+        "1.5",
+        "null",
+    ],
+)
 def test_what_is_no_duration(written: str) -> None:
     """Other units, zero, negative and endless durations are refused [DO25]."""
     (line,) = check(nodes(f"  a: {{uses: delay, timeout: {written}}}"))
@@ -307,7 +450,9 @@ def test_the_number_of_nodes_is_bounded() -> None:
     """More nodes than the limit are refused, inline bodies counted [DO10, DO24]."""
     text = nodes("".join(f"  n{at}: {{uses: delay}}\n" for at in range(4)))
     assert check(text, limits=Limits(max_nodes=4)) == []
-    assert "too many nodes (expected 3 at most, got 4)" in check(text, limits=Limits(max_nodes=3))[0]
+    assert (
+        "too many nodes (expected 3 at most, got 4)" in check(text, limits=Limits(max_nodes=3))[0]
+    )
     body = "  a: {uses: loop.until, with: {do: {x: {uses: delay}, y: {uses: delay}}, until: true}}"
     assert check(nodes(body), limits=Limits(max_nodes=3)) == []
     assert "too many nodes" in check(nodes(body), limits=Limits(max_nodes=2))[0]
@@ -331,7 +476,7 @@ def test_ten_thousand_nodes_are_accepted() -> None:
 
 
 def test_a_broken_generator_does_not_flood() -> None:
-    """The same problem in every node is reported up to a bound, with the number of the rest [DO2]."""
+    """The same problem in every node is reported up to a bound and the rest is counted [DO2]."""
     text = nodes("".join(f"  n{at}: {{uses: dlay}}\n" for at in range(PROBLEMS_MAX + 7)))
     found = check(text)
     assert len(found) == PROBLEMS_MAX + 1
@@ -340,7 +485,9 @@ def test_a_broken_generator_does_not_flood() -> None:
 
 def test_problems_come_in_the_order_of_their_place() -> None:
     """All problems of a file are reported at once, from top to bottom [DO2]."""
-    text = nodes("  b: {uses: x}\n  a: {uses: y, needs: [d]}\n  c: {uses: z}\n  c: 5", "inputs: 5\n")
+    text = nodes(
+        "  b: {uses: x}\n  a: {uses: y, needs: [d]}\n  c: {uses: z}\n  c: 5", "inputs: 5\n"
+    )
     places = [(problem.line, problem.column) for problem in problems(text)]
     assert places == sorted(places)
     assert len(places) == 6

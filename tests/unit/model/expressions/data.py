@@ -10,8 +10,16 @@ from legato.model.policy import Limits
 LIMITS: Final = Limits()
 VARIABLES: Final[dict[str, Any]] = {
     "inputs": {
-        "n": 3, "f": 1.5, "list": [1, 2, 3], "text": "abc", "nothing": None, "yes": True,
-        "map": {"z": 1, "a": 2}, "path": ".", "my-key": 7, "big": 2**63 - 1,
+        "n": 3,
+        "f": 1.5,
+        "list": [1, 2, 3],
+        "text": "abc",
+        "nothing": None,
+        "yes": True,
+        "map": {"z": 1, "a": 2},
+        "path": ".",
+        "my-key": 7,
+        "big": 2**63 - 1,
     },
     "nodes": {
         "log": {"output": {"stdout": "a\tb\nc\td", "rows": [{"n": 1}]}, "status": "completed"},
@@ -22,7 +30,7 @@ VARIABLES: Final[dict[str, Any]] = {
     "run": {"id": "r1"},
     "trigger": {},
     "previous": None,
-}  # fmt: skip
+}
 
 
 def ev(source: str, **variables: object) -> Any:

@@ -12,16 +12,38 @@ from tests.unit.model.expressions.data import LIMITS
 @pytest.mark.parametrize(
     "source",
     [
-        "inputs.n", "inputs.n + 1", "inputs.a == inputs.b", "nodes.x.output.y > 2 && inputs.z",
-        "inputs.s + inputs.s", "'a' + inputs.s + 'b'", "[inputs.s, inputs.t]", "{'a': inputs.s}",
-        "inputs.s.matches('^a+$')", "matches(inputs.s, 'a')", "inputs.s.startsWith('a')",
-        "size(inputs.l) > 3", "inputs.l[0]", "inputs.?a.orValue(1)", "default(inputs.a, 1)",
-        "'x' in inputs.l", "string(inputs.n)", "math.ceil(inputs.f)", "hash(inputs.s)",
-        "lower(inputs.s)", "length(inputs.l)", "sum(inputs.l)", "first(inputs.l)",
-        "inputs.a ? inputs.b : inputs.c", "!inputs.a", "-inputs.n", "timestamp(inputs.t)",
-        "has(inputs.a.b)", "inputs.s.substring(1)", "slug(inputs.s)",
+        "inputs.n",
+        "inputs.n + 1",
+        "inputs.a == inputs.b",
+        "nodes.x.output.y > 2 && inputs.z",
+        "inputs.s + inputs.s",
+        "'a' + inputs.s + 'b'",
+        "[inputs.s, inputs.t]",
+        "{'a': inputs.s}",
+        "inputs.s.matches('^a+$')",
+        "matches(inputs.s, 'a')",
+        "inputs.s.startsWith('a')",
+        "size(inputs.l) > 3",
+        "inputs.l[0]",
+        "inputs.?a.orValue(1)",
+        "default(inputs.a, 1)",
+        "'x' in inputs.l",
+        "string(inputs.n)",
+        "math.ceil(inputs.f)",
+        "hash(inputs.s)",
+        "lower(inputs.s)",
+        "length(inputs.l)",
+        "sum(inputs.l)",
+        "first(inputs.l)",
+        "inputs.a ? inputs.b : inputs.c",
+        "!inputs.a",
+        "-inputs.n",
+        "timestamp(inputs.t)",
+        "has(inputs.a.b)",
+        "inputs.s.substring(1)",
+        "slug(inputs.s)",
     ],
-)  # fmt: skip
+)
 def test_small_work_runs_inside_the_turn(source: str) -> None:
     """Expressions without macro and unbounded builder are bounded [EX5]."""
     assert compile_expression(source, limits=LIMITS).is_bounded
@@ -30,19 +52,33 @@ def test_small_work_runs_inside_the_turn(source: str) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "inputs.l.map(x, x)", "inputs.l.filter(x, true)", "inputs.l.all(x, x > 0)",
-        "inputs.l.exists(x, x > 0)", "inputs.l.exists_one(x, x > 0)", "cel.bind(a, inputs.s, a + a)",
-        "inputs.l.join(',')", "inputs.s.split(',')", "inputs.s.replace('a', 'bbbb')",
-        "'%s'.format([inputs.s])", "inputs.s.matches(inputs.p)", "sort(inputs.l)", "unique(inputs.l)",
-        "json_text(inputs.l)", "json_parse(inputs.s)", "range(inputs.n)", "pad_start('a', inputs.n)",
-        "rows(inputs.s, ',', ['a'])", "group_by(inputs.l, 'a')", "merge(inputs.a, inputs.b)",
+        "inputs.l.map(x, x)",
+        "inputs.l.filter(x, true)",
+        "inputs.l.all(x, x > 0)",
+        "inputs.l.exists(x, x > 0)",
+        "inputs.l.exists_one(x, x > 0)",
+        "cel.bind(a, inputs.s, a + a)",
+        "inputs.l.join(',')",
+        "inputs.s.split(',')",
+        "inputs.s.replace('a', 'bbbb')",
+        "'%s'.format([inputs.s])",
+        "inputs.s.matches(inputs.p)",
+        "sort(inputs.l)",
+        "unique(inputs.l)",
+        "json_text(inputs.l)",
+        "json_parse(inputs.s)",
+        "range(inputs.n)",
+        "pad_start('a', inputs.n)",
+        "rows(inputs.s, ',', ['a'])",
+        "group_by(inputs.l, 'a')",
+        "merge(inputs.a, inputs.b)",
         "[" + ", ".join(["inputs.s"] * (GROWTH_MAX + 1)) + "]",
         " + ".join(["inputs.s"] * (GROWTH_MAX + 1)),
         "inputs.?a.optMap(x, x + x).orValue('')",
         "(inputs.s + inputs.s) + (inputs.s + inputs.s) + (inputs.s + inputs.s) == upper(upper("
         "inputs.s))" + " || inputs.s == inputs.s" * 40,
     ],
-)  # fmt: skip
+)
 def test_everything_else_runs_in_the_helper_process(source: str) -> None:
     """Macros, unbounded builders and long chains are not bounded [EX5]."""
     assert not compile_expression(source, limits=LIMITS).is_bounded

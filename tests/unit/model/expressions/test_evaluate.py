@@ -50,13 +50,21 @@ def test_an_expression_gives_plain_data(source: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("source", "value"),
     [
-        ("1.0 + 1", 2.0), ("1 + 1.5", 2.5), ("inputs.n * 1.5", 4.5), ("inputs.f - 1", 0.5),
-        ("inputs.n / 2.0", 1.5), ("inputs.n / 2", 1), ("inputs.list.map(x, x * 0.5)", [0.5, 1, 1.5]),
-        ("math.round(inputs.f * 10.0) / 10", 1.5), ("1 - 2.5", -1.5), ("-inputs.f + 1", -0.5),
+        ("1.0 + 1", 2.0),
+        ("1 + 1.5", 2.5),
+        ("inputs.n * 1.5", 4.5),
+        ("inputs.f - 1", 0.5),
+        ("inputs.n / 2.0", 1.5),
+        ("inputs.n / 2", 1),
+        ("inputs.list.map(x, x * 0.5)", [0.5, 1, 1.5]),
+        ("math.round(inputs.f * 10.0) / 10", 1.5),
+        ("1 - 2.5", -1.5),
+        ("-inputs.f + 1", -0.5),
         ("1 < 1.5 && 2.5 >= 2 && 1 == 1.0 && 1 in [1.0] && [1] == [1.0]", True),
-        ("true ? 1 : 2.5", 1), ("1u + 2u", 3),
+        ("true ? 1 : 2.5", 1),
+        ("1u + 2u", 3),
     ],
-)  # fmt: skip
+)
 def test_integers_and_doubles_mix(source: str, value: object) -> None:
     """Arithmetic between int and double works and gives a double [EX11]."""
     assert ev(source) == value

@@ -72,9 +72,19 @@ def test_holes_anywhere_in_a_value() -> None:
 
 
 HOSTILE = [
-    "${{ inputs.n }}", "$${{ inputs.n }}", "{{ 7*7 }}", "={{ 7*7 }}", "${7*7}", "#{7*7}",
-    "<%= 7*7 %>", "}} ${{ 1 }}", "' + inputs.n + '", "\\${{ 1 }}", "%s", "{secret: token}",
-]  # fmt: skip
+    "${{ inputs.n }}",
+    "$${{ inputs.n }}",
+    "{{ 7*7 }}",
+    "={{ 7*7 }}",
+    "${7*7}",
+    "#{7*7}",
+    "<%= 7*7 %>",
+    "}} ${{ 1 }}",
+    "' + inputs.n + '",
+    "\\${{ 1 }}",
+    "%s",
+    "{secret: token}",
+]
 
 
 @pytest.mark.parametrize("data", HOSTILE)
@@ -116,8 +126,11 @@ def test_a_template_says_what_it_reads() -> None:
     assert template.node_refs == ("x", "y")
     assert template.roots == ("nodes", "item", "inputs")
     assert set(template.variables_needed) == {
-        ("nodes", "x", "output", "a"), ("nodes", "y", "output"), ("item",), ("inputs", "q"),
-    }  # fmt: skip
+        ("nodes", "x", "output", "a"),
+        ("nodes", "y", "output"),
+        ("item",),
+        ("inputs", "q"),
+    }
 
 
 def test_bytes_and_raw_are_json_and_cached() -> None:

@@ -6,10 +6,13 @@ Rules: LG13, LG21, LG22, LG27, LG28.
 
 import asyncio
 import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
-from legato.adapters.sql.migrate import judge
+from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
 from legato.adapters.sql.sqlite.catalogue import SqliteVersions
 from legato.adapters.sql.sqlite.changes import SqliteChanges
@@ -89,10 +92,11 @@ def open_database(path: Path) -> sqlite3.Connection:
     prepare_file(path)
     connection = connect_writer(path)
     try:
-        if judge(_revision(connection), REVISION) == "current":
-            quick_check(connection, path)
-        else:
-            _migrate(connection)
+        state = judge(_revision(connection), REVISION)
+        while state != "current":
+            _migrate(connection, state)
+            state = judge(_revision(connection), REVISION)
+        quick_check(connection, path)
     except sqlite3.Error as error:
         connection.close()
         raise unavailable(error, path) from error
@@ -120,36 +124,44 @@ def _revision(connection: sqlite3.Connection) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, state: State) -> None:
     """Bring the schema up to date while nobody else can write."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        # Another process may have done it while this one waited.
-        state = judge(_revision(connection), REVISION)
-        if state == "empty":
-            for statement in SCHEMA:
-                connection.execute(statement)
-        elif state == "old":
-            _upgrade(connection)
-        crash_point("migration.before_commit")
-        if connection.in_transaction:
+    with ExitStack() as stack:
+        # Before the transaction: SQLAlchemy ends one when it meets a connection for the first time.
+        lift = stack.enter_context(_lifting(connection)) if state == "old" else None
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another process may have done it while this one waited.
+            state = judge(_revision(connection), REVISION)
+            if state == "empty":
+                for statement in SCHEMA:
+                    connection.execute(statement)
+            elif state == "old" and lift is not None:
+                lift()
+            crash_point("migration.before_commit")
             connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
         crash_point("migration.after_commit")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
 
 
-def _upgrade(raw: sqlite3.Connection) -> None:
+@contextmanager
+def _lifting(raw: sqlite3.Connection) -> Iterator[Callable[[], None]]:
+    """Give a function that runs the missing migrations inside the caller's transaction."""
     from sqlalchemy import create_engine, pool  # noqa: PLC0415 - only an old schema needs it
 
     from legato.adapters.sql.migrate import upgrade  # noqa: PLC0415
 
     engine = create_engine("sqlite://", creator=lambda: raw, poolclass=pool.StaticPool)
-    with engine.connect() as connection:
-        upgrade(connection)
-        connection.commit()
+    with _LIFTING, engine.connect() as connection:
+        connection.begin()  # or Alembic would begin and commit by itself
+        yield lambda: upgrade(connection)
+
+
+_LIFTING: Final = threading.Lock()
+"""Alembic keeps what it works on in module variables: one migration at a time per process."""
 
 
 def make_sqlite_stores(

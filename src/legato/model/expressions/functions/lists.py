@@ -3,7 +3,7 @@
 
 from itertools import chain
 
-from legato.model.expressions.functions.catalogue import define, fault
+from legato.model.expressions.functions.define import define, fault
 from legato.model.expressions.functions.order import field_of, identity, order_key
 
 

@@ -4,7 +4,7 @@
 Rules: EX18.
 """
 
-from legato.model.expressions.functions.catalogue import define, fault
+from legato.model.expressions.functions.define import define, fault
 from legato.model.expressions.plain import kind_name
 
 

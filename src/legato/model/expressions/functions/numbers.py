@@ -4,7 +4,7 @@
 import math
 from typing import cast
 
-from legato.model.expressions.functions.catalogue import LENGTH_MAX, define, fault
+from legato.model.expressions.functions.define import LENGTH_MAX, define, fault
 from legato.model.expressions.functions.order import order_key
 from legato.model.expressions.plain import kind_name
 from legato.model.values import INT64_MAX, INT64_MIN

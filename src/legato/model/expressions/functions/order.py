@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from legato.model.expressions.functions.catalogue import fault
+from legato.model.expressions.functions.define import fault
 from legato.model.expressions.functions.text import canonical
 from legato.model.expressions.plain import kind_name
 

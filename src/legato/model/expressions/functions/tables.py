@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Functions that read lines of columns. Rules: EX9, EX18."""
 
-from legato.model.expressions.functions.catalogue import define, fault
+from legato.model.expressions.functions.define import define, fault
 from legato.model.expressions.functions.text import lines
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from legato.errors import InvalidInput
-from legato.model.expressions.functions.catalogue import LENGTH_MAX, define, fault
+from legato.model.expressions.functions.define import LENGTH_MAX, define, fault
 from legato.model.expressions.plain import to_json
 from legato.model.values import decode
 

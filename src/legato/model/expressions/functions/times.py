@@ -9,13 +9,12 @@ Rules: EX3, EX18, DO25.
 
 import datetime as dt
 import re
-import zoneinfo
 from collections.abc import Callable
 from typing import Final
 
 from legato.errors import InvalidInput
 from legato.model.durations import format_duration, parse_duration
-from legato.model.expressions.functions.catalogue import define, fault
+from legato.model.expressions.functions.define import define, fault
 from legato.model.expressions.plain import time_text
 
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -93,6 +92,9 @@ def _zone(name: str, zone: str) -> dt.tzinfo:
     if match is not None and int(match[2]) < 24 and int(match[3]) < 60:
         minutes = int(match[2]) * 60 + int(match[3])
         return dt.timezone(dt.timedelta(minutes=-minutes if match[1] == "-" else minutes))
+    # Imported here: few expressions need it, and it is slow to import.
+    import zoneinfo  # noqa: PLC0415
+
     try:
         return zoneinfo.ZoneInfo(zone)
     except (ValueError, KeyError, OSError):
