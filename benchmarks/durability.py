@@ -5,8 +5,9 @@ The very connections that the engine writes by are asked, wherever its store kee
 """
 
 import asyncio
-import gc
+import contextlib
 import sqlite3
+from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -42,28 +43,59 @@ async def check_postgres_connection(connection: Any) -> None:
             raise NotDurableError(f"PostgreSQL runs with {name}={value}")
 
 
-async def check_own_connections(store: str) -> None:
-    """Raise unless every connection of this process that can write commits durably.
+@contextlib.contextmanager
+def noted_connections(store: str) -> Iterator[list[Any]]:
+    """Give a list that gets every connection that this process opens within the block."""
+    opened: list[Any] = []
+    if store == "sqlite":
+        with _replaced(sqlite3, "connect", _noting(sqlite3.connect, opened)):
+            yield opened
+        return
+    import asyncpg  # here, for on SQLite it would count as memory of the engine
+
+    def init(self: Any, *arguments: Any, **named: Any) -> None:
+        real(self, *arguments, **named)
+        opened.append(self)
+
+    real = asyncpg.Connection.__init__
+    with _replaced(asyncpg.Connection, "__init__", init):
+        yield opened
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
+    before = getattr(owner, name)
+    setattr(owner, name, value)
+    try:
+        yield
+    finally:
+        setattr(owner, name, before)
+
+
+def _noting(connect: Callable[..., T], opened: list[Any]) -> Callable[..., T]:
+    def noted(*arguments: Any, **named: Any) -> T:
+        connection = connect(*arguments, **named)
+        opened.append(connection)
+        return connection
+
+    return noted
+
+
+async def check_connections(store: str, opened: list[Any]) -> None:
+    """Raise unless every one of these connections that can write commits durably.
 
     To be called when nothing is measured any more: a connection that is asked is not free for the
     store's own statements.
     """
-    writing: list[Any]
     if store == "sqlite":
-        writing = [each for each in _objects(sqlite3.Connection) if _can_write(each)]
+        writing = [each for each in opened if _can_write(each)]
         for connection in writing:
             check_sqlite_connection(connection)
     else:
-        import asyncpg  # here, for on SQLite it would count as memory of the engine
-
-        living = [each for each in _objects(asyncpg.Connection) if not each.is_closed()]
+        living = [each for each in opened if not each.is_closed()]
         writing = [each for each in living if await _is_checked(each)]
     if not writing:
         raise NotDurableError(f"no connection to {store} was found to ask")
-
-
-def _objects(kind: type[T]) -> list[T]:
-    return [each for each in gc.get_objects() if type(each) is kind]
 
 
 def _can_write(connection: sqlite3.Connection) -> bool:

@@ -118,11 +118,12 @@ async def running(task: dict[str, Any]) -> AsyncIterator[System]:
     configure_logging("warning", as_json=False)
     settings = _settings(task, home)
     began = time.monotonic()
-    async with build(settings, role="engine") as app:
-        async with Watcher(app.bus, app.stores) as watcher:
-            system = System(app, watcher, task.get("profile"), began)
-            yield system
-        await durability.check_own_connections(task["store"])
+    with durability.noted_connections(task["store"]) as connections:
+        async with build(settings, role="engine") as app:
+            async with Watcher(app.bus, app.stores) as watcher:
+                system = System(app, watcher, task.get("profile"), began)
+                yield system
+            await durability.check_connections(task["store"], connections)
     if system.profiler is not None:
         _write(task["report"], system.profiler.report())
 

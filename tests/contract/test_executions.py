@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The executions port on every store."""
 
+import asyncio
+
 import pytest
 
+from legato.adapters.sql.postgres.stores import PostgresLifecycle
+from legato.adapters.sql.sqlite.stores import SqliteLifecycle
 from legato.model.frames import ExecutionStatus
 from legato.model.ids import ExecutionId, WorkspaceId
 from legato.ports.executions import ExecutionFilter, ExecutionRow
 from legato.ports.stores import Stores
 from tests.contract.build import LOCAL, VERSION, A, born, execution_id, new, turn
+from tests.contract.conftest import MakeStores
 
 ONE = execution_id(1)
 OTHER = WorkspaceId("other")
@@ -136,10 +141,19 @@ async def test_an_id_is_found_by_its_beginning(store: Stores) -> None:
         assert await store.executions.find_by_prefix(LOCAL, strange) == []
 
 
-async def make_texts(store: Stores, texts: dict[int, str]) -> None:
-    """Create executions with these texts."""
+async def make_texts(store: Stores, texts: dict[int, str], *, indexed: bool) -> None:
+    """Create executions with these texts, and wait for the index if there is one."""
     for number, text in texts.items():
         await store.log.append([born(number, project={"search": text})])
+    if indexed:
+        await index(store)
+
+
+async def index(store: Stores) -> None:
+    """Have everything indexed, where a store has an indexer."""
+    indexer = getattr(store.lifecycle, "indexer", None)
+    if indexer is not None:
+        await indexer.run_now()
 
 
 TEXTS = {
@@ -151,6 +165,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.parametrize("indexed", [False, True], ids=["fresh", "indexed"])
 @pytest.mark.parametrize(
     ("search", "found"),
     [
@@ -172,10 +187,10 @@ TEXTS = {
     ],
 )
 async def test_words_of_inputs_and_outputs_are_found(
-    store: Stores, search: str, found: list[int]
+    store: Stores, search: str, found: list[int], indexed: bool
 ) -> None:
-    """Every word of the search must begin a word of the text [LG25]."""
-    await make_texts(store, TEXTS)
+    """Every word searched must begin a word of the text, indexed already or not yet [LG25]."""
+    await make_texts(store, TEXTS, indexed=indexed)
     assert await find(store, search=search) == found
 
 
@@ -192,7 +207,7 @@ async def test_words_of_inputs_and_outputs_are_found(
 )  # fmt: skip
 async def test_a_search_cannot_speak_to_the_database(store: Stores, search: str) -> None:
     """Operators, quotes and comments are words like others, or nothing [LG25]."""
-    await make_texts(store, TEXTS)
+    await make_texts(store, TEXTS, indexed=True)
     assert await find(store, search=search) == []
     assert len(await find(store)) == 5
 
@@ -203,7 +218,12 @@ async def test_the_newest_text_of_an_execution_counts(store: Stores) -> None:
     assert await find(store, search="apples") == [1]
     await store.log.append([turn(1, after=1)])
     assert await find(store, search="apples") == [1]
+    await index(store)
+    assert await find(store, search="apples") == [1]
     await store.log.append([turn(1, after=2, project={"search": "pears"})])
+    assert await find(store, search="apples") == []
+    assert await find(store, search="pears") == [1]
+    await index(store)
     assert await find(store, search="apples") == []
     assert await find(store, search="pears") == [1]
 
@@ -217,6 +237,8 @@ async def test_a_search_goes_with_every_other_filter(store: Stores) -> None:
         await store.log.append(
             [turn(number, new=created, status=status, project={"search": f"{text} {number}"})]
         )
+        if number == 6:
+            await index(store)  # a part is indexed, a part waits
     assert await find(store, search="needle", workflow="b") == [7, 5, 3]
     assert await find(store, search="needle", statuses=("running",)) == [4, 3]
     assert await find(store, search="needle", statuses=("waiting",), workflow="a") == [8, 6]
@@ -227,6 +249,37 @@ async def test_a_search_goes_with_every_other_filter(store: Stores) -> None:
 async def test_a_long_text_is_cut_and_still_found(store: Stores) -> None:
     """Only so much of a text is indexed; a huge one breaks nothing [LG25, EN19]."""
     text = "beginning " + "x" * 3_000 + " " + "word " * 40_000 + "ending"
-    await make_texts(store, {1: text})
-    assert await find(store, search="beginning") == [1]
-    assert await find(store, search="ending") == []
+    await make_texts(store, {1: text}, indexed=False)
+    for _ in range(2):
+        assert await find(store, search="beginning") == [1]
+        assert await find(store, search="ending") == []
+        await index(store)
+
+
+async def test_texts_are_indexed_by_themselves(stores: MakeStores) -> None:
+    """Nobody has to ask for it; what an earlier process left is done by the next [LG25]."""
+    store = await stores("a")
+    await make_texts(store, {each: f"word{each}" for each in range(1, 120)}, indexed=False)
+    await store.lifecycle.close()
+    store = await stores("b")
+    indexer = getattr(store.lifecycle, "indexer", None)
+    if indexer is not None:
+        indexer.wake(0.0)
+    async with asyncio.timeout(20):
+        while indexer is not None and await waiting_texts(store):
+            await store.changes.wait(0.05)
+    assert await find(store, search="word117") == [117]
+    assert len(await find(store, search="word", limit=200)) == 119
+
+
+async def waiting_texts(store: Stores) -> int:
+    """Return how many texts are not indexed yet."""
+    query = "SELECT count(*) FROM search_texts WHERE text IS NOT NULL"
+    if isinstance(store.lifecycle, SqliteLifecycle):
+        rows = await store.lifecycle.readers.call(
+            lambda connection: connection.execute(query).fetchone()
+        )
+        return int(rows[0])
+    assert isinstance(store.lifecycle, PostgresLifecycle)
+    async with store.lifecycle.database.transaction() as connection:
+        return int(await connection.fetchval(query))

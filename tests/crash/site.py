@@ -168,8 +168,8 @@ class Site:
             LEGATO_DATABASE_URL=self.database_url,
             LEGATO_ENGINE__LEASE_S=str(LEASE_S),
             LEGATO_ENGINE__POLL_S=str(POLL_S),
-            **self.extra,
         )
+        env.update(self.extra)
         if crash:
             env["LEGATO_CRASH_POINT"] = crash
         return env

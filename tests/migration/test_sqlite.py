@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, pool
 
+from legato.adapters.sql import migrate
 from legato.adapters.sql.migrate import known_revisions, upgrade
 from legato.adapters.sql.open import make_stores
 from legato.adapters.sql.revision import REVISION
@@ -136,6 +137,27 @@ def test_an_old_schema_is_lifted_and_keeps_its_data(tmp_path: Path, future: str)
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         assert found == (future,)
         connection.close()
+
+
+def test_a_migration_that_fails_half_way_leaves_the_old_schema(tmp_path: Path, future: str) -> None:
+    """Tables and data are changed in one transaction, or not at all [LG21]."""
+    file = migrate.MIGRATIONS / "versions" / "9000_future.py"
+    broken = file.read_text() + "    raise RuntimeError('power cut')\n"
+    whole = file.read_text()
+    file.write_text(broken)
+    path = tmp_path / "legato.db"
+    make_old(path)
+    with pytest.raises(RuntimeError, match="power cut"):
+        open_database(path)
+    connection = sqlite3.connect(path)
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (REVISION,)
+    tables = connection.execute("SELECT name FROM sqlite_master WHERE name = 'of_the_future'")
+    assert tables.fetchall() == []
+    connection.close()
+    file.write_text(whole)
+    connection = open_database(path)
+    assert connection.execute("SELECT version_num FROM alembic_version").fetchone() == (future,)
+    connection.close()
 
 
 async def test_a_newer_schema_is_refused(tmp_path: Path) -> None:

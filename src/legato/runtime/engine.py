@@ -118,6 +118,7 @@ class Engine:
             self._loop, parts.clock, self._recovery.give_back, after_s=options.evict_after_s
         )
         self._recovery.come_back = self._come_back
+        self._recovery.drop = self._drop
         self._callers = Callers()
         self._creations = Creations(parts.stores.log, self._loop.spawn)
         self._busy: set[ExecutionId] = set()
@@ -316,14 +317,22 @@ class Engine:
     def refused(self, pending: Pending) -> None:
         """Another engine owns it (or a commit of ours landed late): drop everything of it."""
         self._drop(pending.active)
-        self._recovery.give_back(pending.active.execution_id, pending.active.fence)
-        self._recovery.give_back_unborn(pending.active)
+        self.outlived(pending)
+
+    def outlived(self, pending: Pending) -> None:
+        """Let go of what this turn has made ours in the store: nobody here runs it."""
+        active = pending.active
+        active.unborn.update((new.execution_id, None) for new, _ in pending.children if new.owner)
+        self._recovery.give_back(active.execution_id, active.fence)
+        self._recovery.give_back_unborn(active)
 
     def unknown(self, pending: list[Pending], error: Exception) -> None:
         """Load every state again before anything else happens to it."""
         _log.warning("a commit's outcome is unknown", error=str(error), turns=len(pending))
         for each in pending:
-            if not each.active.gone:
+            if each.active.gone:
+                self.outlived(each)
+            else:
                 self._recovery.doubt(each)
 
     def broken(self, active: Active, letters: list[Letter], error: Exception) -> None:

@@ -42,6 +42,10 @@ class Outcomes(Protocol):
         """Somebody else owns the execution now."""
         ...
 
+    def outlived(self, pending: Pending) -> None:
+        """The execution was dropped while its turn was under way; it may be ours in the store."""
+        ...
+
     def unknown(self, pending: list[Pending], error: Exception) -> None:
         """Nothing is known about these turns; their states have to be loaded again."""
         ...
@@ -197,6 +201,7 @@ class Loop:
         for pending, ok in zip(batch, accepted, strict=True):
             pending.active.committing = False
             if pending.active.gone:
+                self._outcomes.outlived(pending)
                 continue
             if not ok:
                 self._outcomes.refused(pending)

@@ -127,20 +127,29 @@ def _log() -> Iterator[tuple[str, ClauseElement]]:
 
 
 def _inbox() -> Iterator[tuple[str, ClauseElement]]:
-    waiting = (
-        select(inbox.c.id, inbox.c.execution_id, inbox.c.body)
-        .join(executions, executions.c.id == inbox.c.execution_id)
-        # A signal that crossed with the end is nobody's; the janitor takes it away.
-        .where(WAITING, FINAL)
-        .order_by(inbox.c.id)
-    )
-    yield "pending", waiting.where(executions.c.owner == P("engine")).limit(P("limit"))
-    yield "pending_for", waiting.where(among(inbox.c.execution_id, "ids"))
+    # A subquery and no join: the few waiting signals are looked at, never all executions, whatever
+    # the planner believes. A signal that crossed with the end is nobody's; the janitor takes it.
+    owner = _of_execution(executions.c.owner)
+    waiting = select(inbox.c.id, inbox.c.execution_id, inbox.c.body).where(WAITING)
+    ordered = waiting.order_by(inbox.c.id)
+    yield "pending", ordered.where(owner == P("engine")).limit(P("limit"))
+    alive = _of_execution(literal_column("true"))
+    yield "pending_for", ordered.where(among(inbox.c.execution_id, "ids"), alive)
     ended = exists().where(
         executions.c.id == inbox.c.execution_id,
         text(f"executions.status IN {tuple(sorted(FINAL_EXECUTION))}"),
     )
     yield "inbox_tidy", delete(inbox).where(WAITING, ended)
+
+
+def _of_execution(column: Any) -> Any:
+    """Return a column of the execution that a signal is for, NULL if it has ended."""
+    return (
+        select(column)
+        .select_from(executions)
+        .where(executions.c.id == inbox.c.execution_id, FINAL)
+        .scalar_subquery()
+    )
 
 
 def _engines() -> Iterator[tuple[str, ClauseElement]]:
@@ -243,10 +252,24 @@ def _claims() -> Iterator[tuple[str, ClauseElement]]:
             or_(
                 exists(_woken(literal_column("1"))),
                 exists(_orphan_owners()),
-                exists(select(literal_column("1")).select_from(executions).where(QUEUED, FREE)),
+                _first_queued().is_not(None),
                 dead,
             )
         ),
+    )
+
+
+def _first_queued() -> Any:
+    """Return the id of a queued execution, by the order of the index.
+
+    In any other order the planner would walk through all entries that are dead already.
+    """
+    return (
+        select(executions.c.id)
+        .where(QUEUED, FREE)
+        .order_by(executions.c.workspace, executions.c.created_at, executions.c.id)
+        .limit(literal_column("1"))
+        .scalar_subquery()
     )
 
 
@@ -271,8 +294,8 @@ def _orphan_owners() -> Select[Any]:
 
 def _woken(limit: Any) -> Any:
     """Return ids without owner that have a signal, are due, or were let go with work in flight."""
-    alive = exists().where(executions.c.id == inbox.c.execution_id, FREE, FINAL)
-    told = select(inbox.c.execution_id.label("id")).where(WAITING, alive)
+    is_free = _of_execution(FREE)
+    told = select(inbox.c.execution_id.label("id")).where(WAITING, is_free)
     due = select(executions.c.id).where(
         FREE, executions.c.wake_at.is_not(None), executions.c.wake_at <= NOW_MS
     )
