@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The store alone, beside what the same disk can do: `python -m benchmarks.store [sqlite|postgres]`.
+"""The store alone, beside the same disk: `python -m benchmarks.store [sqlite|postgres]`.
 
 Appends go through the public ports with default settings; raw figures are taken in the same
 process, before and after. Nothing here is a goal: `benchmarks.engine` has those.
@@ -148,7 +148,7 @@ async def run(name: str, url: str, raw: dict[str, str]) -> None:
         before = await asyncio.to_thread(raw_limits.measure, {**raw, "home": str(home / "raw")})
         show("raw single commit", before["commit_ms"], "ms", f"idle {before['idle_commit_ms']:.3f}")
         show("raw insert in batches of 1000", 1e6 / before["rows_per_s"], "us/event")
-        async with opened(url.format(home=home.absolute()), home) as stores:
+        async with opened(url.format(home=Path.cwd() / home), home) as stores:
             median_ms = await measure(stores)
         show("single append / raw single commit", median_ms / before["commit_ms"], "x")
 

@@ -237,8 +237,22 @@ class App:
         engine.before_adoption = lambda: end_leftovers(self.settings.home)
         self._engine = engine
         if self.role != "submit":
+            self._hold_lock(engine_id, stack)
             stack.push_async_callback(self._stop_engine)
             await engine.start()
+
+    def _hold_lock(self, engine_id: EngineId, stack: contextlib.AsyncExitStack) -> None:
+        """Show others of this home that the engine lives, or they would end its programs.
+
+        On SQLite its registration holds the lock.
+        """
+        if self.settings.database_url.startswith("sqlite:"):
+            return
+        from legato.adapters.sql.sqlite.engine_lock import EngineLocks
+
+        locks = EngineLocks(self.settings.home / "engines")
+        locks.take(engine_id)
+        stack.callback(locks.give_up, engine_id)
 
     async def _stop_engine(self) -> None:
         """Stop whatever still runs; after a drain there is nothing left."""

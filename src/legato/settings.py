@@ -72,6 +72,7 @@ class LimitsSettings(_Section):
     max_foreach_items: PositiveInt = _DEFAULTS.max_foreach_items
     max_expression_bytes: PositiveInt = _DEFAULTS.max_expression_bytes
     max_document_bytes: PositiveInt = _DEFAULTS.max_document_bytes
+    max_document_values: PositiveInt = _DEFAULTS.max_document_values
     max_json_depth: PositiveInt = Field(default=_DEFAULTS.max_json_depth, le=256)
     max_inline_bytes: PositiveInt = _DEFAULTS.max_inline_bytes
     max_output_bytes: PositiveInt = _DEFAULTS.max_output_bytes

@@ -5,7 +5,7 @@ A clear error or a pause; nothing that was accepted is lost; the work goes on af
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pytest
 
 from legato.adapters.sql.open import make_stores
 from legato.adapters.sql.postgres import database as databases
+from legato.adapters.sql.postgres.committer import Job
 from legato.adapters.sql.postgres.stores import PostgresLifecycle
 from legato.errors import Internal, StoreUnavailable
 from legato.ports.stores import Stores
@@ -170,20 +171,28 @@ async def test_one_turn_that_cannot_be_written_takes_no_other_along(
         assert await stores.log.heads([execution_id(2)]) == {execution_id(2): 1}
 
 
-async def test_a_deadlock_is_tried_again(empty_postgres_url: str, admin: Any) -> None:
-    """The server rolled it back for certain: the batch is sent once more [LG6]."""
+class Unlucky:
+    """A kind that the server rolls back some times before it succeeds."""
+
+    def __init__(self, times: int) -> None:
+        """Fail so many times."""
+        self.left = times
+
+    async def run(self, connection: Any, jobs: Sequence[Job]) -> list[Any]:
+        """Keep `Kind.run`."""
+        del connection
+        if self.left:
+            self.left -= 1
+            raise asyncpg.DeadlockDetectedError("deadlock detected")
+        return [job.what for job in jobs]
+
+
+async def test_a_deadlock_is_tried_again(empty_postgres_url: str) -> None:
+    """The server rolled it back for certain: the same is sent once more, but not for ever [LG6]."""
     async with opened(empty_postgres_url) as stores:
-        await stores.log.append([born(1), born(2)])
-        blocker = admin.transaction()
-        await blocker.start()
-        await admin.execute("UPDATE executions SET error = 'x' WHERE id = $1", execution_id(2))
-        waiting = asyncio.ensure_future(stores.log.append([turn(1, after=1), turn(2, after=1)]))
-        other = await asyncpg.connect(empty_postgres_url)
-        await waits_for_lock(other)
-        await other.close()
-        await admin.execute("UPDATE executions SET error = 'x' WHERE id = $1", ONE)
-        await blocker.commit()
-        assert list(await waiting) == [True, True]
+        assert await committer(stores).submit(Unlucky(2), "done") == "done"
+        with pytest.raises(StoreUnavailable, match="deadlock"):
+            await committer(stores).submit(Unlucky(3), "never")
 
 
 async def test_a_commit_is_flushed_whatever_the_database_prefers(postgres_server: str) -> None:

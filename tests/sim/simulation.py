@@ -75,8 +75,8 @@ def simulate(seed: int, *, echo: bool = False, lines: int = 80) -> Outcome:
         except Violation as violation:
             raise Failure(seed, violation, world.trace.tail(lines), profile) from None
         except (Stuck, TooLong) as error:
-            violation = Violation("EN13", f"{type(error).__name__} after {world.loop.steps} steps")
-            raise Failure(seed, violation, world.trace.tail(lines), profile) from None
+            endless = Violation("EN13", f"{type(error).__name__} after {world.loop.steps} steps")
+            raise Failure(seed, endless, world.trace.tail(lines), profile) from None
         finally:
             _bury(world)
 

@@ -130,8 +130,10 @@ class Drive:
         asked = [each for each in d.effects if isinstance(each, ef.Evaluate)]
         d.effects = [each for each in d.effects if not isinstance(each, ef.Evaluate)]
         self.asked.extend(asked)
-        self.far.extend(each for each in asked if self.holding_back(each))
-        return [self.reply(each) for each in asked if not self.holding_back(each)]
+        near: list[ef.Evaluate] = []
+        for each in asked:
+            (self.far if self.holding_back(each) else near).append(each)
+        return [self.reply(each) for each in near]
 
     def _note(self, effects: list[ef.AnyEffect]) -> None:
         for effect in effects:

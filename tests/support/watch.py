@@ -14,9 +14,9 @@ class Watcher:
 
     @classmethod
     def of(cls, snapshot: Frame) -> "Watcher":
-        """Begin with a snapshot."""
+        """Begin with a snapshot, as every watcher does."""
         watcher = cls()
-        watcher.take(snapshot)
+        watcher._apply(snapshot)
         return watcher
 
     def take(self, frame: Frame) -> None:
@@ -29,6 +29,9 @@ class Watcher:
             raise LookupError(f"{self.seq} was seen, and the frame begins after {frame.from_seq}")
         if frame.to_seq <= self.seq:
             return
+        self._apply(frame)
+
+    def _apply(self, frame: Frame) -> None:
         for each in frame.sets:
             self.sets[each.node_id if isinstance(each, NodeFrame) else ""] = each
         self.seq = frame.to_seq

@@ -50,7 +50,8 @@ class NodeSpec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One node, with every default of its type filled in.
 
     `config` is the `with` block as JSON text holding templates; `refs` are the ids of the nodes
-    that any of its templates read; `uses_macro` is true if any of them is not bounded.
+    that any of its templates read. Leave `foreach` out where there is none: msgspec omits a
+    default only if it is the very same object.
     """
 
     id: NodeId

@@ -11,8 +11,9 @@ Rules: ND16, ND17.
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import httpcore2
 from httpcore2 import AnyIOBackend
@@ -135,7 +136,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         failure: Exception | None = None
         for address in addresses:
             try:
-                return await self._inner.connect_tcp(
+                stream = await self._inner.connect_tcp(
                     address,
                     port,
                     timeout=max(deadline - loop.time(), 0.001),
@@ -144,6 +145,8 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
                 )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failure = error
+            else:
+                return _Stream(stream)
         raise failure or httpcore2.ConnectError(f"{host} has no address")
 
     async def connect_unix_socket(
@@ -158,6 +161,40 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait, for the library."""
         await asyncio.sleep(seconds)
+
+
+class _Stream(httpcore2.AsyncNetworkStream):
+    """A connection that is closed when it is cancelled in the middle of its TLS handshake.
+
+    The library closes it after errors only, and would leave the socket to the collector.
+    """
+
+    def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
+        self._inner = inner
+
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
+        return await self._inner.read(max_bytes, timeout)
+
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        await self._inner.write(buffer, timeout)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 - the library's signature
+    ) -> httpcore2.AsyncNetworkStream:
+        try:
+            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
+        except BaseException:
+            await self._inner.aclose()
+            raise
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 def _plain(address: str) -> str:

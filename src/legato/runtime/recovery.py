@@ -16,6 +16,7 @@ from legato.crashpoints import crash_point
 from legato.engine.evolve import evolve
 from legato.engine.upcast import read_event
 from legato.errors import Internal, LegatoError, StoreUnavailable
+from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.signals import (
     AdoptExecution,
@@ -67,6 +68,7 @@ class Recovery:
         self._slots = slots
         self.relay: Relay
         self.come_back: Callable[[ExecutionId], Awaitable[None]]
+        self.drop: Callable[[Active], None]
         self._unwanted: dict[ExecutionId, int] = {}
         self._giving_back = False
         self.before_adoption: Callable[[], None] = lambda: None
@@ -117,7 +119,11 @@ class Recovery:
             claim.execution_id, claim.workspace, plan, claim.fence, HeldSlots(self._slots)
         )
         fold_rows(active, rows)
-        if active.state.seq != claim.head_seq:
+        if active.state.seq > claim.head_seq:
+            # The claim is an old one (this process stood still): somebody else has gone on since.
+            self.give_back(claim.execution_id, claim.fence)
+            return
+        if active.state.seq < claim.head_seq:
             raise Internal(f"its log ends at {active.state.seq}, its head is {claim.head_seq}")
         if active.state.ended is not None:
             return
@@ -229,33 +235,28 @@ class Recovery:
         try:
             while self._lost:
                 try:
-                    await self._reload_lost()
+                    for lost in list(self._lost.values()):
+                        await self._reload(lost.active)
                     tries = 0
                 except StoreUnavailable as error:
                     tries = await self._wait(tries, error)
         finally:
             self._recovering = False
 
-    async def _reload_lost(self) -> None:
-        wanted = dict(self._lost)
-        heads = await self._stores.log.heads(list(wanted))
-        for execution_id, lost in wanted.items():
-            await self._reload(lost.active, is_stored=execution_id in heads)
-
-    async def _reload(self, old: Active, *, is_stored: bool) -> None:
+    async def _reload(self, old: Active) -> None:
+        row = await self._stores.executions.get(old.execution_id)
+        if row is not None and row.owner != self._engine and row.status not in FINAL_EXECUTION:
+            # Another engine took it over, or was asked to start it when we did not answer.
+            if self._lost.pop(old.execution_id, None) is not None:
+                self.drop(old)
+            return
         active = Active(
             old.execution_id, old.workspace, old.plan, old.fence, HeldSlots(self._slots)
         )
-        if is_stored:
-            after = 0
-            while True:
-                rows = await self._stores.log.read(old.execution_id, after=after, limit=_READ_PAGE)
-                fold_rows(active, rows)
-                if len(rows) < _READ_PAGE:
-                    break
-                after = rows[-1].seq
-        else:
+        if row is None:
             active.new = old.new
+        else:
+            await self._read_log(active)
         left = {row.id for row in await self._stores.inbox.pending_for([old.execution_id])}
         lost = self._lost.pop(old.execution_id, None)
         if lost is None:
@@ -282,6 +283,14 @@ class Recovery:
                 self._loop.post(active, letter.signal, letter.inbox_id)
         # A fresh fold has no evaluation in flight and has to ask again; nothing else is lost.
         self._loop.post(active, FireTimers())
+
+    async def _read_log(self, active: Active) -> None:
+        while True:
+            after = active.state.seq
+            rows = await self._stores.log.read(active.execution_id, after=after, limit=_READ_PAGE)
+            fold_rows(active, rows)
+            if len(rows) < _READ_PAGE:
+                return
 
     async def _wait(self, tries: int, error: StoreUnavailable) -> int:
         """Pause before the store is asked again; return the number of tries so far."""

@@ -185,7 +185,7 @@ def test_an_id_that_names_nothing_or_too_much_is_refused(site: Site) -> None:
 
 
 def test_the_log_is_printed_in_order(site: Site) -> None:
-    """seq 1, 2, 3 … with time, type and summary; `--after` leaves the beginning out [CL6, LG1]."""
+    """Gapless seq, with time, type and summary; `--after` leaves the beginning out [CL6, LG1]."""
     execution_id = site.ok("run", site.write(HELLO), "--json").values[0]["execution_id"]
     text = site.ok("executions", "events", execution_id).out.splitlines()
     assert [int(line.split()[0]) for line in text] == list(range(1, len(text) + 1))

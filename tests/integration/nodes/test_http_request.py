@@ -203,7 +203,7 @@ async def test_a_body_of_a_gigabyte_is_cut_off_early(world: World) -> None:
 
 
 async def test_a_packed_body_is_unpacked_within_the_limit(world: World) -> None:
-    """gzip and deflate are read; a bomb stops at the limit [ND20]."""
+    """Gzip and deflate are read; a bomb stops at the limit [ND20]."""
     bomb = gzip.compress(b"\0" * 200_000_000, 1)
 
     async def answer(visit: Visit) -> None:

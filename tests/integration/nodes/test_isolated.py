@@ -30,7 +30,8 @@ async def test_a_node_runs_in_another_process_with_the_same_context(world: World
 
 async def test_services_are_reached_through_the_engine(world: World) -> None:
     """Secrets, blobs, scratch folder, programs; what is printed is a log line and no message
-    [ND3, ND10]."""
+    [ND3, ND10].
+    """
     report = await world.run(samples.services, {}, isolated=True)
     assert isinstance(report, ReportSuccess)
     said = await world.everything_said(report)
@@ -108,7 +109,8 @@ async def test_steps_survive_a_process_that_dies_between_them(
     world: World, tmp_path: Path, effect: str
 ) -> None:
     """The journal is the engine's: finished steps stay finished, begun ones stay begun
-    [JN2, JN5]."""
+    [JN2, JN5].
+    """
     config = {"value": {"file": str(tmp_path / "did"), "die_in": "two", "effect": effect}}
     assert isinstance(await world.run(samples.steps, config, isolated=True), ReportLost)
     report = await world.run(samples.steps, config, isolated=True, attempt=2)

@@ -56,17 +56,13 @@ class Heard:
 
 def start(launcher: Launcher, scratch: Path, script: str) -> tuple[Running, Heard]:
     heard = Heard()
-    command = Command(
-        program=str(SH), argv=("/bin/sh", "-c", script), folder=scratch, home=scratch
-    )
+    command = Command(program=str(SH), argv=("/bin/sh", "-c", script), folder=scratch, home=scratch)
     return launcher.start(command, b"", heard.add, ignore), heard
 
 
 async def test_a_program_gets_its_input_and_says_its_output(world: World, tmp_path: Path) -> None:
     """Standard input in; stdout, stderr and exit code out [ND15]."""
-    result = await sh(
-        world.launcher, tmp_path, "cat; echo err >&2; exit 3", stdin=b"x" * 200_000
-    )
+    result = await sh(world.launcher, tmp_path, "cat; echo err >&2; exit 3", stdin=b"x" * 200_000)
     assert result.stdout == b"x" * 200_000
     assert (result.stderr, result.exit_code, result.truncated) == (b"err\n", 3, False)
 
@@ -170,16 +166,14 @@ async def test_cancelling_ends_a_whole_tree_that_ignores_sigterm_within_two_seco
     world.types["shell.run"] = shell.run
     world.grants = Grants(programs=("sh",))
     runner = world.runner()
-    script = STUBBORN.replace("echo $$", "echo pid $$ >&2")
-    asked = request(
-        shell.run, {"program": "sh", "args": ["-c", script]}, effect="non_idempotent"
+    script = STUBBORN.replace("echo $$;", "echo pid inner $$ >&2;").replace(
+        "echo $$\n", "echo pid outer $$ >&2\n"
     )
+    asked = request(shell.run, {"program": "sh", "args": ["-c", script]}, effect="non_idempotent")
     attempt = asyncio.ensure_future(runner.run(asked))
     loop = asyncio.get_running_loop()
-    await world.heard("pid ")
-    while len(world.seen) < 2:
-        await asyncio.sleep(0)
-    pids = [int(line.text.split()[1]) for line in world.seen]
+    await world.heard("pid inner ")
+    pids = [int(line.text.split()[2]) for line in world.seen]
     begin = loop.time()
     assert runner.stop(asked.key)
     report = await attempt
@@ -187,6 +181,7 @@ async def test_cancelling_ends_a_whole_tree_that_ignores_sigterm_within_two_seco
     assert isinstance(report, ReportCancelled)
     assert report.outcome_unknown is True
     assert took_s < 2.0
+    assert len(pids) == 2
     assert not any(is_alive(pid) for pid in pids)
 
 
@@ -216,7 +211,8 @@ async def test_a_keeper_that_is_killed_takes_the_program_along(
     world: World, tmp_path: Path
 ) -> None:
     """Whoever kills the keeper ends the program too, and the end is not called a success
-    [ND9]."""
+    [ND9].
+    """
     running, heard = start(world.launcher, tmp_path, "echo $$; exec sleep 1000")
     pid = int(await heard.line())
     os.kill(running._keeper.pid, signal.SIGKILL)
@@ -385,7 +381,8 @@ async def test_the_sandbox_hides_legato_and_lets_git_read(
     world: World, tmp_path: Path, boxed: Callable[..., Launcher]
 ) -> None:
     """Legato's folder is empty inside, other folders are readable, none is writable but the
-    scratch folder and granted roots [ND14]."""
+    scratch folder and granted roots [ND14].
+    """
     home, root = tmp_path / "home", tmp_path / "root"
     scratch = home / "scratch" / "one"
     for folder in (scratch, root):

@@ -16,6 +16,7 @@ from tests.property.engine.flows import Flow, flows
 from tests.property.engine.promises import check_log, check_state
 from tests.property.engine.world import World
 from tests.support.build import EXECUTION_ID
+from tests.support.drive import Drive
 from tests.support.watch import Watcher
 
 SEEDS = st.integers(0, 2**32)
@@ -86,8 +87,7 @@ def test_all_watchers_see_the_same(
     assert [each.from_seq for each in drive.frames] == [0, *(f.to_seq for f in drive.frames[:-1])]
     expected = Watcher.of(snapshot(drive.state, epoch=1)).sets
     at = chance.randrange(len(drive.log) + 1)
-    middle = fold(ExecutionState(EXECUTION_ID, drive.graph), drive.log[:at])
-    watchers = [Watcher(), Watcher.of(snapshot(middle, epoch=1)), Watcher(), Watcher()]
+    watchers = [_watcher(drive, 0), _watcher(drive, at), _watcher(drive, 0), _watcher(drive, 0)]
     for number, each in enumerate(drive.frames):
         watchers[0].take(each)
         watchers[1].take(each)
@@ -96,8 +96,13 @@ def test_all_watchers_see_the_same(
     joined = chance.randrange(len(drive.frames))
     for each in [*drive.frames[:joined], _joined(drive.frames[joined:])]:
         watchers[3].take(each)
-    # A snapshot within a turn may be older than its frame; all that follows is absolute.
     assert [watcher.sets == expected for watcher in watchers] == [True] * 4
+
+
+def _watcher(drive: Drive, at: int) -> Watcher:
+    """Return a watcher that begins with a snapshot at seq `at`."""
+    state = fold(ExecutionState(EXECUTION_ID, drive.graph), drive.log[:at])
+    return Watcher.of(snapshot(state, epoch=1))
 
 
 def _joined(frames: list[Frame]) -> Frame:

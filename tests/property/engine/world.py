@@ -71,7 +71,9 @@ class World:
         found: list[sig.AnySignal] = []
         for _ in range(self.chance.choice((1, 1, 2, 5))):
             signal = self._one_signal()
-            if signal is not None:
+            if isinstance(signal, sig.ReportEvaluated):
+                found.append(signal)  # they come from the owner's memory, each once
+            elif signal is not None:
                 found.extend([signal] * self.chance.choice((1, 1, 1, 2)))
         self.chance.shuffle(found)
         self.turn(*found)

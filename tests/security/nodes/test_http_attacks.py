@@ -6,9 +6,10 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpcore2
 import pytest
 
-from legato.nodes import http, http_guard
+from legato.nodes import http
 from legato.nodes.registry import close_node_types
 from legato.ports.node import Grants
 from tests.integration.nodes.servers import Server, Visit, serve
@@ -29,7 +30,7 @@ async def answer_ok(visit: Visit) -> None:
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "127.1", "0x7f000001", "2130706433", "0177.0.0.1", "localhost", "[::1]",
-     "[::ffff:127.0.0.1]", "0.0.0.0", "①②⑦.⓪.⓪.①", "127。0。0。1", "LOCALHOST."],
+     "[::ffff:127.0.0.1]", "0", "①②⑦.⓪.⓪.①", "127。0。0。1", "LOCALHOST."],
 )  # fmt: skip
 async def test_a_local_server_is_not_reached_in_any_notation(world: World, host: str) -> None:
     """No way of writing loopback gets through without a grant [ND16]."""
@@ -73,7 +74,8 @@ async def test_a_name_that_changes_between_check_and_connection_gains_nothing(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection goes to the address that was checked; the name is resolved once
-    [ND17]."""
+    [ND17].
+    """
     asked: list[str] = []
     connected: list[str] = []
     loop = asyncio.get_running_loop()
@@ -85,10 +87,10 @@ async def test_a_name_that_changes_between_check_and_connection_gains_nothing(
 
     async def connect(self: Any, host: str, port: int, **_: Any) -> Any:
         connected.append(host)
-        raise http_guard.httpcore2.ConnectError("unreachable in this test")
+        raise httpcore2.ConnectError("unreachable in this test")
 
     monkeypatch.setattr(loop, "getaddrinfo", rebinding)
-    monkeypatch.setattr(http_guard.AnyIOBackend, "connect_tcp", connect)
+    monkeypatch.setattr(httpcore2.AnyIOBackend, "connect_tcp", connect)
     error = await world.error(http.request, {"url": "http://rebind.example/"})
     assert error.kind == "network"
     assert (asked, connected) == (["rebind.example"], ["93.184.216.34"])
@@ -151,7 +153,10 @@ async def test_a_server_that_echoes_a_secret_does_not_leak_it(world: World) -> N
     async with serve(echo) as server:
         world.grants = Grants(hosts=(server.grant,))
         for status in (200, 401, 500):
-            config = {"url": f"{server.url}/{status}", "headers": {"X-Api-Key": {"secret": "token"}}}
+            config = {
+                "url": f"{server.url}/{status}",
+                "headers": {"X-Api-Key": {"secret": "token"}},
+            }
             report = await world.run(http.request, config)
             said = await world.everything_said(report)
             assert CANARY not in said
@@ -197,7 +202,7 @@ async def test_tls_is_verified(world: World) -> None:
     async with serve(plain) as server:
         world.grants = Grants(hosts=(server.grant,))
         url = f"https://127.0.0.1:{server.port}/"
-        error = await world.error(http.request, {"url": url, "method": "POST"}, timeout_ms=5_000)
+        error = await world.error(http.request, {"url": url, "method": "POST"}, timeout_ms=500)
     assert error.kind in {"network", "timeout"}
     assert server.visits == []
     assert isinstance(server, Server)

@@ -57,7 +57,7 @@ async def swallow(ctx: NodeContext, config: samples.Plain) -> Any:
     while True:
         try:
             await asyncio.Event().wait()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             ctx.log(f"swallowed {type(error).__name__}")
             if isinstance(error, GeneratorExit):
                 raise
@@ -83,7 +83,7 @@ async def refuse_to_close(ctx: NodeContext, config: samples.Plain) -> Any:
     for _ in range(3):
         try:
             await asyncio.Event().wait()
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             ctx.log(f"swallowed {type(error).__name__}")
 
 

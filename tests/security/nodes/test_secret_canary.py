@@ -58,11 +58,10 @@ async def leaky(ctx: NodeContext, config: Private) -> Any:
     ["log", "raise", "cause", "failure", "repr", "object", "step", "large", "output"],
 )
 @pytest.mark.parametrize("isolated", [False, True])
-async def test_the_canary_leaves_through_no_door(
-    world: World, value: str, isolated: bool
-) -> None:
+async def test_the_canary_leaves_through_no_door(world: World, value: str, isolated: bool) -> None:
     """Output, error, log, progress, stream, journal and blobs hold no form of it
-    [ND10, LG24]."""
+    [ND10, LG24].
+    """
     node_type = leaky
     config = {"password": {"secret": "token"}, "value": value}
     report = await world.run(node_type, config, isolated=isolated)

@@ -52,6 +52,10 @@ def _lively() -> Drive:
     return drive
 
 
+def _from_the_start(drive: Drive) -> Watcher:
+    return Watcher.of(snapshot(ExecutionState(EXECUTION_ID, drive.graph), epoch=1))
+
+
 def _nodes(view: Frame) -> dict[str, NodeFrame]:
     return {each.node_id: each for each in view.sets if isinstance(each, NodeFrame)}
 
@@ -76,7 +80,7 @@ def test_frames_cover_every_event_without_a_gap() -> None:
 def test_the_view_of_the_fold_equals_the_fold_of_the_frames() -> None:
     """All frames in order give the snapshot of the whole log [VW3]."""
     drive = _lively()
-    watcher = Watcher()
+    watcher = _from_the_start(drive)
     for each in drive.frames:
         watcher.take(each)
     assert watcher.sets == Watcher.of(snapshot(drive.folded(), epoch=1)).sets
@@ -98,7 +102,7 @@ def test_a_watcher_may_begin_anywhere() -> None:
 def test_applying_a_frame_twice_changes_nothing() -> None:
     """Values are absolute [VW1]."""
     drive = _lively()
-    once, twice = Watcher(), Watcher()
+    once, twice = _from_the_start(drive), _from_the_start(drive)
     for each in drive.frames:
         once.take(each)
         twice.take(each)
@@ -109,7 +113,7 @@ def test_applying_a_frame_twice_changes_nothing() -> None:
 def test_a_frame_beyond_a_gap_is_not_applied() -> None:
     """The client rule: subscribe again instead of guessing [VW1]."""
     drive = _lively()
-    watcher = Watcher()
+    watcher = _from_the_start(drive)
     watcher.take(drive.frames[0])
     with pytest.raises(LookupError):
         watcher.take(drive.frames[2])

@@ -212,8 +212,7 @@ async def steps(ctx: NodeContext, config: Plain) -> list[Any]:
     for name in ("one", "two", "three"):
 
         async def body(name: str = name) -> dict[str, str]:
-            with Path(plan["file"]).open("a", encoding="utf-8") as file:
-                file.write(name + "\n")
+            _note(Path(plan["file"]), name)
             if plan.get("die_in") == name and ctx.attempt == 1:
                 os._exit(9)
             if plan.get("fail_in") == name and ctx.attempt == 1:
@@ -287,6 +286,11 @@ async def returns_list(ctx: NodeContext, config: Plain) -> dict[str, Any]:
     return config.value  # type: ignore[no-any-return]
 
 
+def _note(file: Path, name: str) -> None:
+    with file.open("a", encoding="utf-8") as notes:
+        notes.write(name + "\n")
+
+
 def _nested(depth: int) -> list[Any]:
     value: list[Any] = []
     for _ in range(depth):
@@ -297,7 +301,9 @@ def _nested(depth: int) -> list[Any]:
 @node("test.babble", title="Babble")
 async def babble(ctx: NodeContext, config: Plain) -> None:
     """Write to every descriptor what the engine must not take for a message."""
-    stranger = b'{"type":"done","report":{"type":"ReportSuccess","node":"x","attempt":1,"output":{}}}'
+    stranger = (
+        b'{"type":"done","report":{"type":"ReportSuccess","node":"x","attempt":1,"output":{}}}'
+    )
     noise = {
         "nonsense": b"\x00\x00\x00\x03abc",
         "huge": b"\xff\xff\xff\xff",

@@ -59,7 +59,8 @@ async def test_cancelling_a_non_idempotent_attempt_leaves_its_outcome_unknown(
 
 async def test_a_node_that_swallows_its_cancellation_is_left_behind(world: World) -> None:
     """After the grace the attempt ends without the node, even if it waits for a task that
-    refuses [EN12]."""
+    refuses [EN12].
+    """
     world.options = SHORT_GRACE
     stopped = await stop_it(world, samples.stubborn)
     assert isinstance(stopped.report, ReportCancelled)
@@ -73,7 +74,8 @@ async def test_a_node_that_swallows_its_cancellation_is_left_behind(world: World
 
 async def test_a_thread_that_looks_ends_by_itself(world: World) -> None:
     """A synchronous node sees the cancellation, and what it returns then is no output
-    [EN12]."""
+    [EN12].
+    """
     samples.LET_GO.clear()
     stopped = await stop_it(world, samples.polite_thread)
     assert isinstance(stopped.report, ReportCancelled)

@@ -15,7 +15,8 @@ from tests.unit.nodes.world import EXECUTION, World, request
 
 async def test_a_node_returns_its_output_with_its_type(world: World) -> None:
     """What an async node returns is the output [ND1, ND24]."""
-    for value in (None, True, 3, 2.5, "text", [1, "a"], {"a": {"b": []}}):
+    values: list[Any] = [None, True, 3, 2.5, "text", [1, "a"], {"a": {"b": []}}]
+    for value in values:
         assert await world.output(samples.echo, {"value": value}) == value
     assert await world.output(samples.typed, {"count": 4}) == {"total": 4, "share": 0.5}
 
@@ -29,7 +30,8 @@ async def test_a_report_says_which_attempt_it_is_about(world: World) -> None:
 
 async def test_the_context_tells_a_node_who_it_is(world: World) -> None:
     """The context gives ids, attempt, deadline and a key that is the same for every attempt
-    [ND3, AT7]."""
+    [ND3, AT7].
+    """
     first = await world.output(samples.whoami, {}, item=2, timeout_ms=60_000)
     assert first["execution"] == EXECUTION
     assert (first["workspace"], first["node"], first["item"]) == ("local", "step_one", 2)
@@ -78,7 +80,11 @@ async def test_a_config_that_does_not_fit_names_field_expected_and_got(
 ) -> None:
     """An invalid config never reaches the node and is not retried [ND1, DO17]."""
     error = await world.error(samples.typed, config)
-    assert (error.kind, error.retryable, error.may_have_happened) == ("invalid_config", False, False)
+    assert (error.kind, error.retryable, error.may_have_happened) == (
+        "invalid_config",
+        False,
+        False,
+    )
     for part in says:
         assert part in error.message
 
@@ -142,9 +148,7 @@ async def test_a_long_message_is_cut_and_a_traceback_goes_to_the_log_only(world:
 
 
 @pytest.mark.parametrize(("value", "says"), [("exit", "SystemExit: 7"), ("stop", "StopIteration")])
-async def test_what_a_thread_raises_is_contained_too(
-    world: World, value: str, says: str
-) -> None:
+async def test_what_a_thread_raises_is_contained_too(world: World, value: str, says: str) -> None:
     """A synchronous node that exits or raises StopIteration fails alone [ND6]."""
     error = await world.error(samples.raise_in_thread, {"value": value})
     assert error.kind == "error"
@@ -153,7 +157,19 @@ async def test_what_a_thread_raises_is_contained_too(
 
 @pytest.mark.parametrize(
     "value",
-    ["nan", "infinity", "object", "set", "bytes", "big", "key", "surrogate", "nul", "cycle", "deep"],
+    [
+        "nan",
+        "infinity",
+        "object",
+        "set",
+        "bytes",
+        "big",
+        "key",
+        "surrogate",
+        "nul",
+        "cycle",
+        "deep",
+    ],
 )
 async def test_an_output_that_is_no_strict_json_is_refused(world: World, value: str) -> None:
     """NaN, big integers, objects and the like fail the node, and are not retried [ND7]."""
@@ -184,7 +200,8 @@ async def test_an_output_over_the_limit_is_refused(world: World) -> None:
 
 async def test_a_large_output_goes_to_the_blob_store(world: World) -> None:
     """Over 64 KiB the report holds a reference, and a store that is away is asked again
-    [LG15, LG27]."""
+    [LG15, LG27].
+    """
     world.blobs.away = 2
     report = await world.run(samples.echo, {"value": "x" * 70_000})
     assert isinstance(report, ReportSuccess)
@@ -207,7 +224,8 @@ async def test_an_output_that_cannot_be_stored_is_a_failure_that_may_be_retried(
 
 async def test_services_of_the_context_work_together(world: World) -> None:
     """Secrets, blobs, scratch folder and programs are there, and the folder is gone after
-    [ND3]."""
+    [ND3].
+    """
     output = await world.output(samples.services, {})
     assert output["secret"] == "[redacted]"
     assert output["length"] > 4
@@ -218,7 +236,8 @@ async def test_services_of_the_context_work_together(world: World) -> None:
 
 async def test_lines_progress_and_deltas_reach_the_log_in_order(world: World) -> None:
     """Lines have levels and offsets from 0, progress its message, deltas are joined
-    [ND3, ND4, LG17]."""
+    [ND3, ND4, LG17].
+    """
     await world.run(samples.talk, {}, item=1, attempt=2)
     lines = sorted(world.logs.lines, key=lambda line: line.offset)
     assert [(line.level, line.text, line.progress) for line in lines] == [

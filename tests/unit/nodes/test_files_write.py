@@ -116,7 +116,7 @@ async def test_paths_that_could_lead_elsewhere_are_refused(
             False,
             False,
         )
-    assert list(root.iterdir()) == []
+    assert os.listdir(root) == []
 
 
 async def test_git_folders_are_found_by_what_they_hold(world: World, root: Path) -> None:
@@ -164,4 +164,4 @@ async def test_a_disk_that_fails_leaves_nothing_behind(
     assert error.may_have_happened is (mode == "append")
     if mode != "append":
         assert (root / "a").read_text(encoding="utf-8") == "old"
-        assert [each.name for each in root.iterdir()] == ["a"]
+        assert os.listdir(root) == ["a"]

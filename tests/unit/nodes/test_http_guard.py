@@ -14,7 +14,7 @@ from legato.ports.node import NodeFailure
 @pytest.mark.parametrize(
     "address",
     [
-        "127.0.0.1", "127.255.255.254", "0.0.0.0", "10.1.2.3", "172.16.0.1", "172.31.255.255",
+        "127.0.0.1", "127.255.255.254", "0.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255",
         "192.168.1.1", "169.254.169.254", "100.64.0.1", "100.127.255.255", "192.0.0.8",
         "192.0.2.1", "192.88.99.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1",
         "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
@@ -27,7 +27,8 @@ from legato.ports.node import NodeFailure
 )  # fmt: skip
 def test_addresses_that_are_not_public_are_refused(address: str) -> None:
     """Private, loopback, link-local, shared, reserved, multicast, and whatever carries them
-    [ND16]."""
+    [ND16].
+    """
     assert not is_public(address)
 
 

@@ -22,6 +22,11 @@ def line(offset: int, text: str = "text", attempt: int = 1) -> LogLine:
     )
 
 
+def add_many(sink: LogSink, attempt: int) -> None:
+    for offset in range(200):
+        sink.add(line(offset, attempt=attempt))
+
+
 class Source:
     """A source with one line."""
 
@@ -58,10 +63,7 @@ async def test_lines_may_come_from_any_thread() -> None:
     store = MemoryLogs()
     sink = LogSink(store, flush_s=0.001)
     sink.bind()
-    threads = [
-        threading.Thread(target=lambda n=n: [sink.add(line(i, attempt=n)) for i in range(200)])
-        for n in range(4)
-    ]
+    threads = [threading.Thread(target=add_many, args=(sink, attempt)) for attempt in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -89,8 +91,7 @@ async def test_a_store_that_is_away_gets_the_lines_later() -> None:
     sink.bind()
     for offset in range(5):
         sink.add(line(offset))
-    while store.away:
-        await asyncio.sleep(0)
+    await asyncio.wait_for(store.stored.wait(), 10)
     await sink.close()
     assert [each.offset for each in store.lines] == [0, 1, 2, 3, 4]
 

@@ -61,7 +61,9 @@ def test_a_json_value_is_cleaned_in_texts_keys_and_numbers() -> None:
 
 
 @given(st.text(min_size=4, max_size=20), st.text(max_size=30), st.data())
-def test_no_cut_of_a_stream_shows_a_whole_secret(secret: str, around: str, data: st.DataObject) -> None:
+def test_no_cut_of_a_stream_shows_a_whole_secret(
+    secret: str, around: str, data: st.DataObject
+) -> None:
     """However a stream is cut, what is shown and then joined holds no secret [ND10]."""
     text = around + secret + around
     cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))

@@ -181,7 +181,8 @@ def test_configs_of_control_nodes_are_checked(
     uses: str, config: dict[str, Any], is_valid: bool
 ) -> None:
     """Delays, approvals, calls and loops take what the engine understands
-    [ND26, ND27, GR23, DO17]."""
+    [ND26, ND27, GR23, DO17].
+    """
     reader = ConfigReader(registry.builtin_node_types()[uses])
     if is_valid:
         reader.read(_json(config))

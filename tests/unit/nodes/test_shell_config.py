@@ -132,7 +132,7 @@ async def test_a_secret_goes_to_standard_input_only(world: World, programs: Prog
 @pytest.mark.parametrize(
     ("cwd", "kind"),
     [("..", "path_refused"), ("/etc", "not_granted"), ("missing", "not_found"),
-     (".hidden", "path_refused"), ("a\0b", "invalid_config|path_refused"), ("link", "path_refused")],
+     (".hidden", "path_refused"), ("link", "path_refused")],
 )  # fmt: skip
 async def test_the_folder_is_inside_a_granted_root(
     world: World, programs: Programs, cwd: str, kind: str
@@ -140,7 +140,7 @@ async def test_the_folder_is_inside_a_granted_root(
     """A program runs in its scratch folder or in a granted one [ND14]."""
     (world.folder / "link").symlink_to("/etc")
     error = await world.error(shell.run, {"program": "true", "cwd": cwd})
-    assert error.kind in kind.split("|")
+    assert error.kind == kind
     assert error.may_have_happened is False
 
 

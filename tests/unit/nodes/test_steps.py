@@ -154,9 +154,7 @@ async def test_what_a_step_returns_is_the_same_at_first_and_from_the_journal(
 @pytest.mark.parametrize(
     ("value", "kind"), [(float("nan"), "invalid_output"), ("x" * 2_000, "output_too_large")]
 )
-async def test_a_step_cannot_return_what_a_node_cannot(
-    world: World, value: Any, kind: str
-) -> None:
+async def test_a_step_cannot_return_what_a_node_cannot(world: World, value: Any, kind: str) -> None:
     """Step results are strict JSON within the limits [ND7, ND8]."""
     world.limit(max_output_bytes=1_000)
 

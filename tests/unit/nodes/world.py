@@ -85,18 +85,18 @@ class MemoryLogs:
     def __init__(self) -> None:
         self.lines: list[LogLine] = []
         self.batches: list[int] = []
+        self.stored = asyncio.Event()
         self.away = 0
 
     async def append(self, lines: Sequence[LogLine]) -> None:
         if self.away > 0:
             self.away -= 1
             raise Unavailable("the store is away")
+        self.stored.set()
         self.batches.append(len(lines))
         known = {(line.node, line.item, line.attempt, line.offset) for line in self.lines}
         self.lines += [
-            line
-            for line in lines
-            if (line.node, line.item, line.attempt, line.offset) not in known
+            line for line in lines if (line.node, line.item, line.attempt, line.offset) not in known
         ]
 
     async def read(

@@ -89,7 +89,7 @@ class Record(msgspec.Struct, kw_only=True):
 
 
 class EngineRecord(msgspec.Struct):
-    """A registered engine; `lease_until` is ms of the database's clock."""
+    """A registered engine; `lease_until` is ms of the database's steady clock."""
 
     engine: EngineId
     process: str

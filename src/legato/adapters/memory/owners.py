@@ -34,7 +34,7 @@ class MemoryOwners:
         def work() -> None:
             self._let_go(engine)
             self._database.engines[engine] = EngineRecord(
-                engine, self._process, self._clock.now_ms() + lease_ms, adopts
+                engine, self._process, self._steady_ms() + lease_ms, adopts
             )
 
         await self._database.run(self._process, "register", work)
@@ -46,7 +46,7 @@ class MemoryOwners:
             row = self._database.engines.get(engine)
             if row is None:
                 return False
-            row.lease_until = self._clock.now_ms() + lease_ms
+            row.lease_until = self._steady_ms() + lease_ms
             return True
 
         return await self._database.run(self._process, "renew", work)
@@ -149,8 +149,12 @@ class MemoryOwners:
 
         return await self._database.run(self._process, "owner_of", work)
 
+    def _steady_ms(self) -> int:
+        """Leases bear jumps of the clock: they are measured by one that does not jump."""
+        return int(self._clock.monotonic() * 1000)
+
     def _row(self, engine: EngineRecord) -> EngineRow:
-        left_ms = engine.lease_until - self._clock.now_ms()
+        left_ms = engine.lease_until - self._steady_ms()
         return EngineRow(engine.engine, "memory", 0, left_ms, engine.adopts)
 
     def _let_go(self, engine: EngineId) -> None:
@@ -159,7 +163,7 @@ class MemoryOwners:
                 record.owner = None
 
     def _reap(self, engine: EngineId) -> None:
-        now_ms = self._clock.now_ms()
+        now_ms = self._steady_ms()
         for row in list(self._database.engines.values()):
             if row.engine != engine and row.lease_until <= now_ms:
                 del self._database.engines[row.engine]

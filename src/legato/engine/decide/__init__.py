@@ -18,6 +18,7 @@ from legato.engine.decide.child import report_child
 from legato.engine.decide.decision import Decision, Slots
 from legato.engine.decide.deliver import deliver
 from legato.engine.decide.evaluated import report_evaluated
+from legato.engine.decide.items import flush_ended
 from legato.engine.decide.operate import force_node, retry_node, skip_node
 from legato.engine.decide.pause import pause, resume
 from legato.engine.decide.report import (
@@ -85,5 +86,6 @@ def decide(d: Decision, signals: Sequence[sig.AnySignal]) -> None:
         if type(signal) is sig.CancelExecution:
             settle(d)  # so that nothing of this batch can wake what the cancel ends
     if state.ended is None:
+        flush_ended(d)  # an item that ended in this turn can time out no more
         fire_timers(d)
         settle(d)

@@ -9,14 +9,12 @@ Rules: ND4, ND10.
 
 import math
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from legato.ports.attempt_logs import LogLine
 from legato.runtime.attempt.failures import shown
+from legato.runtime.attempt.host import Host
 from legato.runtime.attempt.request import LineSink
-
-if TYPE_CHECKING:
-    from legato.runtime.attempt.context import Attempt
 
 DELTA_BYTES_MAX: Final = 4 * 1024 * 1024
 """Of one attempt; a longer stream ends with a note, its output is not affected."""
@@ -29,7 +27,7 @@ class LiveOutput:
 
     __slots__ = ("_attempt", "_bytes", "_lock", "_parts", "_progress", "_sink")
 
-    def __init__(self, attempt: "Attempt", sink: LineSink) -> None:
+    def __init__(self, attempt: Host, sink: LineSink) -> None:
         self._attempt = attempt
         self._sink = sink
         self._lock = threading.Lock()

@@ -6,7 +6,7 @@ Rules: JN1-JN5.
 
 import hashlib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from legato.crashpoints import crash_point
 from legato.errors import Conflict, InvalidInput, LimitExceeded
@@ -14,11 +14,9 @@ from legato.model.policy import EffectClass
 from legato.model.values import encode, load
 from legato.ports.journal import Journal, StepKey, StepRow
 from legato.ports.node import NodeFailure
+from legato.runtime.attempt.host import Host
 from legato.runtime.attempt.patience import patiently
 from legato.runtime.attempt.request import AttemptRequest, RunnerOptions
-
-if TYPE_CHECKING:
-    from legato.runtime.attempt.context import Attempt
 
 STEP_NAME_LENGTH_MAX: Final = 200
 STEPS_MAX: Final = 100_000
@@ -43,7 +41,7 @@ class Steps:
         *,
         input: object,
         effect: EffectClass,
-        attempt: "Attempt",
+        attempt: Host,
     ) -> Any:
         """Return the journalled result, or run the body and journal what it returns.
 
@@ -106,7 +104,7 @@ class Steps:
                 "from one attempt to the next.",
             )
 
-    def _checked(self, output: Any, name: str, attempt: "Attempt") -> bytes:
+    def _checked(self, output: Any, name: str, attempt: Host) -> bytes:
         """Return the output as JSON text without secrets: a later attempt gets the same."""
         limit = self._options.limits.max_output_bytes
         what = f"the output of step {name!r:.100}"

@@ -272,9 +272,9 @@ def test_functions_are_linear(source: str) -> None:
         compiled = compile_expression(source, limits=LIMITS)
         best = 9.0
         for _ in range(3):
-            start = time.perf_counter()
+            start = time.process_time()
             compiled.evaluate({"inputs": values})
-            best = min(best, time.perf_counter() - start)
+            best = min(best, time.process_time() - start)
         return best / count
 
     assert run(40_000) < 8 * run(2_000) + 1e-6
@@ -282,8 +282,8 @@ def test_functions_are_linear(source: str) -> None:
 
 def test_patterns_are_matched_in_linear_time() -> None:
     """A pattern that makes other engines back-track for ever is harmless [EX18]."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert ev("inputs.t.matches('(a+)+$')", inputs={"t": "a" * 60_000 + "b"}) is False
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     with pytest.raises(ExpressionError):
         ev("'a'.matches('(((a{100}){100}){100})')")

@@ -33,6 +33,7 @@ SETTINGS: Final = {
 _LOST: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.ReadOnlySQLTransactionError,
@@ -51,6 +52,8 @@ _LOST: Final = (
 BROKEN: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    # The driver's own confusion about a connection that died while it was taken from the pool.
+    asyncpg.InternalClientError,
     asyncpg.OperatorInterventionError,
     OSError,
     TimeoutError,
@@ -121,9 +124,10 @@ class Database:
                 async with self._acquired() as connection:
                     return list(await connection.fetch(statement.sql, *arguments))
             except BROKEN as error:
-                # A pooled connection may have died long ago, with a server that is back by now.
-                if is_last or isinstance(error, TimeoutError):
+                if is_last or isinstance(error, TimeoutError) or self._pool is None:
                     raise self.translated(error) from error
+                # Pooled connections may have died long ago, with a server that is back by now.
+                await self._pool.expire_connections()
             except LegatoError:
                 raise
             except Exception as error:
