@@ -254,6 +254,7 @@ class Session:
                 return await self._detach()
             elif key in {"g", "\x1b", "\n", "\r"}:
                 self._ask(None)
+                self.feed.display.say("going on")
         elif self._question == "answer" and self._asked_about is not None:
             await self._answer(key, self._asked_about)
         return None
@@ -278,12 +279,13 @@ class Session:
         if text is None:
             self._question = None
             self._asked_about = None
-        self.feed.display.ask(text)
         if self._keys is not None:
+            # Before the question is seen: whoever answers at once is heard.
             if text is None:
                 self._keys.stop()
             else:
                 self._keys.start()
+        self.feed.display.ask(text)
 
     def _offer_answers(self) -> None:
         """Ask about an approval that waits, or say which command answers it."""

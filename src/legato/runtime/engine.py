@@ -290,6 +290,8 @@ class Engine:
         active = pending.active
         execution_id = active.execution_id
         self._callers.started(execution_id)
+        if pending.turn.events:
+            active.unissued.clear()  # no earlier turn can land late any more
         self._relay.issue(pending)
         for new, start in pending.children:
             if new.owner is not None:

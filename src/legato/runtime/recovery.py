@@ -261,19 +261,21 @@ class Recovery:
         lost = self._lost.pop(old.execution_id, None)
         if lost is None:
             return  # the lease was lost meanwhile
-        mail = lost.mail
-        if lost.taken_at is None or active.state.seq == lost.taken_at:
-            mail = [*lost.letters, *mail]  # the turn was not committed: it has to be taken again
+        landed = lost.taken_at is not None and active.state.seq > lost.taken_at
+        # Whatever landed settled the adoption; all other letters bear being considered twice.
+        again = [each for each in lost.letters if not (landed and _is_adoption(each.signal))]
+        mail = [*again, *lost.mail]
         active.one_by_one = old.one_by_one
         active.running = old.running
         active.unborn = old.unborn
+        active.unissued = old.unissued
         self.give_back_unborn(active)
         self._loop.add(active)
         answered = {_attempt_of(active.execution_id, letter.signal) for letter in mail}
         for key, pool in owed_attempts(active.state):
             # Effects leave only after a known commit: what this one has started never ran.
-            if key in old.unissued:
-                self.relay.run(active, old.unissued[key])
+            if key in active.unissued:
+                self.relay.run(active, active.unissued[key])
             # All others ran under a former owner: they hold no place here.
             if key in active.running or key in answered:
                 active.slots.hold(pool)
@@ -311,6 +313,10 @@ def fold_rows(active: Active, rows: Sequence[LogRow]) -> None:
         if row.seq != state.seq + 1:
             raise Internal(f"{active.execution_id}: event {row.seq} follows {state.seq}")
         evolve(state, read_event(row.body), row.at)
+
+
+def _is_adoption(signal: AnySignal) -> bool:
+    return type(signal) is AdoptExecution
 
 
 def _attempt_of(execution_id: ExecutionId, signal: AnySignal) -> AttemptKey | None:

@@ -115,6 +115,7 @@ class Relay:
         if key in active.running:
             return
         active.running.add(key)
+        active.unissued.pop(key, None)
         spec = active.plan.graph.nodes[active.plan.graph.index_of[effect.node]]
         request = AttemptRequest(
             execution_id=active.execution_id,

@@ -31,7 +31,7 @@ class Person:
         self.popen = subprocess.Popen(
             [*COMMAND, *map(str, arguments)], env=site.env(TERM="xterm-256color"),
             stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one ioctl
         )  # fmt: skip
         os.close(theirs)
         self._seen = b""

@@ -70,7 +70,7 @@ def test_an_approval_can_be_skipped_and_answered_elsewhere(site: Site, start: St
 def test_ctrl_c_asks_and_c_cancels(site: Site, start: Start) -> None:
     """Going on is one of the answers; the second question cancels, exit 130 [CL1, CL4]."""
     person = start("run", site.write(SLOW)).sees("nap    running")
-    person.presses(CTRL_C).sees("c cancel it").presses("g")
+    person.presses(CTRL_C).sees("c cancel it").presses("g").sees("going on")
     person.presses(CTRL_C).sees("c cancel it").presses("c")
     result = person.finish()
     assert result.code == 130
