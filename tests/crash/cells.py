@@ -48,6 +48,8 @@ _MORE: Final = (
     Cell("attempt.before_report", 4),
     Cell("attempt.before_report", 15),
     Cell("attempt.before_report", 25),
+    Cell("journal.after_begin", 2),
+    Cell("journal.after_begin", 3),
     Cell("journal.before_finish", 3),
     Cell("journal.after_finish", 5),
     Cell("end.before_commit", 2),

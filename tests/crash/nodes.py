@@ -45,9 +45,10 @@ class Sized(Work):
 
 
 class Stepped(Work):
-    """A node that does its work in durable steps."""
+    """A node that does its work in durable steps; the last `once` of them not twice."""
 
     steps: int = 3
+    once: int = 0
 
 
 class Held(Work):
@@ -123,31 +124,28 @@ async def large(ctx: NodeContext, config: Sized) -> Done:
     return Done(value=config.value, count=count, text="x" * config.size_bytes)
 
 
-@node("crash.steps", title="Durable steps", effect="idempotent")
-async def steps(ctx: NodeContext, config: Stepped) -> Done:
+async def _take_steps(ctx: NodeContext, config: Stepped) -> Done:
     """Have one effect per step; a finished step is never had again."""
     count = 0
     for number in range(config.steps):
-        count += await ctx.step(
-            f"step {number}",
-            partial(_happen, ctx, config.ledger, "idempotent", f"step {number}"),
-            input=number,
-        )
+        is_once = number >= config.steps - config.once
+        effect: EffectClass = "non_idempotent" if is_once else "idempotent"
+        name = f"step {number}"
+        body = partial(_happen, ctx, config.ledger, effect, name)
+        count += await ctx.step(name, body, input=number, effect=effect)
     return Done(value=config.value, count=count)
+
+
+@node("crash.steps", title="Durable steps", effect="idempotent")
+async def steps(ctx: NodeContext, config: Stepped) -> Done:
+    """Do work in steps, in a node that may be run again."""
+    return await _take_steps(ctx, config)
 
 
 @node("crash.steps_once", title="Durable steps that must not be had twice", effect="non_idempotent")
 async def steps_once(ctx: NodeContext, config: Stepped) -> Done:
-    """Have one effect per step, each noted as begun before it happens."""
-    count = 0
-    for number in range(config.steps):
-        count += await ctx.step(
-            f"step {number}",
-            partial(_happen, ctx, config.ledger, "non_idempotent", f"step {number}"),
-            input=number,
-            effect="non_idempotent",
-        )
-    return Done(value=config.value, count=count)
+    """Do work in steps, in a node that may not be run again unasked."""
+    return await _take_steps(ctx, config)
 
 
 @node("crash.held", title="Long work", effect="idempotent")

@@ -13,8 +13,6 @@ from tests.crash.ledger import Ledger
 from tests.crash.site import KILLED
 from tests.crash.trial import OK, Trial, trial
 
-GRANTS = {"LEGATO_GRANTS__SHELL__PROGRAMS": "cat"}
-
 pytestmark = [pytest.mark.linux, pytest.mark.timeout(180)]
 
 
@@ -25,7 +23,13 @@ def _site(folder: Path, ledger: Ledger, url: str) -> Iterator[tuple[Trial, Path]
     area.mkdir()
     pipe = area / "pipe"
     os.mkfifo(pipe)
-    with trial(folder, ledger, url, LEGATO_GRANTS__FILES__ROOTS=str(area), **GRANTS) as each:
+    with trial(
+        folder,
+        ledger,
+        url,
+        LEGATO_GRANTS__FILES__ROOTS=str(area),
+        LEGATO_GRANTS__SHELL__PROGRAMS="cat",
+    ) as each:
         yield each, pipe
 
 

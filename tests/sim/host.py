@@ -53,12 +53,8 @@ class World:
             max_running_attempts=profile.attempts_max,
             max_running_executions=profile.executions_max,
         )
-        self.faults = StoreFaults(
-            self.loop, profile, random.Random(f"{seed}/store"), self.trace
-        )
-        self.database = MemoryDatabase(
-            self.database_clock, faults=self.faults, limits=self.limits
-        )
+        self.faults = StoreFaults(self.loop, profile, random.Random(f"{seed}/store"), self.trace)
+        self.database = MemoryDatabase(self.database_clock, faults=self.faults, limits=self.limits)
         self.invariants = Invariants(self.database, self.loop, self.trace)
         self.faults.invariants = self.invariants
         self.ledger = Ledger(self.invariants)
@@ -67,7 +63,9 @@ class World:
         self.loop.set_exception_handler(self._on_exception)
 
     def _on_exception(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self.invariants.complain("defect", f"{context.get('message')}: {context.get('exception')!r}")
+        self.invariants.complain(
+            "defect", f"{context.get('message')}: {context.get('exception')!r}"
+        )
 
 
 class Host:
@@ -89,8 +87,10 @@ class Host:
     @property
     def is_up(self) -> bool:
         """Tell whether an engine runs here."""
-        return self.engine is not None and self.process is not None and (
-            self.process.state == "running"
+        return (
+            self.engine is not None
+            and self.process is not None
+            and (self.process.state == "running")
         )
 
     @property

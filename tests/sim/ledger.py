@@ -62,7 +62,9 @@ class Ledger:
             asked = history.retries_by_people(place[1], place[2])
             risky = sum(1 for each in runs if not each.is_harmless)
             if risky > 1 + asked:
-                complain("P4", f"{name}: {risky} may have happened, a person asked for {asked} more")
+                complain(
+                    "P4", f"{name}: {risky} may have happened, a person asked for {asked} more"
+                )
         return run
 
 

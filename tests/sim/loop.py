@@ -26,11 +26,11 @@ _process: contextvars.ContextVar["Process | None"] = contextvars.ContextVar(
 )
 
 
-class Stuck(BaseException):  # noqa: N818 - not an error that code under test may catch
+class Stuck(BaseException):
     """Nothing is ready, nothing is planned: the simulation would wait for ever."""
 
 
-class TooLong(BaseException):  # noqa: N818 - as above
+class TooLong(BaseException):
     """The run took more steps than it may: something spins or never ends."""
 
 

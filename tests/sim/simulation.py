@@ -86,7 +86,9 @@ async def _live(world: World) -> None:
     for number in range(profile.engines + profile.loners):
         adopts = number < profile.engines
         skew_ms = world.chance.choice((0, 0, -2_000, 3_000))
-        host = Host(world, f"{'engine' if adopts else 'loner'}{number}", adopts=adopts, skew_ms=skew_ms)
+        host = Host(
+            world, f"{'engine' if adopts else 'loner'}{number}", adopts=adopts, skew_ms=skew_ms
+        )
         world.hosts.append(host)
         host.boot()
     people = People(world)

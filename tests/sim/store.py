@@ -13,6 +13,7 @@ from legato.adapters.memory.database import MemoryDatabase
 from legato.adapters.memory.log import MemoryLog
 from legato.adapters.memory.stores import make_memory_stores
 from legato.errors import StoreUnavailable
+from legato.model.ids import ExecutionId
 from legato.ports.clock import Clock
 from legato.ports.log import LogRow, NewExecution, Turn
 from legato.ports.stores import Stores
@@ -97,16 +98,18 @@ class SimLog:
         return await self._inner.create(executions)
 
     async def read(
-        self, execution_id: str, *, after: int = 0, limit: int = 10_000
+        self, execution_id: ExecutionId, *, after: int = 0, limit: int = 10_000
     ) -> list[LogRow]:
         """Keep `Log.read`."""
         return await self._inner.read(execution_id, after=after, limit=limit)
 
-    async def read_many(self, execution_ids: Sequence[str]) -> dict[str, list[LogRow]]:
+    async def read_many(
+        self, execution_ids: Sequence[ExecutionId]
+    ) -> dict[ExecutionId, list[LogRow]]:
         """Keep `Log.read_many`."""
         return await self._inner.read_many(execution_ids)
 
-    async def heads(self, execution_ids: Sequence[str]) -> dict[str, int]:
+    async def heads(self, execution_ids: Sequence[ExecutionId]) -> dict[ExecutionId, int]:
         """Keep `Log.heads`."""
         return await self._inner.heads(execution_ids)
 

@@ -11,7 +11,7 @@ import asyncio
 import re
 import weakref
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -264,16 +264,23 @@ async def _unpacked(stream: AsyncIterable[bytes], encoding: str) -> AsyncIterato
     is_empty = True
     try:
         async for raw in stream:
-            is_empty, packed, piece = False, raw, b""
-            while packed or len(piece) == _PIECE_BYTES:
-                piece = unpacker.decompress(packed, _PIECE_BYTES)
-                packed = unpacker.unconsumed_tail
-                if piece:
-                    yield piece
+            is_empty = False
+            for piece in _pieces(unpacker, raw):
+                yield piece
         if not unpacker.eof and not is_empty:
             raise _invalid_response("its packed body ends too early")
     except zlib.error as error:
         raise _invalid_response(f"its body cannot be unpacked: {error}") from None
+
+
+def _pieces(unpacker: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
+    """Yield what a packed piece holds, never more than `_PIECE_BYTES` at once."""
+    piece = b""
+    while packed or len(piece) == _PIECE_BYTES:
+        piece = unpacker.decompress(packed, _PIECE_BYTES)
+        packed = unpacker.unconsumed_tail
+        if piece:
+            yield piece
 
 
 def _too_large(bytes_max: int) -> NodeFailure:

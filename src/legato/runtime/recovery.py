@@ -235,13 +235,16 @@ class Recovery:
         try:
             while self._lost:
                 try:
-                    for lost in list(self._lost.values()):
-                        await self._reload(lost.active)
+                    await self._reload_all()
                     tries = 0
                 except StoreUnavailable as error:
                     tries = await self._wait(tries, error)
         finally:
             self._recovering = False
+
+    async def _reload_all(self) -> None:
+        for lost in list(self._lost.values()):
+            await self._reload(lost.active)
 
     async def _reload(self, old: Active) -> None:
         row = await self._stores.executions.get(old.execution_id)

@@ -209,14 +209,7 @@ class AttemptRunner:
             raise _Refused(refused("unavailable", str(error), retryable=True)) from None
         attempt.in_thread = attempt.began = True
         try:
-            while not job.future.done():
-                try:
-                    await asyncio.shield(job.future)
-                except asyncio.CancelledError:
-                    # It cannot reach the thread: the function looks at `is_cancelled`, or is left
-                    # behind when the grace is over and this coroutine is closed.
-                    if control.is_torn_down(attempt):
-                        raise
+            await _thread_end(attempt, job.future)
         finally:
             self._threads.abandon(job)
         value, raised = job.future.result()
@@ -293,6 +286,20 @@ class _Refused(Exception):
     def __init__(self, error: NodeError) -> None:
         super().__init__(error.message)
         self.error = error
+
+
+async def _thread_end(attempt: Attempt, future: "asyncio.Future[Any]") -> None:
+    """Wait for a node's thread, whatever is asked of the attempt meanwhile.
+
+    A cancellation cannot reach the thread: the function looks at `is_cancelled`, or is left behind
+    when the grace is over and the coroutine is closed.
+    """
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError:
+            if control.is_torn_down(attempt):
+                raise
 
 
 async def _report_of_twin(running: Attempt) -> Report:
