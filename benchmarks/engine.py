@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -214,10 +215,14 @@ class Run:
         """Run one workload under both profilers and print what they saw."""
         workload = self._options.profile
         code = 0
+        kinds = ["samples", "calls"]
+        if shutil.which("py-spy") is None:
+            self._skip("samples: py-spy is not installed (uv tool install py-spy)")
+            kinds.remove("samples")
         for case in measured_cases(self._options.stores, self._size):
             if case.workload not in _names(workload) or not case.is_repeated:
                 continue
-            for kind in ("samples", "calls"):
+            for kind in kinds:
                 with self._place(case) as place:
                     report = Path(place["home"], "profile.txt")
                     task = {**case.tasks[0], **place, "profile": kind, "report": str(report)}

@@ -35,19 +35,11 @@ LAYERS: Final = (
 )  # fmt: skip
 
 
-class SamplerMissingError(Exception):
-    """py-spy is not installed."""
-
-
 class Sampler:
     """Samples this process from the first `start` to `end`."""
 
     def __init__(self) -> None:
-        program = shutil.which("py-spy")
-        if program is None:
-            raise SamplerMissingError("py-spy is not installed: uv tool install py-spy")
         self.nodes = 0
-        self._program = program
         self._raw = Path(tempfile.mkdtemp(prefix="legato-bench-")) / "samples"
         self._process: subprocess.Popen[bytes] | None = None
         self._clocks: dict[int, float] = {}
@@ -60,7 +52,7 @@ class Sampler:
         if self._process is None:
             options = ["--rate", str(RATE), "--threads", "--full-filenames"]
             self._process = subprocess.Popen(
-                [self._program, "record", "--pid", str(os.getpid()), "--duration", "unlimited",
+                ["py-spy", "record", "--pid", str(os.getpid()), "--duration", "unlimited",
                  "--format", "raw", "--output", self._raw, *options],
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             )  # fmt: skip

@@ -62,3 +62,13 @@ async def test_silence_ends_with_the_time_out(stores: MakeStores) -> None:
     mine = await stores("a")
     await settle(mine)
     assert await mine.changes.wait(0.0) is False
+
+
+async def test_all_who_wait_are_told(stores: MakeStores) -> None:
+    """One change wakes the engine and whoever watches beside it [EN10]."""
+    mine, other = await stores("a"), await stores("b")
+    await settle(mine)
+    waiting = [asyncio.ensure_future(mine.changes.wait(SOON_S)) for _ in range(3)]
+    await asyncio.sleep(0)
+    await other.log.create([new(1)])
+    assert await asyncio.gather(*waiting) == [True] * 3

@@ -200,6 +200,18 @@ async def test_reading_pages_through_a_log(store: Stores) -> None:
     assert await store.log.read(ONE, after=10) == []
 
 
+async def test_reading_may_begin_inside_a_turn(store: Stores) -> None:
+    """A watcher resumes from any seq, also from one in the middle of a turn [LG9]."""
+    await store.log.append([born(events=7)])
+    await store.log.append([turn(after=7, events=40)])
+    for after in (0, 1, 6, 7, 8, 30, 46, 47):
+        rows = await store.log.read(ONE, after=after)
+        assert [row.seq for row in rows] == list(range(after + 1, 48))
+        assert [row.seq for row in await store.log.read(ONE, after=after, limit=1)] == (
+            [after + 1] if after < 47 else []
+        )
+
+
 async def test_several_logs_are_read_at_once(store: Stores) -> None:
     """Adoption reads whole logs in few round trips [EN17]."""
     await store.log.append([born(1, events=3), born(2, events=1)])

@@ -368,6 +368,18 @@ async def test_a_server_that_says_nothing_is_not_waited_for(
         assert list(await stores.log.append([turn(after=heads[ONE])])) == [True]
 
 
+async def test_a_changed_event_is_noticed(empty_postgres_url: str, admin: Any) -> None:
+    """Whatever changed it, a wrong history is never given as the right one [LG28]."""
+    async with opened(empty_postgres_url) as stores:
+        await stores.log.append([born(events=3)])
+        await admin.execute("UPDATE events SET body = '{}' WHERE seq = 2")
+        with pytest.raises(StoreUnavailable, match=r"damaged.*seq 3"):
+            await stores.log.read(ONE)
+        await admin.execute("DELETE FROM events WHERE seq = 2")
+        with pytest.raises(StoreUnavailable, match="seq 3 where 2"):
+            await stores.log.read_many([ONE])
+
+
 async def test_a_signal_that_crosses_with_the_end_is_cleared_away(
     empty_postgres_url: str, admin: Any
 ) -> None:

@@ -25,6 +25,7 @@ from legato.errors import InvalidInput, StoreUnavailable
 from legato.model.values import BlobRef
 from legato.ports.stores import Stores
 from tests.contract.build import LEASE_MS, LOCAL, A, B, born, executed, execution_id, new, turn
+from tests.contract.build import body as build_body
 
 ONE = execution_id(1)
 ROOT = Path(__file__).parents[2]
@@ -177,6 +178,25 @@ async def test_a_missing_event_is_noticed(tmp_path: Path) -> None:
             await stores.log.read(ONE)
         with pytest.raises(StoreUnavailable, match="damaged"):
             await stores.log.read_many([ONE])
+
+
+async def test_a_flipped_bit_in_an_event_is_noticed(tmp_path: Path) -> None:
+    """SQLite checks the shape of a page; what stands in it is checked here [LG28]."""
+    async with opened(tmp_path) as stores:
+        await stores.log.append([born(events=3)])
+        await stores.log.append([turn(after=3, events=2)])
+    path = tmp_path / "legato.db"
+    data = path.read_bytes()
+    whole = build_body(4)
+    assert data.count(whole) == 1
+    path.write_bytes(data.replace(whole, whole.replace(b'"n4"', b'"n5"')))
+    async with opened(tmp_path) as stores:
+        with pytest.raises(StoreUnavailable, match=r"damaged.*seq 5"):
+            await stores.log.read(ONE)
+        assert [row.seq for row in await stores.log.read(ONE, limit=3)] == [1, 2, 3]
+        for after in (3, 4):
+            with pytest.raises(StoreUnavailable, match="damaged"):
+                await stores.log.read(ONE, after=after)
 
 
 async def test_an_event_that_is_no_json_is_noticed(tmp_path: Path) -> None:
@@ -339,6 +359,26 @@ def fork() -> Callable[[], None]:
             os.close(descriptor)
 
     return end
+
+
+async def test_engines_of_two_homes_on_one_file_are_told_by_their_leases(tmp_path: Path) -> None:
+    """A lock that cannot be seen from here says nothing about who holds it [OW3, OW1]."""
+    url = f"sqlite:///{tmp_path}/legato.db"
+    homes = [make_stores(url, "memory:", home=tmp_path / name) for name in ("one", "two")]
+    for stores in homes:
+        await stores.lifecycle.open()
+    try:
+        first, second = homes
+        await first.owners.register(A, lease_ms=LEASE_MS, adopts=True)
+        await second.owners.register(B, lease_ms=LEASE_MS, adopts=True)
+        await first.log.append([born(project={"is_busy": True})])
+        assert await second.owners.claim(B, limit=10) == []
+        assert await first.owners.renew(A, lease_ms=0) is True
+        (claim,) = await second.owners.claim(B, limit=10)
+        assert claim.cause == "engine_died"
+    finally:
+        for stores in homes:
+            await stores.lifecycle.close()
 
 
 async def test_a_forked_child_does_not_keep_its_engine_alive(tmp_path: Path) -> None:

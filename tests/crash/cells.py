@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which process dies at which named point: one cell each, run on both databases."""
 
+import signal
 from dataclasses import dataclass
-from typing import Final, Literal
+from pathlib import Path
+from typing import Any, Final, Literal
 
 from legato.crashpoints import POINTS
+from tests.crash.ledger import Ledger
+from tests.crash.site import KILLED, Process
+from tests.crash.trial import Trial, needs_person, trial
 
 Where = Literal["run", "engine", "resume", "sender", "drain"]
 """Who is armed: `legato run`, an adopting `legato engine` or `executions resume` after a crash of
@@ -26,6 +31,11 @@ class Cell:
     def order(self) -> str:
         """The text that arms a process for it."""
         return f"{self.point}:{self.hit}"
+
+    @property
+    def kills(self) -> int:
+        """How many processes die in it: an adopter needs somebody to adopt from."""
+        return 2 if self.where in {"engine", "resume"} else 1
 
     def __str__(self) -> str:
         """Name the cell in a test's id."""
@@ -79,3 +89,62 @@ def _cells() -> tuple[Cell, ...]:
 
 
 CELLS: Final = _cells()
+
+
+def play(cell: Cell, folder: Path, ledger: Ledger, url: str) -> tuple[Trial, list[str]]:
+    """Let a process die as the cell says, start again until all has ended, and judge.
+
+    Args:
+        cell: Who dies where.
+        folder: Of this trial alone.
+        ledger: Counts its effects.
+        url: An empty database, empty for SQLite.
+
+    Returns:
+        The trial, and every broken promise as a sentence.
+    """
+    with trial(folder, ledger, url) as each:
+        _crash(each, cell)
+        missed = [] if each.kills == cell.kills else [f"it was not killed there: {each.codes}"]
+        records = each.to_the_end("engine" if cell.where == "engine" else "resume")
+        return each, missed + each.problems(records)
+
+
+def _crash(each: Trial, cell: Cell) -> None:
+    """Let the armed process meet its end."""
+    if cell.where == "run":
+        each.begin(crash=cell.order)
+    elif cell.where == "sender":
+        _crash_sender(each, cell)
+    elif cell.where == "drain":
+        process = each.site.run(crash=cell.order)
+        each.attend(process, lambda line: _stop_at_question(process, line))
+    else:
+        each.begin(crash=EARLIER)
+        each.again(cell.where, crash=cell.order)
+
+
+def _stop_at_question(process: Process, line: dict[str, Any]) -> None:
+    if needs_person(line):
+        process.send(signal.SIGTERM)
+
+
+def _crash_sender(each: Trial, cell: Cell) -> None:
+    """Approve by a command that dies, beside the living run; then by one that does not."""
+    codes: list[int] = []
+
+    def approve(line: dict[str, Any]) -> None:
+        if not codes and needs_person(line):
+            sender = each.site.start(
+                "executions", "approve", line["execution_id"], "ask", crash=cell.order
+            )
+            codes.append(sender.finish())
+            each.person.look()
+
+    process = each.site.run()
+    for line in process:
+        approve(line)
+        if codes:
+            break
+    each.kills += codes == [KILLED]
+    each.attend(process)

@@ -163,7 +163,7 @@ class Site:
         """Return the environment of a process; `crash` names where it is to die."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("LEGATO_")}
         env.update(
-            PYTHONPATH=os.pathsep.join((str(self.folder / "plugin"), str(ROOT))),
+            PYTHONPATH=os.pathsep.join(map(str, (self.folder / "plugin", ROOT / "src", ROOT))),
             LEGATO_HOME=str(self.home),
             LEGATO_DATABASE_URL=self.database_url,
             LEGATO_ENGINE__LEASE_S=str(LEASE_S),

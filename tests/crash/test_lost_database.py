@@ -17,7 +17,12 @@ from tests.services import OwnServer
 
 OUTAGE_S = 5.0
 
-pytestmark = [pytest.mark.linux, pytest.mark.postgres, pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.linux,
+    pytest.mark.postgres,
+    pytest.mark.timeout(180),
+    pytest.mark.xdist_group("own_postgres"),  # one server for all of them
+]
 
 
 @pytest.fixture(scope="module")

@@ -132,6 +132,24 @@ def test_an_engine_that_comes_back_from_the_dead_changes_nothing(
         assert records.roots[0].fence > 1
 
 
+def test_several_engines_share_the_work_and_one_of_them_dies(
+    database: str, tmp_path: Path, ledger: Ledger
+) -> None:
+    """Three engines take over what dead ones left, each execution once [OW14, OW1, AT4]."""
+    with trial(tmp_path, ledger, database) as each:
+        each.wanted = 4
+        for _ in range(each.wanted):
+            assert each.site.run(crash="turn.before_effects:2").finish() == KILLED
+        mortal = each.site.engine(crash="attempt.before_report:8")
+        others = [each.site.engine(), each.site.engine()]
+        with each.person.watching():
+            codes = [process.finish() for process in (mortal, *others)]
+        records = each.site.records()
+        assert each.problems(records) == [], codes
+        assert codes[0] in {KILLED, OK}
+        assert codes[1:] == [OK, OK], each.site.said()
+
+
 def _attend_until_idle(each: Trial) -> list[int]:
     """Start engines until nothing is left that could go on; return how they ended."""
     codes: list[int] = []

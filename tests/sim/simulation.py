@@ -159,7 +159,7 @@ async def _settle(world: World, people: People, *, tidy: bool) -> None:
 def _may_wait(world: World, execution_id: str) -> bool:
     """Tell whether an execution may stay as it is until a person or a timer comes."""
     record = world.database.records[execution_id]  # type: ignore[index]
-    now = world.database_clock.now_ms()
+    now = _slowest_ms(world)
     if record.status == "paused":
         return not record.inbox
     if record.wake_at is not None and record.wake_at < now - 2_000:
@@ -169,9 +169,15 @@ def _may_wait(world: World, execution_id: str) -> bool:
     return record.wake_at is not None and not record.is_busy
 
 
+def _slowest_ms(world: World) -> int:
+    """Return the time by the clock that is furthest behind: no timer is late before that."""
+    clocks = [host.clock for host in world.hosts if host.is_up]
+    return min(clock.now_ms() for clock in [*clocks, world.database_clock])
+
+
 def _pass_hours(world: World) -> None:
     """If all that is open waits for a time far away (a clock jumped), let that time come."""
-    now = world.database_clock.now_ms()
+    now = _slowest_ms(world)
     open_records = [
         record for record in world.database.records.values() if record.status not in FINAL_EXECUTION
     ]

@@ -51,12 +51,17 @@ def watch(invocation: Invocation, execution: str) -> int:
 def resume(invocation: Invocation, execution: str, programs: tuple[str, ...]) -> int:
     """End a pause; without a live owner, take the execution over and run it here."""
     from legato.app import build, run
-    from legato.cli.history import find_execution
+    from legato.cli.history import find_execution, load_history
+    from legato.cli.permission import programs_ahead, with_grants
 
     async def work() -> int:
         settings = invocation.settings(programs=programs)
-        async with build(settings, role="run") as app:
+        async with build(settings, role="reader") as app:
             row = await find_execution(app.stores, execution)
+            history = await load_history(app.stores, row.execution_id)
+            needed = await programs_ahead(app.stores, history)
+        settings = with_grants(invocation, settings, needed, given=programs)
+        async with build(settings, role="run") as app:
             return await _resume(app, invocation, row.execution_id)
 
     return run(work())

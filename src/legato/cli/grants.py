@@ -49,12 +49,10 @@ def programs_of(workflows: Iterable[Workflow]) -> list[str]:
     return list(found)
 
 
-def missing_programs(workflows: Iterable[Workflow], granted: Iterable[str]) -> list[str]:
-    """Return the named programs that no grant covers."""
+def missing_programs(wanted: Iterable[str], granted: Iterable[str]) -> list[str]:
+    """Return the programs that no grant covers."""
     grants = list(granted)
-    return [
-        name for name in programs_of(workflows) if not any(_covers(grant, name) for grant in grants)
-    ]
+    return [name for name in wanted if not any(_covers(grant, name) for grant in grants)]
 
 
 def _covers(grant: str, program: str) -> bool:

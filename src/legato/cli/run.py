@@ -74,14 +74,17 @@ def run(invocation: Invocation, source: str, **given: Any) -> int:
 
 async def _run(invocation: Invocation, wish: Wish) -> int:
     from legato.app import build
+    from legato.cli.grants import programs_of
     from legato.cli.inputs import read_inputs
+    from legato.cli.permission import with_grants
     from legato.cli.person import person
     from legato.runtime.submission import Submission
 
     settings = invocation.settings(programs=wish.programs)
     loaded = await _load(wish.source, settings)
     inputs = read_inputs(loaded.workflow, wish.inputs, wish.inputs_file)
-    settings = _with_grants(invocation, wish, loaded, settings)
+    wanted = programs_of([loaded.workflow, *loaded.called.values()])
+    settings = with_grants(invocation, settings, wanted, given=wish.programs, yes=wish.says_yes)
 
     submission = Submission(
         workflow=loaded.workflow,
@@ -170,45 +173,6 @@ def _say_started(invocation: Invocation, submission: Submission, execution_id: s
         invocation.terminal.line(
             f"run {execution_id}  {workflow.name}  {len(workflow.nodes)} nodes"
         )
-
-
-def _with_grants(
-    invocation: Invocation, wish: Wish, loaded: Loaded, settings: Settings
-) -> Settings:
-    """See that every program the workflow names may be started, asking where somebody is there.
-
-    Raises:
-        NotAllowed: A program is not granted and nobody can be asked, or the answer was no.
-    """
-    from legato.cli.grants import allow_programs, missing_programs, toml_line
-    from legato.errors import NotAllowed
-
-    workflows = [loaded.workflow, *loaded.called.values()]
-    missing = missing_programs(workflows, settings.grants.shell.programs)
-    if not missing:
-        return settings
-    file = invocation.settings_file(settings)
-    names = ", ".join(missing)
-    if wish.says_yes or _agrees(invocation, names):
-        allow_programs(file, missing)
-        invocation.terminal.note(f"allowed in {file}: {names}")
-        return invocation.settings(programs=tuple(dict.fromkeys((*wish.programs, *missing))))
-    flags = " ".join(f"--allow-program {name}" for name in missing)
-    verb = "are" if len(missing) > 1 else "is"
-    raise NotAllowed(
-        f"this workflow runs: {names}; {verb} not allowed on this machine.",
-        hint=f"For this run: {flags}. For every run: in {file} under [grants.shell]: "
-        f"{toml_line(dict.fromkeys([*settings.grants.shell.programs, *missing]))}",
-    )
-
-
-def _agrees(invocation: Invocation, names: str) -> bool:
-    from legato.cli.text import escape
-
-    if not invocation.terminal.can_ask:
-        return False
-    question = escape(f"This workflow runs: {names}. Allow it on this machine?")
-    return click.confirm(question, default=False)
 
 
 async def _note_interrupted(app: App, invocation: Invocation, workflow: str) -> None:

@@ -18,7 +18,7 @@ from legato.model.events import ExecutionStarted, NodeError, ParkReason, WaitKin
 from legato.model.frames import FINAL_NODE, ExecutionStatus, NodeStatus
 from legato.model.graph import Graph
 from legato.model.ids import ExecutionId, NodeId
-from legato.model.policy import ITEM_CONCURRENCY_DEFAULT
+from legato.model.policy import ENGINE_DEATHS_BEFORE_ISOLATION, ITEM_CONCURRENCY_DEFAULT
 from legato.model.values import NULL, Value
 from legato.model.workflow import NodeSpec
 
@@ -140,6 +140,11 @@ class NodeState:
     def is_final(self) -> bool:
         """Tell whether the node has ended."""
         return self.status in FINAL_NODE
+
+    @property
+    def needs_process(self) -> bool:
+        """Tell whether the next attempt gets a process of its own (AT15)."""
+        return self.engine_deaths >= ENGINE_DEATHS_BEFORE_ISOLATION or self.process_deaths > 0
 
 
 class ExecutionState:

@@ -28,6 +28,8 @@ ITEM_ERRORS_LISTED_MAX: Final = 200
 """Failed items that `nodes.x.errors` lists; the rest is fetched by page."""
 ITEM_EVENT_BYTES_MAX: Final = 256 * 1024
 """Inline outputs that one `ItemsEnded` event may hold; a larger batch makes several events."""
+STEP_OUTCOME_UNKNOWN: Final = "step_outcome_unknown"
+"""Failure kind of an attempt whose journal holds a step that began and never said how it ended."""
 LOST_RETRY_DELAY_MS: Final = 200
 """Pause before an attempt that was lost is made again; doubles per loss up to 30 s."""
 LOST_RETRY_DELAY_MS_MAX: Final = 30_000
@@ -95,8 +97,7 @@ def is_outcome_unknown(kind: str, *, may_have_happened: bool) -> bool:
     connection or a 5xx has not.
     """
     return may_have_happened and (
-        kind in {"timeout", "network", "killed", "step_outcome_unknown"}
-        or kind.startswith("http.5")
+        kind in {"timeout", "network", "killed", STEP_OUTCOME_UNKNOWN} or kind.startswith("http.5")
     )
 
 

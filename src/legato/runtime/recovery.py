@@ -157,7 +157,7 @@ class Recovery:
         While our lease lives nobody else would touch it. An engine that adopts claims it again in
         its turn; any other claims it by name.
         """
-        self._unwanted[execution_id] = fence
+        self._unwanted[execution_id] = max(fence, self._unwanted.get(execution_id, 0))
         if not self._giving_back:
             self._giving_back = True
             self._loop.spawn(self._give_back())

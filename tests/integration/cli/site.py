@@ -21,13 +21,17 @@ PATIENCE_S: Final = 60.0
 Line = dict[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Result:
     """How a command ended, and what it wrote."""
 
     code: int
     out: str
     err: str
+
+    def __repr__(self) -> str:
+        """Show the ends: a failure must stay readable."""
+        return f"exit {self.code}\n--- stdout\n{self.out[-3000:]}\n--- stderr\n{self.err[-3000:]}"
 
     @property
     def values(self) -> list[Any]:

@@ -41,7 +41,7 @@ def test_the_installed_command_is_the_same() -> None:
 
 
 def test_validate_prints_every_problem_of_every_file(site: Site) -> None:
-    """Place, path, message and nearest name; good files list their nodes; exit 2 [CL5, DO2, DO3]."""
+    """Place, path, message, nearest name; good files list their nodes; exit 2 [CL5, DO2, DO3]."""
     bad = site.write(
         "legato: 1\nname: bad\nnodes:\n  a:\n    uses: data.transfrom\n    with: {value: 1}\n"
         "  b: {needs: [c], uses: data.transform, with: {value: 1}}\n",

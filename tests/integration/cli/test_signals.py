@@ -143,3 +143,19 @@ def test_a_second_interrupt_leaves_at_once(site: Site) -> None:
     os.kill(process.pid, signal.SIGINT)
     assert process.finish().code == 130
     assert programs("61") == []
+
+
+def test_resume_wants_the_grants_of_what_is_left(site: Site) -> None:
+    """Refused before it takes over: a run does not fail half way for want of a flag
+    [CL1, ND13, OW10].
+    """
+    process, execution_id, file = start_gate(site)
+    process.kill()
+    site.grant("git")
+    refused = site.run("executions", "resume", execution_id)
+    assert refused.code == 3
+    assert "--allow-program sh" in refused.err
+    assert site.show(execution_id)["owner_lost"] is True
+    file.touch()
+    resumed = site.ok("executions", "resume", execution_id, "--allow-program", "sh", "--json")
+    assert resumed.values[-1]["status"] == "completed"

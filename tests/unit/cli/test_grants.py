@@ -36,7 +36,7 @@ def test_programs_are_found_without_executing_anything() -> None:
 
 def test_a_grant_covers_a_program_by_name_or_path() -> None:
     """As the node itself decides it [ND13]."""
-    found = [workflow(shell("a", "sh"), shell("b", "/bin/other"), shell("c", "tool"))]
+    found = programs_of([workflow(shell("a", "sh"), shell("b", "/bin/other"), shell("c", "tool"))])
     assert missing_programs(found, ["sh"]) == ["/bin/other", "tool"]
     assert missing_programs(found, ["/usr/bin/tool", "/bin/other"]) == ["sh"]
 

@@ -68,7 +68,7 @@ async def test_a_node_that_swallows_its_cancellation_is_left_behind(world: World
     assert 0.05 <= stopped.took_s < 1.0
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         if "inner" in repr(task):
-            task.get_coro().close()  # type: ignore[union-attr]
+            task.get_coro().close()
             task._log_destroy_pending = False  # type: ignore[attr-defined]
 
 

@@ -99,6 +99,8 @@ events: Final = Table(
     Column("seq", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    # Of the whole turn, on its last event; see `checksum`.
+    Column("crc", BigInteger),
     PrimaryKeyConstraint("execution_id", "seq"),
     sqlite_with_rowid=False,
 )

@@ -19,8 +19,9 @@ _KEPT_MAX: Final = 1_000
 def deliver(d: Decision, signal: DeliverSignal) -> None:
     """Complete the node that has waited longest for the name, else keep the signal."""
     state = d.state
-    for index in state.signal_waits.get(signal.name, ()):
-        d.emit(ev.NodeCompleted(state.spec(index).id, signal.payload, by=signal.by))
+    first = next(iter(state.signal_waits.get(signal.name, ())), None)
+    if first is not None:
+        d.emit(ev.NodeCompleted(state.spec(first).id, signal.payload, by=signal.by))
         return
     for count, bound, what in (
         (len(state.signals.get(signal.name, ())), _KEPT_PER_NAME_MAX, "signals of this name"),

@@ -16,12 +16,11 @@ from legato.engine.decide.child import call_child, loop_goes_on
 from legato.engine.decide.decision import Decision
 from legato.engine.decide.end import end_execution
 from legato.engine.decide.items import item_evaluated, list_errors
-from legato.engine.state import NodeState
 from legato.engine.waits import chosen_case, end_of_delay, signal_name
 from legato.errors import InvalidInput
 from legato.model import events as ev
 from legato.model.effects import Evaluate, RunAttempt
-from legato.model.policy import ENGINE_DEATHS_BEFORE_ISOLATION, INLINE_BYTES_MAX
+from legato.model.policy import INLINE_BYTES_MAX
 from legato.model.signals import ReportEvaluated
 from legato.model.values import NULL, Value, inline, load
 from legato.model.workflow import NodeKind, NodeSpec
@@ -65,7 +64,8 @@ def report_evaluated(d: Decision, signal: ReportEvaluated) -> None:
 
 def release(d: Decision, index: int) -> None:
     """Give back the slot of a node whose config was asked for, if it holds one."""
-    if d.state.holding.pop(index, 0) is None:
+    if index in d.state.holding:
+        del d.state.holding[index]
         d.give_slot(index)
 
 
@@ -136,20 +136,15 @@ def _start_attempt(d: Decision, index: int, input_hash: str, config: Value) -> N
         message = "its input is no longer what the first attempt saw"
         d.emit(ev.NodeFailed(spec.id, ev.NodeError("input_changed", message, retryable=False)))
         return
-    d.state.holding.pop(index)  # from here on the slot is the attempt's
+    del d.state.holding[index]  # from here on the slot is the attempt's
     attempt = node.attempt + 1
-    isolated = is_isolated(node)
+    isolated = node.needs_process
     d.emit(ev.AttemptStarted(spec.id, attempt, input_hash, isolated))
     d.effects.append(
         RunAttempt(
             spec.id, attempt, None, spec.effect, spec.timeout_ms, isolated, config, spec.pool
         )
     )
-
-
-def is_isolated(node: NodeState) -> bool:
-    """Tell whether the node's next attempt gets a process of its own."""
-    return node.engine_deaths >= ENGINE_DEATHS_BEFORE_ISOLATION or node.process_deaths > 0
 
 
 def _start_wait(d: Decision, index: int, config: Value) -> None:

@@ -11,11 +11,7 @@ from legato.engine.decide.decision import Decision
 from legato.engine.state import ItemsState
 from legato.model import events as ev
 from legato.model.effects import Evaluate, RunAttempt
-from legato.model.policy import (
-    ENGINE_DEATHS_BEFORE_ISOLATION,
-    ITEM_ERRORS_LISTED_MAX,
-    ITEM_EVENT_BYTES_MAX,
-)
+from legato.model.policy import ITEM_ERRORS_LISTED_MAX, ITEM_EVENT_BYTES_MAX
 from legato.model.signals import ReportEvaluated
 from legato.model.values import NULL, Value, inline
 
@@ -167,8 +163,7 @@ def flush_started(d: Decision) -> None:
                 put_back(d, index, entry[0])
             continue
         spec = state.spec(index)
-        node = state.nodes[index]
-        isolated = node.engine_deaths >= ENGINE_DEATHS_BEFORE_ISOLATION or node.process_deaths > 0
+        isolated = state.nodes[index].needs_process
         items, attempts, hashes, configs = zip(*starting, strict=True)
         d.emit(ev.ItemsStarted(spec.id, items, attempts, hashes, isolated))
         d.effects.extend(

@@ -10,7 +10,7 @@ Rules: AT10, AT11, AT13, AT17, AT21, AT22.
 from legato.engine.decide.decision import Decision
 from legato.engine.decide.loss import lose_attempt, lose_items
 from legato.model import events as ev
-from legato.model.policy import is_outcome_unknown
+from legato.model.policy import STEP_OUTCOME_UNKNOWN, is_outcome_unknown
 from legato.model.signals import ReportCancelled, ReportFailure, ReportLost, ReportSuccess
 from legato.model.workflow import NodeSpec
 
@@ -79,8 +79,10 @@ def _settle_failure(d: Decision, index: int, signal: ReportFailure) -> None:
     state = d.state
     spec = state.spec(index)
     item, attempt, error = signal.item, signal.attempt, signal.error
-    unknown = spec.effect == "non_idempotent" and is_outcome_unknown(
-        error.kind, may_have_happened=error.may_have_happened
+    # A step that began and never said how it ended is unknown whatever the node around it is.
+    unknown = error.kind == STEP_OUTCOME_UNKNOWN or (
+        spec.effect == "non_idempotent"
+        and is_outcome_unknown(error.kind, may_have_happened=error.may_have_happened)
     )
     if state.cancel is not None and item is None:
         d.emit(ev.NodeCancelled(spec.id, attempt, unknown))

@@ -9,7 +9,8 @@ dies, however it dies, the pipe closes and everything here is killed.
 Why not `preexec_fn`: it runs Python in a fork of a process with threads, which may lock up.
 
 Control pipe, from the engine: `T` = ask the tree to end (SIGTERM); end of file = kill it.
-Status pipe, to the engine: `started PID`, `failed ERRNO`, `exited CODE` (-n: signal n), by line.
+Status pipe, to the engine, by line: `starting`, then `failed ERRNO`, or `started PID` and
+`exited CODE` (-n: signal n). Without a last word the keeper was killed and nobody knows.
 
 Rules: ND9, ND14, OW7.
 """
@@ -58,6 +59,7 @@ def main(spec_file: int, control: int, status: int) -> None:
     if IS_LINUX:
         LIBC.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     engine = os.getppid()
+    os.write(status, b"starting\n")
     pid, error = start(spec)
     if error:
         os.write(status, b"failed %d\n" % error)

@@ -37,7 +37,7 @@ class PidFile:
         self._appended = 0
 
     def add(self, pid: int, group: int, home: Path) -> None:
-        """Note a keeper, its program's group and the scratch folder they work in."""
+        """Note a keeper, its program's group (0: not known yet) and the scratch folder."""
         stat = _stat(pid)
         if stat is None:
             return  # it is over already, or this is not Linux
@@ -116,7 +116,12 @@ def _tree(record: dict[str, Any], processes: dict[int, list[bytes]]) -> list[int
         )
     home = os.fsencode(f"HOME={record['home']}")
     for each, fields in processes.items():
-        if int(fields[_SESSION_FIELD]) == group and each not in found and _has_env(each, home):
+        if (
+            group
+            and int(fields[_SESSION_FIELD]) == group
+            and each not in found
+            and _has_env(each, home)
+        ):
             found.append(each)
     return [each for each in found if each not in {os.getpid(), 0, 1}]
 

@@ -106,6 +106,8 @@ class LogSink:
         self._armed = True
         loop = self._loop
         assert loop is not None, "a sink is bound before its first line"
+        if loop.is_closed():
+            return  # a thread or a forgotten node that outlives its engine
         if threading.get_ident() == self._loop_thread:
             loop.call_later(self._flush_s, self._start_writing)
         else:

@@ -11,6 +11,7 @@ Rules: ND9, ND14, OW7, EN12.
 
 import asyncio
 import contextlib
+import errno
 import os
 import subprocess
 import sys
@@ -117,6 +118,8 @@ class Running:
                 may_have_happened=False,
             ) from None  # fmt: skip
         self._status = status[0]
+        if self._pids is not None:
+            self._pids.add(self._keeper.pid, 0, self._home)
         for file, taker in ((out[0], takers[0]), (error[0], takers[1]), (status[0], self._hear)):
             os.set_blocking(file, False)
             self._readers[file] = taker
@@ -144,8 +147,9 @@ class Running:
     def _hear(self, data: bytes) -> None:
         """Take the keeper's words; the group is noted as soon as there is one."""
         self._said += data
-        if self._group == 0 and self._said.startswith(b"started ") and b"\n" in self._said:
-            self._group = int(self._said.split()[1])
+        words = self._said.split()
+        if self._group == 0 and words[1:2] == [b"started"] and self._said.endswith(b"\n"):
+            self._group = int(words[2])
             if self._pids is not None:
                 self._pids.add(self._keeper.pid, self._group, self._home)
 
@@ -294,18 +298,18 @@ class _Kept:
 def _end_of(said: bytes) -> ProcessEnd:
     """Read the keeper's last word."""
     words = said.split()
-    if words[:1] == [b"failed"]:
-        return ProcessEnd(errno=int(words[1]))
     if words[-2:-1] == [b"exited"]:
         return ProcessEnd(exit_code=int(words[-1]))
-    return ProcessEnd() if b"started" in words else ProcessEnd(errno=5)
+    if words[-2:-1] == [b"failed"]:
+        return ProcessEnd(errno=int(words[-1]))
+    return ProcessEnd() if words else ProcessEnd(errno=errno.EIO)
 
 
-def _not_started(program: Path, errno: int) -> NodeFailure:
-    kind = "not_found" if errno == 2 else "not_started"
+def _not_started(program: Path, number: int) -> NodeFailure:
+    kind = "not_found" if number == errno.ENOENT else "not_started"
     return NodeFailure(
         kind,
-        f"{program} could not be started: {os.strerror(errno)}",
+        f"{program} could not be started: {os.strerror(number)}",
         may_have_happened=False,
         retryable=kind != "not_found",
     )

@@ -123,10 +123,10 @@ class AttemptRunner:
 
     async def _run(self, attempt: Attempt, key: AttemptKey) -> Report:
         report: Report | None = None
-        if not self._is_bound:
-            self._services.logs.bind()
-            self._is_bound = True
         try:
+            if not self._is_bound:
+                self._services.logs.bind()
+                self._is_bound = True
             control.begin(attempt, self._services.clock, self._options.cancel_grace_s)
             report = await self._attempt(attempt)
             return report

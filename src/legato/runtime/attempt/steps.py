@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from legato.crashpoints import crash_point
 from legato.errors import Conflict, InvalidInput, LimitExceeded
-from legato.model.policy import EffectClass
+from legato.model.policy import STEP_OUTCOME_UNKNOWN, EffectClass
 from legato.model.values import encode, load
 from legato.ports.journal import Journal, StepKey, StepRow
 from legato.ports.node import NodeFailure
@@ -59,7 +59,7 @@ class Steps:
                 return load(row.output)
             if effect == "non_idempotent":
                 raise NodeFailure(
-                    "step_outcome_unknown",
+                    STEP_OUTCOME_UNKNOWN,
                     f"attempt {row.attempt} began step {name!r:.100} and never said how it ended",
                     retryable=False,
                 )

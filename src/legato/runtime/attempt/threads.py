@@ -65,6 +65,7 @@ class NodeThreads:
         self._lock = threading.Lock()
         # A SimpleQueue and not a condition: waking a thread costs a fifth (measured).
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
+        self._waiting = 0
         self._threads = 0
         self._idle = 0
         self._abandoned = 0
@@ -88,10 +89,8 @@ class NodeThreads:
                     hint="Restart the engine, and run such nodes in a process of their own.",
                 )
             self._jobs.put(job)
-            if self._idle > 0:
-                self._idle -= 1  # one of them takes it
-            else:
-                self._begin_thread()
+            self._waiting += 1
+            self._begin_thread_if_needed()
         return job
 
     def abandon(self, job: Job) -> None:
@@ -103,11 +102,10 @@ class NodeThreads:
             if job.started:
                 self._threads -= 1
                 self._abandoned += 1
-                if not self._jobs.empty():
-                    self._begin_thread()
+                self._begin_thread_if_needed()
 
-    def _begin_thread(self) -> None:
-        if self._threads < self._limit:
+    def _begin_thread_if_needed(self) -> None:
+        if self._waiting > self._idle and self._threads < self._limit:
             self._threads += 1
             threading.Thread(target=self._work, name="legato-node", daemon=True).start()
 
@@ -133,15 +131,17 @@ class NodeThreads:
 
     def _next(self) -> Job | None:
         """Return the next job; None when there was none for so long that the thread may end."""
-        with contextlib.suppress(queue.Empty):
-            return self._jobs.get_nowait()
-        with self._lock:
-            self._idle += 1
         while True:
-            with contextlib.suppress(queue.Empty):
-                return self._jobs.get(timeout=self._idle_s)
             with self._lock:
-                if self._idle > 0:
-                    self._idle -= 1
+                self._idle += 1
+            job: Job | None = None
+            with contextlib.suppress(queue.Empty):
+                job = self._jobs.get(timeout=self._idle_s)
+            with self._lock:
+                self._idle -= 1
+                if job is not None:
+                    self._waiting -= 1
+                    return job
+                if self._waiting == 0:  # else a job came just now and counts on this thread
                     self._threads -= 1
                     return None

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from legato.adapters.search import TEXT_MAX
+from legato.adapters.sql.checksum import turn_checksum
 from legato.adapters.sql.clean import clean, clean_or_none
 from legato.model.frames import FINAL_EXECUTION
 from legato.ports.log import NewExecution, Turn
@@ -31,6 +32,7 @@ _TURNS: Final = (
 )  # fmt: skip
 _EVENTS: Final = (
     ("ord", "int"), ("id", "text"), ("seq", "bigint"), ("at", "bigint"), ("body", "bytea"),
+    ("crc", "bigint"),
 )  # fmt: skip
 _CREATED: Final = (
     ("ord", "int"), ("id", "text"), ("workspace", "text"), ("workflow", "text"),
@@ -91,8 +93,11 @@ class Batch:
                  p.started_at, p.ended_at, error, waiting_for, new.parent, new.root,
                  new.forked_from, clean(new.trigger), None if head else new.start)
             )  # fmt: skip
-        for seq, body in enumerate(turn.events, turn.prev_seq + 1):
-            events.append((place, turn.execution_id, seq, turn.at, body))
+        if turn.events:
+            crc = turn_checksum(turn.execution_id, turn.prev_seq, turn.at, turn.events)
+            for seq, body in enumerate(turn.events, turn.prev_seq + 1):
+                last = crc if seq == head else None
+                events.append((place, turn.execution_id, seq, turn.at, body, last))
         if turn.new is not None or is_last or _has_more(turn):
             self.is_lean = False
             self._add_more(place, turn, is_last=is_last)
@@ -190,8 +195,8 @@ _MOVED: Final = (
     " WHERE e.id = t.id AND e.fence = t.fence AND e.head_seq = t.prev RETURNING t.ord)"
 )
 _LOGGED: Final = (
-    "logged AS (INSERT INTO events (execution_id, seq, at, body)"  # noqa: S608
-    f" SELECT id, seq, at, body FROM {_table(_EVENTS, 1 + len(_TURNS), 'v')} WHERE {_KEPT})"
+    "logged AS (INSERT INTO events (execution_id, seq, at, body, crc)"  # noqa: S608
+    f" SELECT id, seq, at, body, crc FROM {_table(_EVENTS, 1 + len(_TURNS), 'v')} WHERE {_KEPT})"
 )
 LEAN: Final = (
     f"WITH {_MOVED}, accepted AS (SELECT ord FROM moved), {_LOGGED}"  # noqa: S608

@@ -79,9 +79,9 @@ WITH RECURSIVE spaces(workspace) AS (SELECT min(executions.workspace) AS workspa
 -- queued_count: []
 SELECT count(*) AS count_1 FROM executions WHERE executions.status = 'queued';
 -- read_log: ["execution_id", "after", "limit"]
-SELECT events.seq, events.at, events.body FROM events WHERE events.execution_id = $1::VARCHAR COLLATE "C" AND events.seq > $2::BIGINT ORDER BY events.seq LIMIT $3;
+SELECT events.seq, events.at, events.body, events.crc FROM events WHERE events.execution_id = $1::VARCHAR COLLATE "C" AND events.seq > $2::BIGINT ORDER BY events.seq LIMIT $3;
 -- read_logs: ["ids"]
-SELECT events.execution_id, events.seq, events.at, events.body FROM events WHERE events.execution_id = any($1::TEXT[]) ORDER BY events.execution_id, events.seq;
+SELECT events.execution_id, events.seq, events.at, events.body, events.crc FROM events WHERE events.execution_id = any($1::TEXT[]) ORDER BY events.execution_id, events.seq;
 -- release: [[null], "ids", "fences", "engine"]
 UPDATE executions SET owner=$1::VARCHAR COLLATE "C" FROM unnest($2::TEXT[], $3::BIGINT[]) AS anon_1(id, fence) WHERE executions.owner = $4::VARCHAR COLLATE "C" AND executions.id = anon_1.id AND executions.fence = anon_1.fence;
 -- step: ["execution_id", "node", "item", "name", "ordinal"]
@@ -94,6 +94,8 @@ INSERT INTO node_steps (execution_id, node, item, name, ordinal, attempt, input_
 UPDATE executions SET owner=$1::VARCHAR COLLATE "C", fence=(executions.fence + $2::BIGINT) WHERE executions.id = any($3::TEXT[]);
 -- texts_indexed: [[null], [" "], "ids", "words"]
 UPDATE search_texts SET text=$1::VARCHAR, words=array_to_tsvector(string_to_array(anon_1.word, $2::VARCHAR)) FROM unnest($3::BIGINT[], $4::TEXT[]) AS anon_1(id, word) WHERE search_texts.id = anon_1.id;
+-- turn_end: ["execution_id", "seq", [1]]
+SELECT events.seq FROM events WHERE events.execution_id = $1::VARCHAR COLLATE "C" AND events.seq <= $2::BIGINT AND events.crc IS NOT NULL ORDER BY events.seq DESC LIMIT $3::INTEGER;
 -- version: ["version", [1]]
 SELECT versions.workspace, versions.name, versions.compiled, versions.source, versions.created_at FROM versions WHERE versions.version = $1::VARCHAR COLLATE "C" LIMIT $2::INTEGER;
 -- version_known: ["version", "workspace"]

@@ -105,13 +105,24 @@ def _claim_columns() -> list[ColumnElement[Any]]:
 
 
 def _log() -> Iterator[tuple[str, ClauseElement]]:
-    columns = (events.c.seq, events.c.at, events.c.body)
+    columns = (events.c.seq, events.c.at, events.c.body, events.c.crc)
     yield (
         "read_log",
         select(*columns)
         .where(events.c.execution_id == P("execution_id"), events.c.seq > P("after"))
         .order_by(events.c.seq)
         .limit(P("limit")),
+    )
+    yield (
+        "turn_end",
+        select(events.c.seq)
+        .where(
+            events.c.execution_id == P("execution_id"),
+            events.c.seq <= P("seq"),
+            events.c.crc.is_not(None),
+        )
+        .order_by(events.c.seq.desc())
+        .limit(1),
     )
     yield (
         "read_logs",

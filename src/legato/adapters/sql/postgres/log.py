@@ -7,6 +7,7 @@ Rules: LG1-LG7, LG9, LG28, EN6, OW1, OW12.
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from legato.adapters.sql.checksum import Damaged, check_log
 from legato.adapters.sql.crash import crash_points
 from legato.adapters.sql.postgres.append import (
     CREATE,
@@ -179,21 +180,54 @@ class PostgresLog:
         self, execution_id: ExecutionId, *, after: int = 0, limit: int = 10_000
     ) -> list[LogRow]:
         """Keep `Log.read`."""
-        rows = await self._database.fetch(
-            "read_log", execution_id=execution_id, after=after, limit=limit
+        rows, is_judged = self._checked(
+            execution_id, after, await self._fetch(execution_id, after, limit)
         )
-        return _checked(execution_id, after, [LogRow(*row) for row in rows])
+        if not is_judged:
+            # It begins inside a turn, or it is damaged: the whole turn tells.
+            begin = await self._database.fetch_value(
+                "turn_end", execution_id=execution_id, seq=after
+            )
+            count = after - (begin or 0) + len(rows)
+            whole = await self._fetch(execution_id, begin or 0, count)
+            self._checked(execution_id, begin or 0, whole, is_whole=True)
+        return rows
 
     async def read_many(
         self, execution_ids: Sequence[ExecutionId]
     ) -> dict[ExecutionId, list[LogRow]]:
         """Keep `Log.read_many`."""
-        logs: dict[ExecutionId, list[LogRow]] = {each: [] for each in execution_ids}
-        for execution_id, seq, at, body in await self._database.fetch(
-            "read_logs", ids=list(execution_ids)
-        ):
-            logs[execution_id].append(LogRow(seq, at, body))
-        return {each: _checked(each, 0, rows) for each, rows in logs.items()}
+        logs: dict[ExecutionId, list[Any]] = {each: [] for each in execution_ids}
+        for row in await self._database.fetch("read_logs", ids=list(execution_ids)):
+            logs[row[0]].append(row[1:])
+        return {each: self._checked(each, 0, rows)[0] for each, rows in logs.items()}
+
+    async def _fetch(self, execution_id: ExecutionId, after: int, limit: int) -> list[Any]:
+        return await self._database.fetch(
+            "read_log", execution_id=execution_id, after=after, limit=limit
+        )
+
+    def _checked(
+        self,
+        execution_id: ExecutionId,
+        after: int,
+        found: Sequence[Any],
+        *,
+        is_whole: bool = False,
+    ) -> tuple[list[LogRow], bool]:
+        """Return rows, and whether all of them could be judged to be as they were written.
+
+        Raises:
+            StoreUnavailable: The log is damaged.
+        """
+        rows = [LogRow(seq, at, body) for seq, at, body, _ in found]
+        try:
+            checksums = [row[3] for row in found]
+            return rows, check_log(execution_id, after, rows, checksums, is_whole=is_whole)
+        except Damaged as error:
+            raise StoreUnavailable(
+                f"{self._database.place} is damaged: {error}.", hint="Restore a backup."
+            ) from error
 
     async def heads(self, execution_ids: Sequence[ExecutionId]) -> dict[ExecutionId, int]:
         """Keep `Log.heads`."""
@@ -201,14 +235,3 @@ class PostgresLog:
             ExecutionId(row[0]): row[1]
             for row in await self._database.fetch("heads", ids=list(execution_ids))
         }
-
-
-def _checked(execution_id: ExecutionId, after: int, rows: list[LogRow]) -> list[LogRow]:
-    for seq, row in enumerate(rows, after + 1):
-        if row.seq != seq:
-            raise StoreUnavailable(
-                f"the log of {execution_id} is damaged: it has seq {row.seq} where {seq} should "
-                "be.",
-                hint="Restore a backup.",
-            )
-    return rows

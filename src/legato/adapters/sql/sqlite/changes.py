@@ -57,37 +57,44 @@ class SqliteChanges:
         self._version: int | None = None
         self._stamp: tuple[int, int] | None = None
         self._sure_at = 0.0
+        self._count = 0
+        self._told = 0
 
     async def start(self) -> None:
         """Take what is there now as seen."""
         self._version = await self._writer.submit(self._kind, None)
 
     async def wait(self, timeout_s: float) -> bool:
-        """Keep `Changes.wait`."""
+        """Keep `Changes.wait`. Everybody who waits at the same time is told."""
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout_s
-        while not await self._is_changed(loop.time()):
+        seen = self._told
+        while self._count == seen:
+            await self._look(loop.time())
             left_s = end - loop.time()
-            if left_s <= 0:
-                return False
-            await asyncio.sleep(min(POLL_S, left_s))
+            if self._count == seen:
+                if left_s <= 0:
+                    return False
+                await asyncio.sleep(min(POLL_S, left_s))
+        self._told = self._count
         return True
 
-    async def _is_changed(self, now: float) -> bool:
-        stamp = self._look()
+    async def _look(self, now: float) -> None:
+        """Count a change if the database has one that is not ours."""
+        stamp = self._stamp_now()
         if stamp == self._stamp and now < self._sure_at:
-            return False
+            return
         self._stamp = stamp
         self._sure_at = now + SURE_S
         try:
             version: int = await self._writer.submit(self._kind, None)
         except LegatoError:
-            return False  # whoever reads or writes will get the error
-        is_changed = version != self._version
-        self._version = version
-        return is_changed
+            return  # whoever reads or writes will get the error
+        if version != self._version:
+            self._version = version
+            self._count += 1
 
-    def _look(self) -> tuple[int, int] | None:
+    def _stamp_now(self) -> tuple[int, int] | None:
         # Never opened: closing any descriptor of it would drop this process's locks (POSIX).
         try:
             found = os.stat(self._side_file)

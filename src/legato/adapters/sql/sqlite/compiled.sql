@@ -24,7 +24,7 @@ CREATE INDEX ix_executions_drained ON executions (created_at) WHERE owner IS NUL
 -- schema:
 CREATE INDEX ix_executions_parent ON executions (parent) WHERE parent IS NOT NULL;
 -- schema:
-CREATE TABLE events ( execution_id TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, body BLOB NOT NULL, CONSTRAINT pk_events PRIMARY KEY (execution_id, seq) ) WITHOUT ROWID;
+CREATE TABLE events ( execution_id TEXT NOT NULL, seq BIGINT NOT NULL, at BIGINT NOT NULL, body BLOB NOT NULL, crc BIGINT, CONSTRAINT pk_events PRIMARY KEY (execution_id, seq) ) WITHOUT ROWID;
 -- schema:
 CREATE TABLE inbox ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, execution_id TEXT NOT NULL, dedupe_key TEXT NOT NULL, body BLOB NOT NULL, at BIGINT NOT NULL, consumed BOOLEAN NOT NULL, CONSTRAINT uq_inbox_execution_id_dedupe_key UNIQUE (execution_id, dedupe_key) );
 -- schema:
@@ -144,9 +144,9 @@ WITH RECURSIVE spaces(workspace) AS (SELECT min(executions.workspace) AS workspa
 -- queued_count:
 SELECT count(*) AS count_1 FROM executions WHERE executions.status = 'queued';
 -- read_log:
-SELECT CAST('[' || coalesce(group_concat('[' || CAST(page.seq AS TEXT) || ',' || CAST(page.at AS TEXT) || ',' || CAST(page.body AS TEXT) || ']'), '') || ']' AS BLOB) AS anon_1 FROM (SELECT events.seq AS seq, events.at AS at, events.body AS body FROM events WHERE events.execution_id = :execution_id AND events.seq > :after ORDER BY events.seq LIMIT :limit OFFSET 0) AS page;
+SELECT CAST('[' || coalesce(group_concat('[' || coalesce(CAST(page.seq AS TEXT), 'null') || ',' || coalesce(CAST(page.at AS TEXT), 'null') || ',' || coalesce(CAST(page.crc AS TEXT), 'null') || ',' || CAST(page.body AS TEXT) || ']'), '') || ']' AS BLOB) AS anon_1 FROM (SELECT events.seq AS seq, events.at AS at, events.crc AS crc, events.body AS body FROM events WHERE events.execution_id = :execution_id AND events.seq > :after ORDER BY events.seq LIMIT :limit OFFSET 0) AS page;
 -- read_logs:
-SELECT CAST('{' || coalesce(group_concat('"' || CAST(wanted.value AS TEXT) || '":' || (SELECT '[' || coalesce(group_concat('[' || CAST(events.seq AS TEXT) || ',' || CAST(events.at AS TEXT) || ',' || CAST(events.body AS TEXT) || ']'), '') || ']' AS anon_2 FROM events WHERE events.execution_id = wanted.value)), '') || '}' AS BLOB) AS anon_1 FROM json_each(:ids) AS wanted;
+SELECT CAST('{' || coalesce(group_concat('"' || CAST(wanted.value AS TEXT) || '":' || (SELECT '[' || coalesce(group_concat('[' || coalesce(CAST(events.seq AS TEXT), 'null') || ',' || coalesce(CAST(events.at AS TEXT), 'null') || ',' || coalesce(CAST(events.crc AS TEXT), 'null') || ',' || CAST(events.body AS TEXT) || ']'), '') || ']' AS anon_2 FROM events WHERE events.execution_id = wanted.value)), '') || '}' AS BLOB) AS anon_1 FROM json_each(:ids) AS wanted;
 -- release:
 UPDATE executions SET owner=NULL WHERE executions.owner = :engine AND executions.id IN (SELECT json_extract(value, '$[0]') FROM json_each(:pairs)) AND (executions.id, executions.fence) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:pairs));
 -- step:
@@ -159,6 +159,8 @@ INSERT INTO node_steps (execution_id, node, item, name, ordinal, attempt, input_
 UPDATE executions SET owner=:engine, fence=(executions.fence + 1) WHERE executions.id IN (SELECT anon_1.value FROM json_each(:ids) AS anon_1);
 -- texts_indexed:
 UPDATE search_texts SET text=NULL WHERE search_texts.id IN (SELECT json_extract(value, '$[0]') FROM json_each(:rows));
+-- turn_end:
+SELECT events.seq FROM events WHERE events.execution_id = :execution_id AND events.seq <= :seq AND events.crc IS NOT NULL ORDER BY events.seq DESC LIMIT 1 OFFSET 0;
 -- version:
 SELECT versions.workspace, versions.name, versions.compiled, versions.source, versions.created_at FROM versions WHERE versions.version = :version LIMIT 1 OFFSET 0;
 -- version_known:

@@ -166,10 +166,6 @@ def quick_check(connection: sqlite3.Connection, path: Path) -> None:
         raise corrupt(path, found)
 
 
-class Damaged(Exception):
-    """What is stored cannot be so; the message says what."""
-
-
 class Query:
     """A compiled query whose one row holds one JSON text, decoded into a given type.
 

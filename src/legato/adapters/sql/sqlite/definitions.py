@@ -9,6 +9,7 @@ Rules: LG, OW.
 """
 
 from collections.abc import Iterator
+from functools import reduce
 from typing import Any
 
 from sqlalchemy import (
@@ -19,6 +20,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -69,13 +71,24 @@ def all_statements() -> dict[str, ClauseElement]:
 
 def _log() -> Iterator[tuple[str, ClauseElement]]:
     page = (
-        select(events.c.seq, events.c.at, events.c.body)
+        select(events.c.seq, events.c.at, events.c.crc, events.c.body)
         .where(events.c.execution_id == P("execution_id"), events.c.seq > P("after"))
         .order_by(events.c.seq)
         .limit(P("limit"))
         .subquery("page")
     )
     yield "read_log", select(cast(_event_list(page), LargeBinary))
+    yield (
+        "turn_end",
+        select(events.c.seq)
+        .where(
+            events.c.execution_id == P("execution_id"),
+            events.c.seq <= P("seq"),
+            events.c.crc.is_not(None),
+        )
+        .order_by(events.c.seq.desc())
+        .limit(1),
+    )
     wanted = func.json_each(P("ids")).table_valued("value", name="wanted")
     one = (
         # In the order of the primary key, by which it is searched.
@@ -114,11 +127,12 @@ def _log() -> Iterator[tuple[str, ClauseElement]]:
 
 
 def _event_list(rows: Any) -> ColumnElement[str]:
-    """Return `[[seq,at,body],…]`. Bodies are JSON, so they are joined as they are, not parsed."""
-    entry = (
-        "[" + cast(rows.c.seq, Text) + "," + cast(rows.c.at, Text) + ","
-        + body_text(rows.c.body) + "]"
-    )  # fmt: skip
+    """Return `[[seq,at,crc,body],…]`. Bodies are JSON: joined as they are, not parsed."""
+    parts: list[Any] = ["["]
+    for column in (rows.c.seq, rows.c.at, rows.c.crc):
+        parts += (func.coalesce(cast(column, Text), "null"), ",")
+    parts += (body_text(rows.c.body), "]")
+    entry = reduce(lambda one, two: one + two, parts[1:], literal(parts[0]))
     return "[" + func.coalesce(func.group_concat(entry), "") + "]"
 
 

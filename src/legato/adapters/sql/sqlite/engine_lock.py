@@ -47,6 +47,16 @@ class EngineLocks:
         self._held: dict[EngineId, int] = {}
         _all_locks.add(self)
 
+    def place(self) -> str:
+        """Return a text that is equal for two processes if they see each other's locks.
+
+        The machine's boot, then the folder as the kernel knows it: another home, or a container
+        with files of its own, is another place although its path may be the same.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = self._folder.stat()
+        return f"{machine_id()}/{found.st_dev:x}.{found.st_ino:x}"
+
     def take(self, engine: EngineId) -> None:
         """Take the lock of an engine; nothing happens if this process holds it already.
 

@@ -10,8 +10,9 @@ from typing import Any, Final
 
 import msgspec
 
+from legato.adapters.sql.checksum import check_log
 from legato.adapters.sql.crash import crash_points
-from legato.adapters.sql.sqlite.connection import Damaged, Query, as_json
+from legato.adapters.sql.sqlite.connection import Query, as_json
 from legato.adapters.sql.sqlite.readers import Readers
 from legato.adapters.sql.sqlite.rows import (
     NEW,
@@ -37,6 +38,7 @@ milliseconds. Other processes' creations may exceed the limit by as much."""
 class _Stored(msgspec.Struct, array_like=True):
     seq: int
     at: int
+    crc: int | None
     body: msgspec.Raw
 
 
@@ -256,13 +258,21 @@ class SqliteLog:
         self, execution_id: ExecutionId, *, after: int = 0, limit: int = 10_000
     ) -> list[LogRow]:
         """Keep `Log.read`."""
-        return await self._readers.call(
-            lambda connection: _log_rows(
-                execution_id,
-                after,
-                _READ.run(connection, execution_id=execution_id, after=after, limit=limit),
-            )
-        )
+
+        def read(connection: sqlite3.Connection) -> list[LogRow]:
+            found = _READ.run(connection, execution_id=execution_id, after=after, limit=limit)
+            rows, is_judged = _checked(execution_id, after, found)
+            if not is_judged:
+                # It begins inside a turn, or it is damaged: the whole turn tells.
+                place = {"execution_id": execution_id, "seq": after}
+                row = connection.execute(SQL["turn_end"], place).fetchone()
+                begin = row[0] if row else 0
+                count = after - begin + len(rows)
+                whole = _READ.run(connection, execution_id=execution_id, after=begin, limit=count)
+                _checked(execution_id, begin, whole, is_whole=True)
+            return rows
+
+        return await self._readers.call(read)
 
     async def read_many(
         self, execution_ids: Sequence[ExecutionId]
@@ -271,7 +281,7 @@ class SqliteLog:
 
         def read(connection: sqlite3.Connection) -> dict[ExecutionId, list[LogRow]]:
             found = _READ_MANY.run(connection, ids=as_json(execution_ids))
-            return {each: _log_rows(each, 0, found.get(each, ())) for each in execution_ids}
+            return {each: _checked(each, 0, found.get(each, ()))[0] for each in execution_ids}
 
         return await self._readers.call(read)
 
@@ -281,9 +291,10 @@ class SqliteLog:
         return await self._readers.call(lambda connection: dict(_HEADS.run(connection, ids=ids)))
 
 
-def _log_rows(execution_id: ExecutionId, after: int, stored: Sequence[_Stored]) -> list[LogRow]:
+def _checked(
+    execution_id: ExecutionId, after: int, stored: Sequence[_Stored], *, is_whole: bool = False
+) -> tuple[list[LogRow], bool]:
+    """Return rows, and whether all of them could be judged to be as they were written."""
     rows = [LogRow(row.seq, row.at, bytes(row.body)) for row in stored]
-    for seq, row in enumerate(rows, after + 1):
-        if row.seq != seq:
-            raise Damaged(f"the log of {execution_id} has seq {row.seq} where {seq} should be")
-    return rows
+    checksums = [row.crc for row in stored]
+    return rows, check_log(execution_id, after, rows, checksums, is_whole=is_whole)

@@ -79,18 +79,20 @@ class SqliteOwners:
         self._readers = readers
         self._locks = locks
         self._machine = machine_id()
+        self._place = ""
         self._last_workspace = ""
         self._doubtful: dict[ExecutionId, int] = {}
 
     async def register(self, engine: EngineId, *, lease_ms: int, adopts: bool) -> None:
         """Keep `Owners.register`; what this id still owned is let go: it has forgotten it."""
         self._locks.take(engine)
+        self._place = self._locks.place()
         now_ms, steady_ms = _now_ms(), _steady_ms()
         row = {
             "id": engine,
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "machine": self._machine,
+            "machine": self._place,
             "lease_steady": steady_ms + lease_ms,
             "lease_until": now_ms + lease_ms,
             "adopts": adopts,
@@ -284,10 +286,10 @@ class SqliteOwners:
         ]
 
     def _is_lock_free(self, row: _Engine) -> bool:
-        return row.machine == self._machine and self._locks.is_dead(row.id)
+        return row.machine == self._place and self._locks.is_dead(row.id)
 
     def _left_ms(self, row: _Engine) -> int:
-        if row.machine == self._machine:
+        if row.machine.partition("/")[0] == self._machine:
             return row.lease_steady - _steady_ms()
         return row.lease_until - _now_ms()
 

@@ -15,7 +15,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from legato.adapters.sql.sqlite.connection import Damaged, connect_reader, corrupt, unavailable
+from legato.adapters.sql.checksum import Damaged
+from legato.adapters.sql.sqlite.connection import connect_reader, corrupt, unavailable
 from legato.errors import Unavailable
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ outside an explicit transaction also begin and commit of it. Its triggers live i
 not in the database. A turn whose fence or head seq does not match aborts the statement; the caller
 then looks which turns were refused and sends the others again.
 
-A row is `op, id, c1 … c17`; what the columns mean per op is written beside each packer.
+A row is `op, id, c1 … c18`; what the columns mean per op is written beside each packer.
 
 Rules: LG1, LG3, LG4, LG8, LG14, OW1.
 """
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from legato.adapters.search import TEXT_MAX
+from legato.adapters.sql.checksum import turn_checksum
 from legato.adapters.sql.clean import clean, clean_or_none
 from legato.adapters.sql.crash import sqlite_triggers
 from legato.model.frames import FINAL_EXECUTION
@@ -22,9 +23,9 @@ from legato.ports.log import NewExecution, OutSignal, Turn
 
 REFUSED: Final = "legato: refused"
 """Message of the abort; tells a refusal from other broken constraints."""
-WIDTH: Final = 19
+WIDTH: Final = 20
 ROWS_MAX: Final = 256
-"""Rows of one statement: 4 864 parameters, below SQLite's default limit of 32 766."""
+"""Rows of one statement: 5 120 parameters, below SQLite's default limit of 32 766."""
 SIZES: Final = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 """Row counts for which a statement is kept prepared; a batch is filled up with empty rows."""
 
@@ -73,7 +74,7 @@ def pack_turn(turn: Turn) -> list[Any]:
     events = turn.events
     count = len(events)
     # fence, prev seq, events, at, status, wake_at, is_busy, done, total, started, ended, error,
-    # waiting_for, bodies 1 to 4
+    # waiting_for, bodies 1 to 4, checksum if there are no more
     row += (
         LAST_TURN if p.status in FINAL_EXECUTION else TURN,
         turn.execution_id, turn.fence, turn.prev_seq, count, turn.at,
@@ -81,13 +82,16 @@ def pack_turn(turn: Turn) -> list[Any]:
         None if p.error is None else clean(p.error),
         None if p.waiting_for is None else clean(p.waiting_for),
     )  # fmt: skip
+    crc = turn_checksum(turn.execution_id, turn.prev_seq, turn.at, events) if count else None
     row += events[:TURN_BODIES]
     row += (None,) * (TURN_BODIES - count)
+    row.append(crc if count <= TURN_BODIES else None)
     for first in range(TURN_BODIES, count, ROW_BODIES):
-        # seq of the first body, at, bodies 1 to 15
+        # seq of the first body, at, bodies 1 to 15, checksum if there are no more
         bodies = events[first : first + ROW_BODIES]
         row += (EVENTS, turn.execution_id, turn.prev_seq + first + 1, turn.at, *bodies)
         row += (None,) * (ROW_BODIES - len(bodies))
+        row.append(crc if first + ROW_BODIES >= count else None)
     if turn.consumed or turn.children or turn.outbox or p.search is not None or turn.blobs:
         _pack_rest(row, turn)
     return row
@@ -163,11 +167,16 @@ def _turn(wake_at: str, is_busy: str, more: str = "") -> str:
 
 
 def _events(first_seq: str, at: str, column: int, count: int) -> str:
-    return " ".join(
-        f"INSERT INTO events SELECT NEW.id, {first_seq} + {index}, {at}, NEW.c{column + index}"
-        f" WHERE NEW.c{column + index} IS NOT NULL;"
-        for index in range(count)
-    )
+    parts = []
+    for index in range(count):
+        body = f"NEW.c{column + index}"
+        # The checksum stands with the last body of the row, if the row has one at all.
+        is_last = f"NEW.c{column + index + 1} IS NULL" if index + 1 < count else "1"
+        parts.append(
+            f"INSERT INTO events SELECT NEW.id, {first_seq} + {index}, {at}, {body},"
+            f" CASE WHEN {is_last} THEN NEW.c18 END WHERE {body} IS NOT NULL;"
+        )
+    return " ".join(parts)
 
 
 def _create(otherwise: str) -> str:

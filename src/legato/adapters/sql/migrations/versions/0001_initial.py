@@ -112,6 +112,7 @@ def _log_and_inbox() -> None:
         _big("seq"),
         _big("at"),
         _bytes("body"),
+        _big("crc", nullable=True),
         sa.PrimaryKeyConstraint("execution_id", "seq", name="pk_events"),
         sqlite_with_rowid=False,
     )
