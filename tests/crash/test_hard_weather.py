@@ -15,7 +15,7 @@ from tests.crash import rooms
 from tests.crash.disk_full import REFUSED
 from tests.crash.ledger import Ledger
 from tests.crash.site import ROOT
-from tests.crash.test_processes import GATE_ITEMS
+from tests.crash.test_processes import CALM_S, GATE_ITEMS
 from tests.crash.trial import NEEDS_ATTENTION, OK, Trial, trial
 
 SMALL_BYTES = 8_000_000
@@ -169,7 +169,7 @@ def test_a_clock_that_jumps_an_hour_neither_loses_nor_repeats(
     gate = tmp_path.name
     offset = tmp_path / "offset"
     offset.write_text("0", encoding="ascii")
-    with trial(tmp_path, ledger, database, items=GATE_ITEMS) as each:
+    with trial(tmp_path, ledger, database, items=GATE_ITEMS, LEGATO_ENGINE__LEASE_S=CALM_S) as each:
         each.site.command = (sys.executable, "-m", "tests.crash.jumping_clock", str(offset))
         first = each.site.run("crash-gate", gate=gate)
         ledger.await_held(gate)

@@ -16,6 +16,8 @@ from tests.crash.trial import NEEDS_ATTENTION, OK, Trial, trial
 GATE_ITEMS = 8
 SEGFAULT = -signal.SIGSEGV
 DRAIN_S = 1.0
+CALM_S = "15"
+"""Lease where nobody dies: a busy machine must not make a living engine look dead."""
 
 pytestmark = [pytest.mark.linux, pytest.mark.timeout(180)]
 
@@ -31,7 +33,7 @@ def _started(execution: Execution, node: str) -> list[dict[str, Any]]:
 
 def test_two_runs_on_one_new_home_both_end(database: str, tmp_path: Path, ledger: Ledger) -> None:
     """Two that start together on an empty home make it once and both end [LG21, OW9]."""
-    with trial(tmp_path, ledger, database) as each:
+    with trial(tmp_path, ledger, database, LEGATO_ENGINE__LEASE_S=CALM_S) as each:
         each.wanted = 2
         processes = [each.site.run(), each.site.run()]
         threads = [threading.Thread(target=each.attend, args=(one,)) for one in processes]
@@ -48,7 +50,7 @@ def test_resuming_what_another_process_runs_only_watches(
 ) -> None:
     """`executions resume` of a living execution starts nothing of it again [OW1, OW10]."""
     gate = tmp_path.name
-    with trial(tmp_path, ledger, database, items=GATE_ITEMS) as each:
+    with trial(tmp_path, ledger, database, items=GATE_ITEMS, LEGATO_ENGINE__LEASE_S=CALM_S) as each:
         first = each.site.run("crash-gate", gate=gate)
         ledger.await_held(gate)
         (execution,) = each.site.records().roots
@@ -66,7 +68,7 @@ def test_a_run_that_is_told_to_stop_lets_its_attempts_finish(
 ) -> None:
     """After SIGTERM what runs may finish and is not made again; nothing new starts [EN14]."""
     gate = tmp_path.name
-    with trial(tmp_path, ledger, database, items=GATE_ITEMS) as each:
+    with trial(tmp_path, ledger, database, items=GATE_ITEMS, LEGATO_ENGINE__LEASE_S=CALM_S) as each:
         process = each.site.run("crash-gate", gate=gate)
         ledger.await_held(gate)
         process.send(signal.SIGTERM)

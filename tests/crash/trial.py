@@ -60,9 +60,11 @@ class Trial:
         self, process: Process, watch: Callable[[dict[str, Any]], None] | None = None
     ) -> int:
         """Read what a process says to its end, answering what needs a person."""
+        only_watched = False
         for line in process:
             if line.get("type") == "owner_lost":
-                process.kill()  # it only watched; the next one takes over
+                only_watched = True
+                process.kill()  # the next one takes over
             if line.get("type") == "frame" and line["to_seq"] > 0:
                 self.accepted.add(str(line["execution_id"]))
             if needs_person(line):
@@ -73,7 +75,7 @@ class Trial:
         assert not process.is_stuck, f"a process hung\n{self.site.said()}"
         assert code in {OK, NEEDS_ATTENTION, KILLED}, f"exit {code}\n{self.site.said()}"
         self.codes.append(code)
-        self.kills += code == KILLED
+        self.kills += code == KILLED and not only_watched
         return code
 
     def to_the_end(self, mode: Mode = "resume") -> Records:

@@ -5,6 +5,7 @@ Rules: SM1, SM2.
 """
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar, cast
@@ -214,7 +215,5 @@ class Host:
     async def _send_echo(self, execution_id: ExecutionId, key: str, body: bytes) -> None:
         delay_s = self._world.chance.choice((0.0, 0.01, 0.3, 3.0))
         await self._world.loop.passing(delay_s)
-        try:
+        with contextlib.suppress(LegatoError):
             await self._world.outside.inbox.send(execution_id, key, body)
-        except LegatoError:
-            pass

@@ -145,7 +145,7 @@ class Invariants:
             fence = None if turn is None else turn.fence
             self.complain(
                 "P5",
-                f"{process} appended to {record.execution_id} under fence {fence}, not {copy.fence}",
+                f"{process} appended to {record.execution_id} with fence {fence}, not {copy.fence}",
             )
         for row in record.events[state.seq :]:
             if row.seq != state.seq + 1:

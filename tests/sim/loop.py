@@ -59,7 +59,7 @@ class Process:
         return self._context.run(function, *args)
 
     def burn(self, steps: int, action: Callable[[], None]) -> None:
-        """Do something to the process right after its next `steps` callbacks, wherever it is then."""
+        """Do something to the process right after its next `steps` callbacks, wherever it is."""
         self.fuse = self.steps + max(1, steps)
         self.on_fuse = action
 
@@ -245,7 +245,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
             if process.steps == process.fuse:
                 process.on_fuse()
         elif process.state == "frozen":
-            process.park(handle)  # type: ignore[arg-type]
+            process.park(handle)
 
     def _make_task(
         self, _loop: asyncio.AbstractEventLoop, work: Any, **options: Any

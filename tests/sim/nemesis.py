@@ -90,8 +90,12 @@ class Nemesis:
 
         if await self._hit(host, crash):
             await self._world.loop.passing(self._chance.choice((0.01, 0.5, 4.0)))
-            if host.process is None:
+            if not self._has_process(host):
                 host.boot()
+
+    @staticmethod
+    def _has_process(host: Host) -> bool:
+        return host.process is not None
 
     async def _freeze(self) -> None:
         host = self._pick()

@@ -17,7 +17,8 @@ class Profile:
     Store: `store_fails` before or after an operation, `late` lets a failed append land later,
     `store_slow_s` bounds the delay of an operation, `outages` are stretches without any answer.
     Nodes: `fails`, `hangs`, `dies` (takes its process along), `deaf` (ignores a stop), `slow_s`.
-    Processes: `engines` adopt whatever needs an owner, `loners` only what they begin; `crashes`, `freezes`, `drains`, `jumps` of clocks. People: `signals`.
+    Processes: `engines` adopt whatever needs an owner, `loners` only what they begin; `crashes`,
+    `freezes`, `drains`, `jumps` of clocks. People: `signals`.
     """
 
     engines: int

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults of the store: failures before and after the commit, outages, delays, commits that land late.
+"""Faults of the store: failures before and after the commit, outages, delays, late commits.
 
 Rules: SM2.
 """

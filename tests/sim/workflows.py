@@ -25,7 +25,8 @@ _BACKOFFS: Final[tuple[Literal["constant", "linear", "exponential"], ...]] = (
 _NO_LIST: Final = NodeSpec(id=NodeId("none"), uses="none").foreach
 """The very default: `Raw` is left out of JSON only if it is this object."""
 _KINDS: Final[tuple[tuple[NodeKind, int], ...]] = (
-    ("task", 70), ("delay", 7), ("approval", 4), ("form", 1), ("signal", 5), ("call", 7), ("loop", 5),
+    ("task", 70), ("delay", 7), ("approval", 4), ("form", 1), ("signal", 5), ("call", 7),
+    ("loop", 5),
 )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ from typing import Final
 from legato.adapters.sql.sqlite.connection import CHECKPOINT_PAGES
 
 FIRST_BYTES: Final = 1024 * 1024
+LARGE_BYTES: Final = 64 * 1024
+"""A commit that adds more than this is large."""
 PAGE_BYTES: Final = 4096
 ENOUGH_BYTES: Final = CHECKPOINT_PAGES * PAGE_BYTES
 """Where a checkpoint makes SQLite begin again at the start of the file."""
@@ -38,32 +40,37 @@ class SideFile:
         self._path = f"{path}-wal"
         self._size = 0
 
-    def grow(self, connection: sqlite3.Connection) -> None:
-        """Make room if the file is longer than when it was looked at last. Costs 2 µs if not.
+    def grow(self, connection: sqlite3.Connection, *, is_idle: bool) -> None:
+        """Make room if commits have reached the end of the file. Costs 2 µs if not.
 
         Failing (a full disk, for example) changes nothing: the next commit tells.
 
         Args:
             connection: The write connection, outside a transaction.
+            is_idle: Nothing waits to be written. Else only a little room is made, and only if
+                commits are small: large ones would eat it up faster than it can be made.
         """
         with suppress(OSError, sqlite3.Error):
             size = os.stat(self._path).st_size
             if size <= self._size or size >= ENOUGH_BYTES:
                 return
+            is_large = size - self._size > LARGE_BYTES and self._size > 0
             self._size = size  # if it fails, not again until the file has grown
+            if not is_idle and is_large:
+                return
             connection.execute("BEGIN IMMEDIATE")
             try:
-                self._size = _extend(self._path)
+                self._size = _extend(self._path, FIRST_BYTES if not is_idle else size)
             finally:
                 connection.execute("ROLLBACK")
 
 
-def _extend(path: str) -> int:
-    """Double the file with zeros and return its size in bytes."""
+def _extend(path: str, by_bytes: int) -> int:
+    """Write zeros to the end of a file, at least `FIRST_BYTES` in all, and return its size."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
-        wanted = min(max(FIRST_BYTES, 2 * size), ENOUGH_BYTES)
+        wanted = min(max(FIRST_BYTES, size + by_bytes), ENOUGH_BYTES)
         while size < wanted:
             size += os.pwrite(descriptor, bytes(min(FIRST_BYTES, wanted - size)), size)
         os.fsync(descriptor)

@@ -191,8 +191,8 @@ class Writer:
             assert self._loop is not None
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 self._loop.call_soon_threadsafe(self._resolve, jobs)
-            if self._connection is not None and self._queue.empty():
-                self._side_file.grow(self._connection)
+            if self._connection is not None:
+                self._side_file.grow(self._connection, is_idle=self._queue.empty())
         if self._connection is not None:
             with suppress(sqlite3.Error):
                 self._connection.close()
