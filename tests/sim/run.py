@@ -2,8 +2,8 @@
 """Run many seeds: `python -m tests.sim.run [N] [--seed S] [--steps]`.
 
 N seeds from `--first` on (0), in as many processes as there are CPUs. `--seed S` runs that one
-alone and says what it did; `--steps` prints every step of it. Exit 1 with seed, fault and trace if a promise
-was broken.
+alone and says what it did; `--steps` prints every step of it. Exit 1 with seed, fault and trace if
+a promise was broken.
 
 Rules: SM5.
 """

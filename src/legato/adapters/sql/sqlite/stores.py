@@ -62,7 +62,11 @@ class SqliteLifecycle:
         connection = await asyncio.to_thread(open_database, self.path)
         self.writer.start(connection)
         self.readers.start()
-        await self.changes.start()
+        try:
+            await self.changes.start()
+        except BaseException:
+            await self.close()
+            raise
         self.indexer.start()
 
     async def close(self) -> None:
