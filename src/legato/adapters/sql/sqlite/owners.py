@@ -15,6 +15,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -286,6 +287,9 @@ class SqliteOwners:
         ]
 
     def _is_lock_free(self, row: _Engine) -> bool:
+        if not self._place:  # a process that only looks never registers
+            with suppress(OSError):
+                self._place = self._locks.place()
         return row.machine == self._place and self._locks.is_dead(row.id)
 
     def _left_ms(self, row: _Engine) -> int:
