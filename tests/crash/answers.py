@@ -46,6 +46,8 @@ class Person:
         self._sent: set[tuple[str, str]] = set()
         self._answering = threading.Lock()
         self.answers = 0
+        self.leaves: frozenset[str] = frozenset()
+        """Workflows whose parked nodes are left to themselves."""
 
     def leave(self) -> None:
         """Close the store; the next answer opens it again."""
@@ -60,17 +62,16 @@ class Person:
         self._thread.join()
         self._loop.close()
 
-    def look(self, *, settle: bool = True) -> int:
-        """Answer everything that needs a person now; return how many answers were new.
-
-        Args:
-            settle: Also what is parked, not only what asks.
-        """
+    def look(self) -> int:
+        """Answer everything that needs a person now; return how many answers were new."""
         records = self._site.records()
         effects = self._site.ledger.effects(records.executions)
         wishes = _approvals(records)
-        if settle:
-            wishes += _settlements(records, effects)
+        wishes += [
+            wish
+            for wish in _settlements(records, effects)
+            if records.executions[wish[0]].workflow not in self.leaves
+        ]
         with self._answering:
             fresh = [wish for wish in wishes if wish[:2] not in self._sent]
             for execution_id, key, signal in fresh:
@@ -80,9 +81,9 @@ class Person:
             return len(fresh)
 
     @contextlib.contextmanager
-    def watching(self, *, settle: bool = True) -> Iterator[None]:
+    def watching(self) -> Iterator[None]:
         """Answer whenever the store changes, for a process that does not say what it does."""
-        following = asyncio.run_coroutine_threadsafe(self._follow(settle=settle), self._loop)
+        following = asyncio.run_coroutine_threadsafe(self._follow(), self._loop)
         try:
             yield
         finally:
@@ -90,10 +91,10 @@ class Person:
             with contextlib.suppress(CancelledError):
                 following.result(60)
 
-    async def _follow(self, *, settle: bool) -> None:
+    async def _follow(self) -> None:
         await self._open()
         while True:
-            await asyncio.to_thread(self.look, settle=settle)
+            await asyncio.to_thread(self.look)
             await self._app.stores.changes.wait(1.0)
 
     async def _open(self) -> None:

@@ -2,6 +2,7 @@
 """One trial: a workflow is started, killed as planned, started again until it ends, then judged."""
 
 import contextlib
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ Mode = Literal["resume", "engine"]
 RESTARTS_MAX: Final = 40
 OK: Final = 0
 NEEDS_ATTENTION: Final = 4
+LINES_SHOWN: Final = 12
+"""Lines of a process that ended as it should not, for whoever reads the failure."""
 ITEMS: Final = 6
 """The output `items` of crash-main."""
 
@@ -61,7 +64,9 @@ class Trial:
     ) -> int:
         """Read what a process says to its end, answering what needs a person."""
         only_watched = False
+        last: deque[dict[str, Any]] = deque(maxlen=LINES_SHOWN)
         for line in process:
+            last.append(line)
             if line.get("type") == "owner_lost":
                 only_watched = True
                 process.kill()  # the next one takes over
@@ -73,7 +78,8 @@ class Trial:
                 watch(line)
         code = process.wait()
         assert not process.is_stuck, f"a process hung\n{self.site.said()}"
-        assert code in {OK, NEEDS_ATTENTION, KILLED}, f"exit {code}\n{self.site.said()}"
+        shown = "\n".join(map(str, last))
+        assert code in {OK, NEEDS_ATTENTION, KILLED}, f"exit {code}\n{shown}\n{self.site.said()}"
         self.codes.append(code)
         self.kills += code == KILLED and not only_watched
         return code
