@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from legato.ports.attempt_logs import LogLine
     from legato.ports.bus import Bus
     from legato.ports.clock import Clock
+    from legato.ports.grants import Grants
     from legato.ports.node import NodeType
     from legato.ports.stores import Stores
     from legato.runtime.attempt.leftovers import PidFile
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from legato.runtime.attempt.request import AttemptServices
     from legato.runtime.engine import Engine
     from legato.runtime.relay import Runner
-    from legato.settings import Settings
+    from legato.settings import GrantSettings, Settings
 
 T = TypeVar("T")
 Role = Literal["reader", "submit", "run", "engine"]
@@ -272,7 +273,6 @@ class App:
 
     def _make_runner(self, engine_id: EngineId, sink: LogSink) -> Runner:
         from legato.adapters.env_secrets import EnvSecrets
-        from legato.ports.node import Grants
         from legato.runtime.attempt.isolated import Isolation, IsolationOptions
         from legato.runtime.attempt.leftovers import PidFile
         from legato.runtime.attempt.processes import Launcher
@@ -292,11 +292,7 @@ class App:
             secrets=EnvSecrets(os.environ, settings.secrets_file or home / "secrets.toml"),
             clock=self.clock,
             programs=Launcher(sandbox=sandbox, pids=self._pids),
-            grants=Grants(
-                programs=given.shell.programs,
-                roots=given.files.roots,
-                hosts=given.http.allow_private,
-            ),
+            grants=_grants(given),
         )
         options = RunnerOptions(
             limits=settings.limits.to_policy(),
@@ -310,6 +306,21 @@ class App:
     def _tell_line(self, line: LogLine) -> None:
         if self.on_line is not None:
             self.on_line(line)
+
+
+def _grants(given: GrantSettings) -> Grants:
+    """Return what nodes may reach, as the plain value that they get."""
+    from legato.ports.grants import Grants, MailServer, SqlConnection
+
+    connections, servers = given.sql.connections, given.mail.servers
+    return Grants(
+        programs=given.shell.programs,
+        roots=given.files.roots,
+        hosts=given.http.allow_private,
+        connections={k: SqlConnection(**each.model_dump()) for k, each in connections.items()},
+        mail_servers={k: MailServer(**each.model_dump()) for k, each in servers.items()},
+        python=given.code.python,
+    )
 
 
 def end_leftovers(home: Path) -> None:

@@ -130,12 +130,74 @@ class HttpGrants(_Section):
     allow_private: tuple[Endpoint, ...] = ()
 
 
-class Grants(_Section):
+def _checked_connection_url(value: str) -> str:
+    if value.startswith("sqlite:///"):
+        if not value.startswith("sqlite:////"):
+            raise ValueError("should be sqlite:////ABSOLUTE/PATH")
+        return value
+    parts = urlsplit(value)
+    if parts.scheme not in {"postgresql", "mysql"} or not parts.hostname or parts.path in {"", "/"}:
+        raise ValueError(
+            "should be sqlite:////PATH, postgresql://USER@HOST:PORT/NAME or "
+            "mysql://USER@HOST:PORT/NAME"
+        )
+    if parts.password is not None:
+        raise ValueError("should hold no password: name a secret, password = NAME")
+    return value
+
+
+ConnectionUrl = Annotated[str, AfterValidator(_checked_connection_url)]
+GrantName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
+
+
+class SqlConnectionSettings(_Section):
+    """`[grants.sql.connections.NAME]`: a database for `sql.query`; see `ports.grants`."""
+
+    url: ConnectionUrl
+    password: str | None = None
+    write: bool = False
+    functions: tuple[str, ...] = ()
+
+
+class SqlGrants(_Section):
+    """`[grants.sql]`: databases by name."""
+
+    connections: dict[GrantName, SqlConnectionSettings] = {}
+
+
+class MailServerSettings(_Section):
+    """`[grants.mail.servers.NAME]`: a server for `notify.email`; see `ports.grants`."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65_535)
+    sender: str = Field(min_length=3)
+    recipients: tuple[str, ...] = Field(min_length=1)
+    tls: Literal["starttls", "implicit", "none"] = "starttls"
+    username: str | None = None
+    password: str | None = None
+
+
+class MailGrants(_Section):
+    """`[grants.mail]`: mail servers by name."""
+
+    servers: dict[GrantName, MailServerSettings] = {}
+
+
+class CodeGrants(_Section):
+    """`[grants.code]`: whether `code.python` may run."""
+
+    python: bool = False
+
+
+class GrantSettings(_Section):
     """`[grants]`: what the operator lets nodes do beyond the safe default of nothing."""
 
     shell: ShellGrants = ShellGrants()
     files: FileGrants = FileGrants()
     http: HttpGrants = HttpGrants()
+    sql: SqlGrants = SqlGrants()
+    mail: MailGrants = MailGrants()
+    code: CodeGrants = CodeGrants()
 
 
 class Settings(_Section):
@@ -153,7 +215,7 @@ class Settings(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     limits: LimitsSettings = LimitsSettings()
     engine: EngineSettings = EngineSettings()
-    grants: Grants = Grants()
+    grants: GrantSettings = GrantSettings()
     warnings: tuple[str, ...] = ()
     """One line each for names that look like settings and are none; for the caller to show."""
 
@@ -247,7 +309,7 @@ def _read_env(
             continue
         path = known[name]
         sources[path] = name
-        _merge(values, _nested(path, _parsed(env[name], is_list=path in _LISTS)))
+        _merge(values, _nested(path, _parsed(env[name], path)))
     return values, warnings
 
 
@@ -260,9 +322,16 @@ _LISTS: Final = frozenset(
 )
 
 
-def _parsed(text: str, *, is_list: bool) -> Any:
-    """Read a variable: lists as a JSON array or separated by commas, all else as it stands."""
-    if not is_list:
+_TABLES: Final = frozenset({("grants", "sql", "connections"), ("grants", "mail", "servers")})
+
+
+def _parsed(text: str, path: tuple[str, ...]) -> Any:
+    """Read a variable: lists as JSON or separated by commas, tables as JSON, all else as it is."""
+    if path in _TABLES:
+        with contextlib.suppress(ValueError):
+            return json.loads(text)
+        return text
+    if path not in _LISTS:
         return text
     if text.lstrip().startswith("["):
         # Not JSON: it may still be a list that begins with an IPv6 address.
@@ -339,6 +408,6 @@ def _lines(
             names = [".".join(one) for one in _paths(Settings)]
             near = difflib.get_close_matches(".".join(path), names, 1)
             message = "is not a setting" + (f"; did you mean {near[0]}?" if near else "")
-        elif isinstance(each["input"], str | int | float) and not path[-1].endswith("_url"):
+        elif isinstance(each["input"], str | int | float) and not path[-1].endswith("url"):
             message += f", got {each['input']!r:.60}"
         yield f"{where}: {message}"

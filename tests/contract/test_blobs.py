@@ -4,7 +4,7 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ import pytest
 from legato.adapters.blobs.obstore_blobs import make_blobs
 from legato.adapters.memory import MemoryDatabase, make_memory_stores
 from legato.adapters.system_clock import SystemClock
-from legato.errors import InvalidInput, NotFound, StoreUnavailable
+from legato.errors import InvalidInput, LimitExceeded, NotFound, StoreUnavailable
 from legato.model.ids import WorkspaceId
 from legato.model.values import BlobRef
 from legato.ports.blobs import Blobs
@@ -111,3 +111,68 @@ def test_an_unknown_place_is_refused(url: str) -> None:
     """A wrong URL is told before anything is stored [CL11]."""
     with pytest.raises(InvalidInput):
         make_blobs(url)
+
+
+def _files(folder: Path) -> list[Path]:
+    return [each for each in folder.rglob("*") if each.is_file()]
+
+
+async def _pieces(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
+
+
+async def test_a_stream_is_the_same_blob_as_its_bytes(blobs: Blobs) -> None:
+    """Piece by piece or whole, hash and content agree, also if it is there already [LG31, LG16]."""
+    pieces = [os.urandom(300_000) for _ in range(8)]
+    whole = b"".join(pieces)
+    ref = await blobs.put_stream(LOCAL, _pieces(*pieces), size_max=len(whole))
+    assert ref == BlobRef(hashlib.sha256(whole).hexdigest(), len(whole))
+    assert await blobs.put(LOCAL, whole) == ref
+    assert await blobs.put_stream(LOCAL, _pieces(whole), size_max=len(whole)) == ref
+    assert b"".join([piece async for piece in blobs.stream(LOCAL, ref)]) == whole
+    empty = await blobs.put_stream(LOCAL, _pieces(), size_max=0)
+    assert await blobs.get(LOCAL, empty) == b""
+
+
+async def test_a_stream_that_is_too_long_or_breaks_off_leaves_nothing(
+    blobs: Blobs, tmp_path: Path
+) -> None:
+    """The bound is kept while it is read; a draft does not stay [LG31, DO24]."""
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"a beginning"
+        raise ConnectionError("the source is gone")
+
+    with pytest.raises(LimitExceeded, match="999 bytes"):
+        await blobs.put_stream(LOCAL, _pieces(bytes(500), bytes(500)), size_max=999)
+    with pytest.raises(ConnectionError):
+        await blobs.put_stream(LOCAL, broken(), size_max=999)
+    assert _files(tmp_path) == []
+
+
+async def test_a_damaged_or_missing_stream_ends_in_an_error(tmp_path: Path) -> None:
+    """What came before the error is void, and the error names the blob [LG28, LG31]."""
+    blobs = make_blobs(f"file://{tmp_path}/blobs")
+    ref = await blobs.put(LOCAL, PAYLOAD)
+    (file,) = _files(tmp_path)
+    file.write_bytes(PAYLOAD[:-1] + b"x")
+    with pytest.raises(StoreUnavailable, match="damaged"):
+        async for _ in blobs.stream(LOCAL, ref):
+            pass
+    with pytest.raises(NotFound, match="0000"):
+        async for _ in blobs.stream(LOCAL, BlobRef("0" * 64, 1)):
+            pass
+
+
+async def test_drafts_of_dead_processes_are_deleted_after_a_day(tmp_path: Path) -> None:
+    """A crash in the middle of a stream does not fill the disk for ever [LG31, EN19]."""
+    blobs = make_blobs(f"file://{tmp_path}/blobs")
+    incoming = tmp_path / "blobs" / LOCAL / "incoming"
+    incoming.mkdir(parents=True)
+    old, young = incoming / "old", incoming / "young"
+    for each in (old, young):
+        each.write_bytes(b"half a payload")
+    os.utime(old, (0, 0))
+    await blobs.put_stream(LOCAL, _pieces(b"new"), size_max=9)
+    assert [each.name for each in incoming.iterdir()] == ["young"]

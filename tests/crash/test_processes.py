@@ -173,9 +173,7 @@ def test_a_node_that_kills_its_engine_is_isolated_then_parked_and_others_go_on(
         poison = each.site.run("crash-poison")
         assert poison.finish() == SEGFAULT
         each.person.leaves = frozenset({"crash-poison"})
-        codes = _attend_until(
-            each, {"crash-main": "completed", "crash-poison": "needs_attention"}
-        )
+        codes = _attend_until(each, {"crash-main": "completed", "crash-poison": "needs_attention"})
         assert codes[0] == SEGFAULT, each.site.said()
         assert set(codes[1:]) == {OK}, each.site.said()
         records = each.site.records()

@@ -190,3 +190,40 @@ def test_a_relative_home_becomes_absolute(tmp_path: Path, monkeypatch: pytest.Mo
     settings: Settings = load_settings({"LEGATO_HOME": "here"})
     assert settings.home == tmp_path / "here"
     assert settings.database_url == f"sqlite:///{tmp_path}/here/legato.db"
+
+
+def test_connections_and_mail_servers_are_tables_by_name(tmp_path: Path) -> None:
+    """They stand in the file, or as JSON in a variable; no name is there by default [CL11]."""
+    assert load_settings({}, tmp_path).grants.sql.connections == {}
+    assert load_settings({}, tmp_path).grants.code.python is False
+    _config(
+        tmp_path,
+        '[grants.sql.connections.shop]\nurl = "postgresql://reader@db:5432/shop"\n'
+        'password = "shop_password"\n[grants.code]\npython = true\n',
+    )
+    mail = '{"office": {"host": "mail.example.org", "sender": "a@b.org", "recipients": ["@b.org"]}}'
+    grants = load_settings({"LEGATO_GRANTS__MAIL__SERVERS": mail}, tmp_path).grants
+    assert grants.sql.connections["shop"].password == "shop_password"
+    assert grants.sql.connections["shop"].write is False
+    assert grants.mail.servers["office"].tls == "starttls"
+    assert grants.code.python is True
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ('url = "postgresql://u:hunter2@db/shop"', "should hold no password"),
+        ('url = "sqlite:///relative.db"', "should be sqlite:////ABSOLUTE/PATH"),
+        ('url = "oracle://db/shop"', "should be sqlite:////PATH"),
+        ('url = "mysql://db/shop"\nusr = "x"', "is not a setting"),
+    ],
+)
+def test_a_connection_that_cannot_be_meant_is_refused(
+    tmp_path: Path, text: str, wrong: str
+) -> None:
+    """The line names the key, and a password in a URL is not repeated [CL11, LG24]."""
+    _config(tmp_path, f"[grants.sql.connections.shop]\n{text}\n")
+    with pytest.raises(InvalidInput, match=wrong) as caught:
+        load_settings({}, tmp_path)
+    assert "grants.sql.connections.shop" in str(caught.value)
+    assert "hunter2" not in str(caught.value)

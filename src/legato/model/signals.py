@@ -13,7 +13,7 @@ import msgspec
 
 from legato.model.events import ExecutionStarted, FinalStatus, LostCause, NodeError
 from legato.model.ids import EngineId, ExecutionId, NodeId
-from legato.model.values import NULL, Value
+from legato.model.values import NULL, BlobRef, Value
 
 
 class Signal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
@@ -55,12 +55,16 @@ class RestoreExecution(Signal, frozen=True, omit_defaults=True, tag="RestoreExec
 
 
 class ReportSuccess(Signal, frozen=True, omit_defaults=True, tag="ReportSuccess"):
-    """An attempt returned its output, checked and within limits."""
+    """An attempt returned its output, checked and within limits.
+
+    `blobs` are the payloads that it stored: they are kept as long as the execution is.
+    """
 
     node: NodeId
     attempt: int
     output: Value
     item: int | None = None
+    blobs: tuple[BlobRef, ...] = ()
 
 
 class ReportFailure(Signal, frozen=True, omit_defaults=True, tag="ReportFailure"):

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from legato.ports.node import Grants, NodeFailure
+from legato.ports.grants import Grants
+from legato.ports.node import NodeFailure
 
 PATH_BYTES_MAX: Final = 4_096
 NAME_BYTES_MAX: Final = 255

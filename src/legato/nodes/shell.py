@@ -15,10 +15,10 @@ from pydantic import Field
 
 from legato.nodes.fields import Config, Output, without_nul
 from legato.nodes.safe_paths import folder_inside
+from legato.ports.grants import Grants
 from legato.ports.node import (
     PROGRAM_OUTPUT_BYTES_MAX,
     PROGRAM_PATH,
-    Grants,
     NodeContext,
     NodeFailure,
     ProgramCall,

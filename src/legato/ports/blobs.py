@@ -6,6 +6,7 @@
 Rules: LG.
 """
 
+from collections.abc import AsyncIterable, AsyncIterator
 from typing import Protocol
 
 from legato.model.ids import WorkspaceId
@@ -13,7 +14,7 @@ from legato.model.values import BlobRef
 
 
 class Blobs(Protocol):
-    """Store and fetch whole payloads."""
+    """Store and fetch payloads, whole or piece by piece."""
 
     async def put(self, workspace: WorkspaceId, payload: bytes) -> BlobRef:
         """Store a payload durably; the same bytes twice are stored once.
@@ -29,5 +30,30 @@ class Blobs(Protocol):
         Raises:
             NotFound: It is gone (retention).
             Unavailable: It cannot be read, or what was read is corrupt.
+        """
+        ...
+
+    async def put_stream(
+        self, workspace: WorkspaceId, pieces: AsyncIterable[bytes], *, size_max: int
+    ) -> BlobRef:
+        """Store a payload durably that comes piece by piece and is never in memory as a whole.
+
+        Args:
+            workspace: Whose it is.
+            pieces: Its bytes in order. What they raise is raised here, and nothing is kept.
+            size_max: Bytes that it may have.
+
+        Raises:
+            LimitExceeded: It is longer than `size_max`; nothing is kept.
+            Unavailable: As with `put`.
+        """
+        ...
+
+    def stream(self, workspace: WorkspaceId, ref: BlobRef) -> AsyncIterator[bytes]:
+        """Yield a payload piece by piece; the hash is checked when the last one has been given.
+
+        Raises:
+            NotFound: It is gone.
+            Unavailable: It cannot be read, or what was read is corrupt: what came before is void.
         """
         ...

@@ -10,13 +10,13 @@ Rules: ND, JN.
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 
-from pydantic import BaseModel, SecretStr, TypeAdapter, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, WithJsonSchema
 
 from legato.model.events import NodeError
 from legato.model.ids import ExecutionId, NodeId, WorkspaceId
@@ -24,6 +24,7 @@ from legato.model.node_type import NodeTypeInfo
 from legato.model.policy import EffectClass, RetryPolicy
 from legato.model.values import BlobRef
 from legato.model.workflow import KIND_OF_USES
+from legato.ports.grants import Grants
 
 
 class NodeFailure(Exception):
@@ -47,21 +48,6 @@ class NodeFailure(Exception):
             retryable=retryable,
             at_least_ms=at_least_ms,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Grants:
-    """What the operator allows nodes to reach; by default nothing.
-
-    `programs`: names or absolute paths for `shell.run`. `roots`: folders for `files.*`.
-    `hosts`: `host:port` that may be reached although they are not public. `program_network`:
-    sandboxed programs may use the network.
-    """
-
-    programs: tuple[str, ...] = ()
-    roots: tuple[Path, ...] = ()
-    hosts: tuple[str, ...] = ()
-    program_network: bool = False
 
 
 Secret = Annotated[
@@ -121,8 +107,12 @@ class ProgramResult:
     truncated: bool = False
 
 
+BLOB_BYTES_MAX: Final = 2 * 1024**3
+"""What a payload that a node streams may have, unless the node says less."""
+
+
 class BlobAccess(Protocol):
-    """Blobs of the execution's workspace."""
+    """Blobs of the execution's workspace; what a completed attempt stored is kept with it."""
 
     async def put(self, payload: bytes) -> BlobRef:
         """Store durably."""
@@ -131,6 +121,46 @@ class BlobAccess(Protocol):
     async def get(self, ref: BlobRef) -> bytes:
         """Fetch."""
         ...
+
+    async def put_stream(
+        self, pieces: AsyncIterable[bytes], *, size_max: int = BLOB_BYTES_MAX
+    ) -> BlobRef:
+        """Store durably what comes piece by piece, without having it in memory as a whole.
+
+        Raises:
+            LimitExceeded: It is longer than `size_max` bytes.
+        """
+        ...
+
+    def stream(self, ref: BlobRef) -> AsyncIterator[bytes]:
+        """Yield piece by piece; if it is damaged the last step raises."""
+        ...
+
+
+class Blob(BaseModel):
+    """A payload in the blob store as nodes pass it on: in an output, and as a config field.
+
+    Whoever holds one can have the payload, within the workspace.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hash: str = Field(pattern=r"^[0-9a-f]{64}$", description="Hex SHA-256 of the bytes.")
+    size: int = Field(ge=0, description="Bytes.")
+    type: str = Field(
+        default="application/octet-stream", max_length=200, description="Its media type."
+    )
+    name: str | None = Field(default=None, max_length=255, description="A file name for it.")
+
+    @property
+    def ref(self) -> BlobRef:
+        """The reference that `BlobAccess` takes."""
+        return BlobRef(self.hash, self.size)
+
+    @classmethod
+    def of(cls, ref: BlobRef, type: str, name: str | None = None) -> "Blob":
+        """Make one of a reference."""
+        return cls(hash=ref.hash, size=ref.size, type=type, name=name)
 
 
 class NodeContext(Protocol):

@@ -25,7 +25,7 @@ from legato.model.effects import (
 )
 from legato.model.events import AnyEvent, ExecutionEnded, ExecutionStarted, encode_event
 from legato.model.ids import EngineId, ExecutionId
-from legato.model.signals import AnySignal, StartExecution, encode_signal
+from legato.model.signals import AnySignal, ReportSuccess, StartExecution, encode_signal
 from legato.model.values import BlobRef, Value
 from legato.ports.clock import Clock
 from legato.ports.log import NewExecution, OutSignal, Projection, Turn
@@ -94,7 +94,7 @@ class Turns:
                 projection=self._projection(active, d.events),
                 consumed=consumed,
                 new=active.new,
-                blobs=_blobs(d.events, events),
+                blobs=_blobs(d.events, events, letters),
             ),
             letters=letters,
             from_seq=from_seq,
@@ -200,9 +200,14 @@ class Turns:
         )
 
 
-def _blobs(events: list[AnyEvent], bodies: tuple[bytes, ...]) -> tuple[BlobRef, ...]:
-    """Return the payloads that these events refer to; most events have none."""
+def _blobs(
+    events: list[AnyEvent], bodies: tuple[bytes, ...], letters: list[Letter]
+) -> tuple[BlobRef, ...]:
+    """Return the payloads that these events refer to, or attempts stored; most have none."""
     found: dict[BlobRef, None] = {}
+    for letter in letters:
+        if type(letter.signal) is ReportSuccess and letter.signal.blobs:
+            found.update(dict.fromkeys(letter.signal.blobs))
     for event, body in zip(events, bodies, strict=True):
         if _REF_MARK in body:
             found.update((value.ref, None) for value in _values(event) if value.ref is not None)

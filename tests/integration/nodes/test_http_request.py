@@ -15,7 +15,7 @@ from legato.model.events import NodeError
 from legato.model.signals import ReportCancelled
 from legato.nodes import http
 from legato.nodes.registry import close_node_types
-from legato.ports.node import Grants
+from legato.ports.grants import Grants
 from tests.integration.nodes.servers import Server, Visit, serve
 from tests.unit.nodes.world import World, request
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from legato.model.signals import ReportCancelled, ReportFailure, ReportLost, ReportSuccess
-from legato.ports.node import Grants, NodeContext, node
+from legato.ports.grants import Grants
+from legato.ports.node import NodeContext, node
 from legato.runtime.attempt.request import RunnerOptions
 from tests.unit.nodes import samples
 from tests.unit.nodes.world import CANARY, EXECUTION, World, is_alive, request
@@ -39,6 +40,7 @@ async def test_services_are_reached_through_the_engine(world: World) -> None:
     assert "the secret is [redacted]" in said
     assert "printed, and not a message" in said
     assert "kept" in said
+    assert "piece" * 60 in said
     assert world.secrets.asked == ["token"]
     assert list((world.folder / "scratch").iterdir()) == []
 

@@ -14,7 +14,8 @@ import pytest
 
 from legato.model.signals import ReportCancelled
 from legato.nodes import shell
-from legato.ports.node import Grants, NodeFailure, ProgramCall, ProgramResult
+from legato.ports.grants import Grants
+from legato.ports.node import NodeFailure, ProgramCall, ProgramResult
 from legato.runtime.attempt.command import Command, ProcessEnd, ProcessLimits
 from legato.runtime.attempt.leftovers import PidFile, kill_leftovers
 from legato.runtime.attempt.processes import Launcher, Running

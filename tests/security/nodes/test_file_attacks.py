@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from legato.nodes import files
-from legato.ports.node import Grants
+from legato.ports.grants import Grants
 from tests.unit.nodes.world import World
 
 pytestmark = pytest.mark.linux

@@ -9,7 +9,7 @@ import pytest
 
 from legato.model.signals import ReportCancelled
 from legato.nodes import shell
-from legato.ports.node import Grants
+from legato.ports.grants import Grants
 from legato.runtime.attempt.processes import Launcher
 from tests.unit.nodes.world import CANARY, World, is_alive, request
 

@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
 
-from legato.ports.node import NodeContext, NodeFailure, ProgramCall, Secret, node
+from legato.ports.node import Blob, NodeContext, NodeFailure, ProgramCall, Secret, node
 
 FOREVER_S: Final = 3_600
 
@@ -227,12 +228,19 @@ async def steps(ctx: NodeContext, config: Plain) -> list[Any]:
     return done
 
 
+async def _pieces() -> AsyncIterator[bytes]:
+    for _ in range(3):
+        yield b"piece" * 20
+
+
 @node("test.services", title="Services")
 async def services(ctx: NodeContext, config: Plain) -> dict[str, Any]:
     """Use secrets, blobs, scratch folder and a program."""
     secret = await ctx.secret("token")
     ref = await ctx.blobs.put(b"payload")
     found = await ctx.blobs.get(ref)
+    long = await ctx.blobs.put_stream(_pieces(), size_max=300)
+    back = b"".join([piece async for piece in ctx.blobs.stream(long)])
     (ctx.scratch / "note").write_text("kept", encoding="utf-8")
     result = await ctx.run_program(ProgramCall(program=Path("/bin/cat"), args=("note",)))
     ctx.log(f"the secret is {secret}")
@@ -241,6 +249,8 @@ async def services(ctx: NodeContext, config: Plain) -> dict[str, Any]:
         "secret": secret,
         "length": len(secret),
         "blob": found.decode(),
+        "stream": back.decode(),
+        "long": Blob.of(long, "text/plain").model_dump(),
         "cat": result.stdout.decode(),
         "scratch": str(ctx.scratch),
     }

@@ -230,8 +230,22 @@ async def test_services_of_the_context_work_together(world: World) -> None:
     assert output["secret"] == "[redacted]"
     assert output["length"] > 4
     assert (output["blob"], output["cat"]) == ("payload", "kept")
+    assert output["stream"] == "piece" * 60
+    assert output["long"]["size"] == 300
     assert output["scratch"].startswith(str(world.folder))
     assert list((world.folder / "scratch").iterdir()) == []
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+async def test_what_an_attempt_stores_is_reported_with_its_success(
+    world: World, isolated: bool
+) -> None:
+    """The engine is told every payload that the execution has to keep [LG16, LG31]."""
+    report = await world.run(samples.services, {}, isolated=isolated)
+    assert isinstance(report, ReportSuccess)
+    assert sorted(each.size for each in report.blobs) == [7, 300]
+    for each in report.blobs:
+        assert each.hash in world.blobs.payloads
 
 
 async def test_lines_progress_and_deltas_reach_the_log_in_order(world: World) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from legato.nodes import shell
-from legato.ports.node import Grants, NodeFailure, ProgramCall, ProgramResult
+from legato.ports.grants import Grants
+from legato.ports.node import NodeFailure, ProgramCall, ProgramResult
 from tests.unit.nodes.world import CANARY, World
 
 

@@ -5,13 +5,13 @@ import asyncio
 import hashlib
 import os
 import select
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from legato.errors import NotFound, Unavailable
+from legato.errors import LimitExceeded, NotFound, Unavailable
 from legato.model.events import NodeError
 from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, NodeId, WorkspaceId
 from legato.model.policy import EffectClass, Limits
@@ -19,8 +19,9 @@ from legato.model.signals import ReportFailure, ReportSuccess
 from legato.model.values import BlobRef, load
 from legato.model.workflow import NodeSpec
 from legato.ports.attempt_logs import LogLine
+from legato.ports.grants import Grants
 from legato.ports.journal import StepKey, StepRow
-from legato.ports.node import Grants, NodeType
+from legato.ports.node import NodeType
 from legato.runtime.attempt.isolated import Isolation, IsolationOptions
 from legato.runtime.attempt.log_sink import LogSink
 from legato.runtime.attempt.processes import Launcher
@@ -133,6 +134,17 @@ class MemoryBlobs:
         if ref.hash not in self.payloads:
             raise NotFound("it is gone")
         return self.payloads[ref.hash]
+
+    async def put_stream(
+        self, workspace: WorkspaceId, pieces: AsyncIterable[bytes], *, size_max: int
+    ) -> BlobRef:
+        payload = b"".join([piece async for piece in pieces])
+        if len(payload) > size_max:
+            raise LimitExceeded("it is too long")
+        return await self.put(workspace, payload)
+
+    async def stream(self, workspace: WorkspaceId, ref: BlobRef) -> AsyncIterator[bytes]:
+        yield await self.get(workspace, ref)
 
 
 class NamedSecrets:

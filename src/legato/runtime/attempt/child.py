@@ -13,22 +13,24 @@ import importlib
 import os
 import struct
 import sys
+import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from legato.errors import Internal, LegatoError
+from legato.errors import Internal, LegatoError, LimitExceeded
 from legato.model.ids import WorkspaceId
 from legato.model.signals import encode_signal
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
+from legato.ports.grants import Grants
 from legato.ports.journal import StepKey, StepRow
-from legato.ports.node import Grants, NodeType
+from legato.ports.node import NodeType
 from legato.runtime.attempt import pipe
 from legato.runtime.attempt.processes import Launcher
 from legato.runtime.attempt.request import (
@@ -43,6 +45,8 @@ from legato.runtime.attempt.sandbox import Sandbox, SandboxOptions
 LIVE_S: Final = 0.05
 """Progress and deltas are gathered this long; lines go at once, the next one may be the last."""
 _MESSAGE_BYTES_MAX: Final = 1 << 31
+SPOOL: Final = "spool-"
+PIECE_BYTES: Final = 1024 * 1024
 
 
 class Engine:
@@ -100,8 +104,9 @@ class EngineSecrets:
 class EngineBlobs:
     """Keeps `ports.blobs.Blobs`."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, folder: Path) -> None:
         self._engine = engine
+        self._folder = folder
 
     async def put(self, workspace: WorkspaceId, payload: bytes) -> BlobRef:
         """Keep `Blobs.put`."""
@@ -112,6 +117,30 @@ class EngineBlobs:
         """Keep `Blobs.get`."""
         answer = await self._engine.ask("blob_get", pipe.BlobAsk(hash=ref.hash, size=ref.size))
         return msgspec.json.decode(answer, type=bytes)
+
+    async def put_stream(
+        self, workspace: WorkspaceId, pieces: AsyncIterable[bytes], *, size_max: int
+    ) -> BlobRef:
+        """Keep `Blobs.put_stream`: by way of a file that the engine reads."""
+        size = 0
+        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=SPOOL) as file:
+            async for piece in pieces:
+                size += len(piece)
+                if size > size_max:
+                    raise LimitExceeded(f"the payload is longer than {size_max} bytes")
+                await asyncio.to_thread(file.write, piece)
+            file.flush()
+            ask = pipe.BlobAsk(file=Path(file.name).name, size=size_max)
+            answer = await self._engine.ask("blob_put_file", ask)
+        return msgspec.json.decode(answer, type=BlobRef)
+
+    async def stream(self, workspace: WorkspaceId, ref: BlobRef) -> AsyncIterator[bytes]:
+        """Keep `Blobs.stream`: by way of a file that the engine writes."""
+        with tempfile.NamedTemporaryFile(dir=self._folder, prefix=SPOOL) as file:
+            ask = pipe.BlobAsk(hash=ref.hash, size=ref.size, file=Path(file.name).name)
+            await self._engine.ask("blob_get_file", ask)
+            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+                yield piece
 
 
 class EngineJournal:
@@ -228,7 +257,7 @@ def runner_of(begin: pipe.Begin, engine: Engine, node_type: NodeType) -> Attempt
     services = AttemptServices(
         journal=EngineJournal(engine),
         logs=EngineLines(engine),
-        blobs=EngineBlobs(engine),
+        blobs=EngineBlobs(engine, Path(begin.scratch)),
         secrets=EngineSecrets(engine),
         clock=ChildClock(begin.now_ms),
         programs=Launcher(sandbox=Sandbox(sandbox)),
@@ -237,6 +266,9 @@ def runner_of(begin: pipe.Begin, engine: Engine, node_type: NodeType) -> Attempt
             roots=roots,
             hosts=allowed.hosts,
             program_network=allowed.program_network,
+            connections=allowed.connections,
+            mail_servers=allowed.mail_servers,
+            python=allowed.python,
         ),
     )
     options = RunnerOptions(

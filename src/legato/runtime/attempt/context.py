@@ -19,8 +19,9 @@ from legato.model.ids import ExecutionId, NodeId, WorkspaceId, idempotency_key
 from legato.model.policy import EffectClass
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
-from legato.ports.blobs import Blobs
-from legato.ports.node import BlobAccess, Grants, ProgramCall, ProgramResult
+from legato.ports.grants import Grants
+from legato.ports.node import BlobAccess, ProgramCall, ProgramResult
+from legato.runtime.attempt.blobs import AttemptBlobs
 from legato.runtime.attempt.failures import Redact, plain, shown
 from legato.runtime.attempt.live import LiveOutput
 from legato.runtime.attempt.redaction import SecretRedactor
@@ -35,7 +36,8 @@ class Attempt:
     """Keeps `legato.ports.node.NodeContext`."""
 
     __slots__ = (
-        "_counter", "_live", "_options", "_redactor", "_scratch", "_services", "_steps", "began",
+        "_blobs", "_counter", "_live", "_options", "_redactor", "_scratch", "_services", "_steps",
+        "began",
         "cancels", "driving", "given_up", "in_thread", "noticed", "request", "started_ms",
         "stopping", "task", "timed_out", "timer", "twins",
     )  # fmt: skip
@@ -47,6 +49,7 @@ class Attempt:
         self.request = request
         self._services = services
         self._options = options
+        self._blobs: AttemptBlobs | None = None
         self._counter: itertools.count[int] | None = None
         self._live: LiveOutput | None = None
         self._redactor: SecretRedactor | None = None
@@ -130,7 +133,14 @@ class Attempt:
     @property
     def blobs(self) -> BlobAccess:
         """Keep `NodeContext.blobs`."""
-        return _WorkspaceBlobs(self._services.blobs, self.request.workspace)
+        if self._blobs is None:
+            self._blobs = AttemptBlobs(self._services.blobs, self.request.workspace)
+        return self._blobs
+
+    @property
+    def stored(self) -> tuple[BlobRef, ...]:
+        """The payloads that the node has stored."""
+        return () if self._blobs is None else tuple(self._blobs.stored)
 
     @property
     def scratch(self) -> Path:
@@ -260,22 +270,6 @@ class Attempt:
         if self._live is None:
             self._live = LiveOutput(self, self._services.logs)
         return self._live
-
-
-class _WorkspaceBlobs:
-    """Keeps `BlobAccess` for one workspace."""
-
-    __slots__ = ("_blobs", "_workspace")
-
-    def __init__(self, blobs: Blobs, workspace: WorkspaceId) -> None:
-        self._blobs = blobs
-        self._workspace = workspace
-
-    async def put(self, payload: bytes) -> BlobRef:
-        return await self._blobs.put(self._workspace, payload)
-
-    async def get(self, ref: BlobRef) -> bytes:
-        return await self._blobs.get(self._workspace, ref)
 
 
 class Lines:

@@ -12,14 +12,16 @@ import asyncio
 import base64
 import os
 import signal
+import stat
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import msgspec
 
-from legato.errors import Internal, LegatoError
+from legato.errors import Internal, InvalidInput, LegatoError
 from legato.model.signals import ReportFailure, ReportLost, decode_signal
 from legato.model.values import BlobRef
 from legato.ports.journal import StepKey
@@ -38,6 +40,7 @@ CHILD_LIMITS: Final = ProcessLimits(cpu_s=None, memory_bytes=None, file_bytes=No
 STOP_SHARE: Final = 0.75
 """Of the grace, before the child is killed; the rest is for its end to arrive."""
 _MARGIN_BYTES: Final = 1024 * 1024
+SPOOL_PIECE_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +149,9 @@ class Isolation:
                 roots=tuple(str(root) for root in grants.roots),
                 hosts=grants.hosts,
                 program_network=grants.program_network,
+                connections=dict(grants.connections),
+                mail_servers=dict(grants.mail_servers),
+                python=grants.python,
                 sandbox_mode=self._isolation.sandbox_mode,
                 hidden=tuple(str(path) for path in self._isolation.hidden),
             ),
@@ -237,6 +243,11 @@ class _Conversation:
             return msgspec.json.encode(await self._attempt.secret(name))
         if ask.what.startswith("blob"):
             blob = msgspec.json.decode(ask.body, type=pipe.BlobAsk)
+            if ask.what == "blob_put_file":
+                return msgspec.json.encode(await self._put_file(blob))
+            if ask.what == "blob_get_file":
+                await self._get_file(blob)
+                return b"null"
             if ask.what == "blob_put":
                 return msgspec.json.encode(
                     await services.blobs.put(request.workspace, blob.payload)
@@ -244,6 +255,37 @@ class _Conversation:
             found = await services.blobs.get(request.workspace, BlobRef(blob.hash, blob.size))
             return b'"' + base64.b64encode(found) + b'"'
         return await self._journal(ask)
+
+    async def _put_file(self, blob: pipe.BlobAsk) -> BlobRef:
+        """Store what the child wrote into its scratch folder."""
+        with self._spool(blob.file, os.O_RDONLY) as file:
+            workspace = self._attempt.request.workspace
+            return await self._services.blobs.put_stream(
+                workspace, _pieces_of(file), size_max=blob.size
+            )
+
+    async def _get_file(self, blob: pipe.BlobAsk) -> None:
+        """Write a payload into a file that the child has made."""
+        ref = BlobRef(blob.hash, blob.size)
+        with self._spool(blob.file, os.O_WRONLY) as file:
+            async for piece in self._services.blobs.stream(self._attempt.request.workspace, ref):
+                await asyncio.to_thread(file.write, piece)
+
+    def _spool(self, name: str, flags: int) -> BinaryIO:
+        """Open a regular file directly in the scratch folder, whatever the child has put there."""
+        if "/" in name or name in {"", ".", ".."}:
+            raise InvalidInput(f"{name!r:.100} is no file of the scratch folder")
+        try:
+            descriptor = os.open(
+                self._attempt.scratch / name,
+                flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC,
+            )
+        except OSError as error:
+            raise InvalidInput(f"{name!r:.100} cannot be opened: {error.strerror}") from None
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise InvalidInput(f"{name!r:.100} is no file")
+        return os.fdopen(descriptor, "rb" if flags == os.O_RDONLY else "wb")
 
     async def _journal(self, ask: pipe.Ask) -> bytes:
         """Read or write the journal, at this attempt's own places only."""
@@ -269,6 +311,11 @@ class _Conversation:
                 output=step.output or b"null",
             )
         return msgspec.json.encode(done)
+
+
+async def _pieces_of(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(file.read, SPOOL_PIECE_BYTES):
+        yield piece
 
 
 def _report_death(attempt: Attempt, end: ProcessEnd) -> Report:

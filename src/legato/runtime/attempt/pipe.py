@@ -14,11 +14,15 @@ import msgspec
 
 from legato.errors import LegatoError, LimitExceeded
 from legato.model.policy import Limits
+from legato.ports.grants import MailServer, SqlConnection
 from legato.runtime.attempt.request import AttemptRequest
 
 _LENGTH: Final = struct.Struct(">I")
 
-AskWhat = Literal["secret", "blob_put", "blob_get", "step_get", "step_begin", "step_finish"]
+AskWhat = Literal[
+    "secret", "blob_put", "blob_get", "blob_put_file", "blob_get_file", "step_get", "step_begin",
+    "step_finish",
+]  # fmt: skip
 
 
 class Allowed(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +32,9 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
     roots: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     program_network: bool = False
+    connections: dict[str, SqlConnection] = {}
+    mail_servers: dict[str, MailServer] = {}
+    python: bool = False
     sandbox_mode: Literal["auto", "off", "required"] = "auto"
     hidden: tuple[str, ...] = ()
 
@@ -97,11 +104,16 @@ class StepFound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BlobAsk(msgspec.Struct, frozen=True, kw_only=True):
-    """A payload to store, or the hash and size of one to fetch."""
+    """A payload to store, or the hash and size of one to fetch.
+
+    A long one goes through `file`, a name in the attempt's scratch folder; `size` is then its
+    bound when it is stored.
+    """
 
     payload: bytes = b""
     hash: str = ""
     size: int = 0
+    file: str = ""
 
 
 ToChild = Begin | Answer | Stop

@@ -15,13 +15,14 @@ from legato.model.events import NodeError
 from legato.model.ids import ExecutionId, NodeId, WorkspaceId
 from legato.model.policy import EffectClass, Limits
 from legato.model.signals import ReportCancelled, ReportFailure, ReportLost, ReportSuccess
-from legato.model.values import Value
+from legato.model.values import BlobRef, Value
 from legato.model.workflow import NodeSpec
 from legato.ports.attempt_logs import LogLine
 from legato.ports.blobs import Blobs
 from legato.ports.clock import Clock
+from legato.ports.grants import Grants
 from legato.ports.journal import Journal
-from legato.ports.node import Grants, ProgramCall, ProgramResult
+from legato.ports.node import ProgramCall, ProgramResult
 from legato.ports.secrets import Secrets
 
 AttemptKey = tuple[ExecutionId, NodeId, int | None, int]
@@ -56,9 +57,9 @@ class AttemptRequest(msgspec.Struct, frozen=True, kw_only=True):
         """The attempt's identity."""
         return (self.execution_id, self.node.id, self.item, self.attempt)
 
-    def success(self, output: Value) -> ReportSuccess:
-        """Report an output."""
-        return ReportSuccess(self.node.id, self.attempt, output, self.item)
+    def success(self, output: Value, blobs: tuple[BlobRef, ...] = ()) -> ReportSuccess:
+        """Report an output, and the payloads that the attempt stored beside it."""
+        return ReportSuccess(self.node.id, self.attempt, output, self.item, blobs)
 
     def failure(self, error: NodeError) -> ReportFailure:
         """Report a failure."""

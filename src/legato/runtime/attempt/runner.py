@@ -256,14 +256,14 @@ class AttemptRunner:
         except InvalidOutput as error:
             return request.failure(error.to_error(attempt.redact))
         if len(data) <= self._options.limits.max_inline_bytes:
-            return request.success(inline(data))
+            return request.success(inline(data), attempt.stored)
         blobs, workspace = self._services.blobs, request.workspace
         try:
             ref = await patiently(lambda: blobs.put(workspace, data), self._options.store_retry_s)
         except Unavailable as error:
             message = shown(f"the output could not be stored: {error}", attempt.redact)
             return request.failure(NodeError(error.code, message))
-        return request.success(Value(ref=ref))
+        return request.success(Value(ref=ref), attempt.stored)
 
     def _from_own_process(self, attempt: Attempt, report: Report) -> Report:
         """Pass a child's report on; the engine redacts an error once more, with what it knows."""
