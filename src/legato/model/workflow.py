@@ -34,6 +34,9 @@ KIND_OF_USES: Final[dict[str, NodeKind]] = {
     "flow.switch": "switch",
 }
 
+KINDS_WITH_ITEMS: Final[frozenset[NodeKind]] = frozenset({"task", "call", "loop"})
+"""Kinds that `foreach` may repeat; a wait inside a list is a called workflow that waits."""
+
 
 class Need(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     """One edge into a node: the node it needs, and over which kind of edge.
