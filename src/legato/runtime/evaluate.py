@@ -9,6 +9,7 @@ the hash in the log proves it.
 Rules: EX.
 """
 
+import itertools
 from typing import Any, Final
 
 import orjson
@@ -29,8 +30,8 @@ from legato.runtime.plan import CompiledTemplate, digest
 
 _MISSING: Final = object()
 _VALUES_KEPT_MAX: Final = 4_096
-STORE_RETRY_S: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
-"""Pauses while the blob store does not answer: two minutes, longer than a database's restart."""
+STORE_RETRY_S: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Pauses while the store does not answer; the last one again and again."""
 _OUTPUT_LOGGED: Final = frozenset({"input", "outputs", "collect"})
 """Evaluations whose value goes into an event, so that a large one needs a blob."""
 
@@ -72,10 +73,12 @@ class Evaluator:
     async def outside(self, active: Active, effect: Evaluate) -> ReportEvaluated:
         """Answer with I/O and the helper process; never raises a LegatoError.
 
-        A store that is away for a while delays the answer: nothing is wrong with the expression.
+        A store that is away, or full, delays the answer until it is back, and no longer than this
+        engine owns the execution: nothing is wrong with the expression.
         """
         try:
-            return await patiently(lambda: self._outside(active, effect), STORE_RETRY_S)
+            pauses_s = itertools.chain(STORE_RETRY_S, itertools.repeat(STORE_RETRY_S[-1]))
+            return await patiently(lambda: self._outside(active, effect), pauses_s)
         except LegatoError as error:
             return _refusal(effect, error)
 

@@ -26,6 +26,8 @@ from legato.model.values import encode
 _HEADER = struct.Struct(">II")
 _ANSWER = struct.Struct(">BI")
 _PR_SET_PDEATHSIG = 1
+NO_MEMORY = 3
+"""Exit code: the values or the result did not fit."""
 READ_BYTES_PER_S = 20e6
 """At least as fast as values are read from JSON."""
 
@@ -54,6 +56,8 @@ def main() -> None:
             status, body = 0, encode(value, what="value", size_bytes_max=limits.max_output_bytes)
         except LegatoError as error:
             status, body = 1, str(error).encode("utf-8", "replace")
+        except (MemoryError, ValueError):  # orjson says that there is no memory by a ValueError
+            sys.exit(NO_MEMORY)
         signal.setitimer(signal.ITIMER_PROF, 0)
         sink.write(_ANSWER.pack(status, len(body)))
         sink.write(body)

@@ -13,7 +13,7 @@ import contextlib
 import signal
 import struct
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import Final
 
 from legato.errors import ExpressionError, Unavailable
@@ -77,7 +77,8 @@ class EvaluationProcesses:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", "-m", "legato.runtime.evaluation_child", str(MEMORY_BYTES),
-                str(self._timeout_s), stdin=PIPE, stdout=PIPE, env={}, start_new_session=True,
+                str(self._timeout_s), stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={},
+                start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise Unavailable(f"no process for evaluations can be started: {error}") from None
