@@ -215,8 +215,9 @@ class App:
         from legato.adapters.local_queue import LocalQueue
         from legato.nodes.registry import close_node_types
         from legato.runtime.attempt.log_sink import LogSink
-        from legato.runtime.engine import Engine, EngineOptions, EngineParts
+        from legato.runtime.engine import Engine
         from legato.runtime.evaluation_process import EvaluationProcesses
+        from legato.runtime.parts import EngineOptions, EngineParts
 
         engine_id = EngineId(self.clock.new_id())
         limits = self.settings.limits.to_policy()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legato.cli.invocation import OK, Invocation, command_options, examples
+from legato.cli.invocation import CANCELLED, OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
     from legato.app import App
@@ -129,7 +129,10 @@ async def _attached(app: App, invocation: Invocation, submission: Submission) ->
     session = Session(app, invocation, execution_id)
     try:
         await session.watch()
-        await app.engine.submit(replace(submission, execution_id=execution_id))
+        submitting = app.engine.submit(replace(submission, execution_id=execution_id))
+        if not await session.is_accepted(submitting):
+            await session.close()
+            return CANCELLED
     except BaseException:
         await session.close()
         raise

@@ -38,6 +38,10 @@ def broken() -> None:
     raise RuntimeError("no such library")
 
 
+def leaving() -> None:
+    raise SystemExit(0)
+
+
 taken = registry.builtin_node_types()["shell.run"]
 
 
@@ -107,6 +111,7 @@ def test_types_of_packages_are_found_in_every_form(installed: Callable[..., None
         ("tests.unit.nodes.no_such_module:x", "cannot be loaded: ModuleNotFoundError"),
         (f"{WITH_PROBLEM}:no_such_name", "cannot be loaded: AttributeError"),
         (f"{WITH_PROBLEM}:broken", "cannot be loaded: RuntimeError: no such library"),
+        (f"{WITH_PROBLEM}:leaving", "cannot be loaded: SystemExit: 0"),
         (f"{WITH_PROBLEM}:nothing", "offers no node types"),
         (f"{WITH_PROBLEM}:WITH_PROBLEM", "offers no node types"),
         (f"{WITH_PROBLEM}:taken", "'shell.run' of package"),
