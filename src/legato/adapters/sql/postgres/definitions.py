@@ -37,6 +37,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR, insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.schema import (
+    NOBODYS,
     attempt_logs,
     engines,
     events,
@@ -206,7 +207,7 @@ def _engines() -> Iterator[tuple[str, ClauseElement]]:
     )
     yield (
         "let_go",
-        update(executions).where(executions.c.owner == P("engine")).values(owner=None),
+        update(executions).where(executions.c.owner == P("engine")).values(**NOBODYS),
     )
     pairs = unnest("pairs", id=Text, fence=BigInteger)
     yield (
@@ -217,7 +218,7 @@ def _engines() -> Iterator[tuple[str, ClauseElement]]:
             executions.c.id == pairs.c.id,
             executions.c.fence == pairs.c.fence,
         )
-        .values(owner=None),
+        .values(**NOBODYS),
     )
 
 
