@@ -14,7 +14,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import httpcore2
 import httpx2
@@ -149,7 +149,7 @@ async def exchange(
                 )
             return
         finally:
-            await response.aclose()
+            await _release(response)
 
 
 async def _sent(outgoing: Outgoing, granted: frozenset[str], hop: int) -> httpcore2.Response:
@@ -174,6 +174,18 @@ async def _sent(outgoing: Outgoing, granted: frozenset[str], hop: int) -> httpco
     except NodeFailure as refused:
         failure = refused
     raise _after_redirect(failure) if hop and not failure.error.may_have_happened else failure
+
+
+async def _release(response: httpcore2.Response) -> None:
+    """Give the connection back, or close it if more came than the answer.
+
+    What came too much would be taken for the answer to the next request, perhaps of another
+    workflow; the library keeps it without a word, and has no public way to ask.
+    """
+    connection: Any = getattr(getattr(response.stream, "_stream", None), "_connection", None)
+    if connection is None or connection._h11_state.trailing_data[0]:
+        await response.extensions["network_stream"].aclose()
+    await response.aclose()
 
 
 def _is_followed(status: int, headers: Mapping[str, str], bounds: HttpBounds) -> bool:

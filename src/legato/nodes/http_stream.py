@@ -17,6 +17,7 @@ import httpcore2
 
 _HELD_BYTES_MAX: Final = 256 * 1024
 """What is received and not yet read; beyond it the other side has to wait."""
+_RESUMED_BYTES: Final = 64 * 1024
 
 
 class LoopStream(httpcore2.AsyncNetworkStream, asyncio.Protocol):
@@ -88,7 +89,9 @@ class LoopStream(httpcore2.AsyncNetworkStream, asyncio.Protocol):
                 self._reader = None
         data = bytes(self._held[:max_bytes])
         del self._held[:max_bytes]
-        if self._is_full and not self._is_lost and self._transport is not None:
+        # Not before most of it is read: each piece read would let a larger one in.
+        if self._is_full and len(self._held) <= _RESUMED_BYTES and not self._is_lost:
+            assert self._transport is not None, "it has received something"
             self._is_full = False
             self._transport.resume_reading()
         return data

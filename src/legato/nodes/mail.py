@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import Field
 
+from legato.errors import LegatoError
 from legato.nodes.fields import Config, Output
 from legato.nodes.mail_message import Letter, address_of, compose, message_id, refuse
 from legato.ports.grants import Grants, MailServer
@@ -100,7 +101,7 @@ async def email(ctx: NodeContext, config: EmailConfig) -> EmailOutput:
     _check_recipients(letter.recipients, config.server, server)
     files = [await _payload(ctx, each) for each in _bounded(config.attachments)]
     message = await asyncio.to_thread(compose, letter, files)
-    password = await ctx.secret(server.password) if server.password else None
+    password = await _password(ctx, server)
     answer = await _deliver(server, password, letter, message)
     return EmailOutput(
         message_id=letter.message_id,
@@ -166,11 +167,23 @@ def _bounded(attachments: tuple[Blob, ...]) -> tuple[Blob, ...]:
 async def _payload(ctx: NodeContext, blob: Blob) -> tuple[Blob, bytes]:
     """Read an attachment; never more than its reference says."""
     payload = b""
-    async for piece in ctx.blobs.stream(blob.ref):
-        payload += piece
-        if len(payload) > blob.size:
-            raise refuse("too_large", f"an attachment has more than its {blob.size} bytes")
+    try:
+        async for piece in ctx.blobs.stream(blob.ref):
+            payload += piece
+            if len(payload) > blob.size:
+                raise refuse("too_large", f"an attachment has more than its {blob.size} bytes")
+    except LegatoError as error:
+        raise refuse(error.code, f"an attachment: {error}", retryable=error.retryable) from None
     return blob, payload
+
+
+async def _password(ctx: NodeContext, server: MailServer) -> str | None:
+    if server.password is None:
+        return None
+    try:
+        return await ctx.secret(server.password)
+    except LegatoError as error:
+        raise refuse(error.code, str(error), retryable=error.retryable) from None
 
 
 async def _deliver(server: MailServer, password: str | None, letter: Letter, message: bytes) -> str:
