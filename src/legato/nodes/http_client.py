@@ -310,7 +310,8 @@ async def _pieces(
     """Yield the unpacked body; stops at the limit, before unpacking more than it allows."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     announced = headers.get("content-length", "")
-    if outgoing.method != "HEAD" and announced.isdigit() and int(announced) > bytes_max:
+    has_body = outgoing.method != "HEAD" and response.status not in {204, 304}
+    if has_body and announced.isdigit() and int(announced) > bytes_max:
         raise _too_large(bytes_max)
     left = bytes_max
     try:

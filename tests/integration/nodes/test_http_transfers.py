@@ -176,6 +176,7 @@ async def test_a_body_can_go_to_the_blob_store(world: World, tmp_path: Path) -> 
     assert await stored(world, output) == content
 
 
+@pytest.mark.slow
 async def test_a_gigabyte_is_stored_without_being_held(world: World, tmp_path: Path) -> None:
     """Memory does not grow with the body; the limit still counts [ND54]."""
     in_folder(world, tmp_path)
