@@ -38,7 +38,7 @@ def body_of(config: RequestConfig, blobs: BlobAccess) -> tuple[bytes | HttpBody,
         pairs = {name: value.get_secret_value() for name, value in config.form.items()}
         return urlencode(pairs).encode(), FORM
     if config.multipart is not None:
-        # Chance, so that nobody can put it into a part and add one of his own.
+        # Chance, so that nobody can put it into a part and begin another.
         return _multipart(config.multipart, blobs, os.urandom(16).hex())
     if config.blob is not None:
         return _streamed([config.blob], blobs), _type_of(config.blob)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""notify.email: mail through a server that the operator named, to whom he allowed.
+"""notify.email: mail through a server that the operator named, to recipients that are granted.
 
 The message is composed in `mail_message`; here it is delivered. Nothing is sent unless every
 recipient was taken: a mail to half of its recipients cannot be tried again.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic import Field
 
 from legato.errors import LegatoError
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, without_nul
 from legato.nodes.mail_message import Letter, address_of, compose, message_id, refuse
 from legato.ports.grants import Grants, MailServer
 from legato.ports.node import Blob, NodeContext, NodeFailure, node
@@ -29,7 +29,11 @@ FILES_BYTES_MAX: Final = 20 * 1024 * 1024
 """Together; in base64 that is 27 MB, about what servers take."""
 COMMAND_S: Final = 60.0
 """For each answer of the server; the attempt's time-out bounds them all."""
+QUIT_S: Final = 2.0
+"""A server that took the message and does not say goodbye is not waited for."""
 _TEMPORARY: Final = range(400, 500)
+_REFUSALS: Final = range(400, 600)
+"""Any other answer to a message leaves open whether it was taken."""
 
 Addresses = tuple[str, ...]
 
@@ -86,7 +90,7 @@ async def email(ctx: NodeContext, config: EmailConfig) -> EmailOutput:
     By default there is none; the operator names servers, and who may get mail, in `legato.toml`:
     `[grants.mail.servers.office] host = "mail.example.org"` with `sender` and
     `recipients = ["@example.org"]`: addresses, or whole domains. The connection is encrypted
-    unless he says otherwise; the password is a secret that he names.
+    unless the grant says otherwise; the password is a secret that it names.
 
     All recipients get it or none: if the server refuses one, nothing is sent. Message-ID is
     derived from the node's key, so that a repeat can be recognised.
@@ -106,7 +110,7 @@ async def email(ctx: NodeContext, config: EmailConfig) -> EmailOutput:
     return EmailOutput(
         message_id=letter.message_id,
         recipients=len(letter.recipients),
-        answer=" ".join(answer.split())[:300],
+        answer=answer,
     )
 
 
@@ -166,7 +170,7 @@ def _bounded(attachments: tuple[Blob, ...]) -> tuple[Blob, ...]:
 
 async def _payload(ctx: NodeContext, blob: Blob) -> tuple[Blob, bytes]:
     """Read an attachment; never more than its reference says."""
-    payload = b""
+    payload = bytearray()
     try:
         async for piece in ctx.blobs.stream(blob.ref):
             payload += piece
@@ -174,7 +178,7 @@ async def _payload(ctx: NodeContext, blob: Blob) -> tuple[Blob, bytes]:
                 raise refuse("too_large", f"an attachment has more than its {blob.size} bytes")
     except LegatoError as error:
         raise refuse(error.code, f"an attachment: {error}", retryable=error.retryable) from None
-    return blob, payload
+    return blob, bytes(payload)
 
 
 async def _password(ctx: NodeContext, server: MailServer) -> str | None:
@@ -271,14 +275,14 @@ async def _hand_over(client: "aiosmtplib.SMTP", message: bytes) -> str:
     where = f"{client.hostname}:{client.port}"
     try:
         answer = await client.data(message)
-    except aiosmtplib.SMTPDataError as error:
-        raise _refused("refused_message", f"{where} refuses the message", error) from None
     except (aiosmtplib.SMTPException, OSError) as error:
+        if isinstance(error, aiosmtplib.SMTPDataError) and error.code in _REFUSALS:
+            raise _refused("refused_message", f"{where} refuses the message", error) from None
         raise NodeFailure(
-            "network", f"{where}: the connection was lost while the message was handed over, so "
-            f"it may have been sent: {_said(error)}",
+            "network", f"{where}: no clear answer while the message was handed over, so it may "
+            f"have been sent: {_said(error)}",
         ) from None  # fmt: skip
-    return str(answer.message)
+    return _one_line(answer.message)
 
 
 async def _leave(client: "aiosmtplib.SMTP") -> None:
@@ -286,7 +290,7 @@ async def _leave(client: "aiosmtplib.SMTP") -> None:
     import aiosmtplib  # noqa: PLC0415 - see above
 
     try:
-        await client.quit()
+        await client.quit(timeout=QUIT_S)
     except (aiosmtplib.SMTPException, OSError):
         return
 
@@ -306,9 +310,14 @@ def _is_temporary(error: Exception) -> bool:
 def _said(error: Exception) -> str:
     """Return an error's text in one line, with the server's code if there is one."""
     code = getattr(error, "code", None)
-    text = " ".join(str(getattr(error, "message", error)).split())[:300]
-    text = text.encode("utf-8", "replace").decode()
+    text = _one_line(str(getattr(error, "message", error)))
     return f"{code} {text}" if code else text
+
+
+def _one_line(text: str) -> str:
+    """Make a server's words fit for an output; bytes that are no UTF-8 come as surrogates."""
+    text = " ".join(text.split())[:300]
+    return without_nul(text.encode("utf-8", "replace").decode())
 
 
 def _reason(error: Exception) -> str:

@@ -115,6 +115,41 @@ async def test_a_server_that_dies_in_data_leaves_it_open(world: World) -> None:
     assert "may have been sent" in error.message
 
 
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (b"250 OK \xff\x00 taken", "completed"),
+        (b"250-two\r\n250 lines", "completed"),
+        (b"299 hm", "network"),
+        (b"354 go on", "network"),
+        (b"nonsense", "network"),
+        (b"421 closing", "refused_message"),
+    ],
+)
+async def test_only_a_clear_answer_to_a_message_is_believed(
+    world: World, answer: bytes, outcome: str
+) -> None:
+    """250 is success whatever stands behind it, 4xx and 5xx a refusal, all else open [ND58]."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hi\r\n")
+        for reply in (b"250 hi", b"250 OK", b"250 OK", b"354 go on"):
+            await reader.readline()
+            writer.write(reply + b"\r\n")
+        await reader.readuntil(b"\r\n.\r\n")
+        writer.write(answer + b"\r\n")
+        await reader.readline()
+
+    async with serve_lines(talk) as port:
+        grant(world, port)
+        if outcome == "completed":
+            output = await world.output(mail.email, CONFIG)
+            assert output["recipients"] == 1
+            return
+        error = await world.error(mail.email, CONFIG)
+    assert (error.kind, error.may_have_happened) == (outcome, outcome == "network")
+
+
 async def test_a_server_that_hangs_in_data_runs_into_the_timeout(world: World) -> None:
     """What happened is not known then either [ND58, AT18]."""
     post = Post(DATA="hang")
