@@ -38,13 +38,14 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.schema import (
     attempt_logs,
+    blobs,
     engines,
     events,
     executions,
     inbox,
     meta,
     node_steps,
-    published,
+    publications,
     search_texts,
     versions,
 )
@@ -82,7 +83,10 @@ def unnest(name: str, **columns: Any) -> Any:
 
 def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
-    groups = (_log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _steps(), _search())
+    groups = (
+        _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _catalogue(), _steps(),
+        _search(),
+    )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 
 
@@ -402,14 +406,28 @@ def _lists() -> Iterator[tuple[str, ClauseElement]]:
         .where(row.c.workspace == P("workspace"))
         .group_by(row.c.status),
     )
-    yield "version_put", insert(versions).on_conflict_do_nothing()
-    publish = insert(published)
+    tree = select(row.c.id).where(row.c.parent == P("execution_id")).cte("tree", recursive=True)
+    below = executions.alias("below")
+    tree = tree.union(select(below.c.id).where(below.c.parent == tree.c.id))
     yield (
-        "publish",
-        publish.on_conflict_do_update(
-            index_elements=["workspace", "name"], set_={"version": publish.excluded.version}
-        ),
+        "descendants",
+        select(*row_columns())
+        .where(row.c.id.in_(select(tree.c.id)))
+        .order_by(row.c.created_at, row.c.id)
+        .limit(P("limit")),
     )
+    yield (
+        "blobs_of",
+        select(blobs.c.hash, blobs.c.size)
+        .where(blobs.c.execution_id == P("execution_id"))
+        .order_by(blobs.c.hash),
+    )
+    yield "meta", select(meta.c.value).where(meta.c.key == P("key"))
+
+
+def _catalogue() -> Iterator[tuple[str, ClauseElement]]:
+    yield "version_put", insert(versions).on_conflict_do_nothing()
+    yield "publication_add", insert(publications).on_conflict_do_nothing()
     columns = (
         versions.c.workspace, versions.c.name, versions.c.compiled, versions.c.source,
         versions.c.created_at,
@@ -421,10 +439,23 @@ def _lists() -> Iterator[tuple[str, ClauseElement]]:
         .select_from(versions)
         .where(versions.c.version == P("version"), versions.c.workspace == P("workspace")),
     )
-    mine = published.c.workspace == P("workspace")
-    yield "published", select(published.c.version).where(mine, published.c.name == P("name"))
-    yield "names", select(published.c.name).where(mine).order_by(published.c.name)
-    yield "meta", select(meta.c.value).where(meta.c.key == P("key"))
+    mine = publications.c.workspace == P("workspace")
+    this = and_(mine, publications.c.name == P("name"))
+    newest = publications.c.number.desc()
+    yield (
+        "published",
+        select(publications.c.version, publications.c.source).where(this).order_by(newest).limit(1),
+    )
+    yield "source", select(publications.c.source).where(this, publications.c.number == P("number"))
+    fields = [each for each in publications.c if each.name != "source"]
+    yield "publications", select(*fields).where(this).order_by(newest).limit(P("limit"))
+    later = publications.alias("later")
+    is_newest = ~exists().where(
+        later.c.workspace == publications.c.workspace,
+        later.c.name == publications.c.name,
+        later.c.number > publications.c.number,
+    )
+    yield "newest", select(*fields).where(mine, is_newest).order_by(publications.c.name)
 
 
 def _steps() -> Iterator[tuple[str, ClauseElement]]:
