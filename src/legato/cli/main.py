@@ -45,6 +45,10 @@ COMMANDS: Final = {
     "run": ("legato.cli.run:run", "Run a workflow and watch it live."),
     "validate": ("legato.cli.validate:validate", "Check workflow files; nothing is executed."),
     "executions": ("legato.cli.executions:executions", "Look at executions and act on them."),
+    "workflows": (
+        "legato.cli.workflows:workflows",
+        "Publish workflows and look at what is published.",
+    ),
     "nodes": ("legato.cli.nodes:nodes", "Show the node types that workflows can use."),
     "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow files."),
     "engine": ("legato.cli.engine:engine", "Run every execution that has no live owner."),
