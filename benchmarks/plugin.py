@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes `benchmarks.nodes` a plugin that Legato finds as it finds any other: by entry points.
+"""Makes `benchmarks.node_types` a plugin that Legato finds as it finds any other: by entry points.
 
 A distribution of one metadata folder is written and put on the import path of this process and of
 the helper processes that it starts.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 METADATA: Final = "Metadata-Version: 2.1\nName: legato-bench-nodes\nVersion: 1\n"
-ENTRY_POINTS: Final = "[legato.nodes]\nbench = benchmarks.nodes:bench_node_types\n"
+ENTRY_POINTS: Final = "[legato.nodes]\nbench = benchmarks.node_types:bench_node_types\n"
 
 
 def install(folder: Path) -> None:

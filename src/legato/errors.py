@@ -14,6 +14,7 @@ The tree (a class's docstring is its default message):
     ├── LimitExceeded       a stated limit would be exceeded
     ├── Unavailable         a service (database, disk, network) cannot answer now
     │   └── StoreUnavailable    the store did not answer; the outcome may be unknown
+    │       └── StoreDamaged        what is stored is not what was written; waiting mends nothing
     └── Internal            a broken invariant: a defect in Legato
 
 This module imports nothing. It must not contain status codes: edges map classes once.
@@ -135,6 +136,13 @@ class StoreUnavailable(Unavailable):
     """The store does not answer."""
 
     code = "store_unavailable"
+
+
+class StoreDamaged(StoreUnavailable):
+    """What is stored is not what was written."""
+
+    code = "store_damaged"
+    retryable = False
 
 
 class Internal(LegatoError):

@@ -26,6 +26,35 @@ def test_one_seed_gives_one_run() -> None:
         assert simulate(seed) == simulate(seed)
 
 
+@pytest.mark.parametrize("seed", [34696, 36763])
+def test_a_claim_that_cannot_be_loaded_is_given_back_although_an_older_one_is_here(
+    seed: int,
+) -> None:
+    """A child given back and begun at the same time is claimed anew and not forgotten [EN13].
+
+    The claim could not be loaded, and its child was in memory under the fence before it, whose
+    next turn was refused: the store named an owner that knew nothing of it.
+    """
+    simulate(seed)
+
+
+def test_what_is_given_back_while_the_same_is_being_given_back_gets_a_round_of_its_own() -> None:
+    """A child that became ours after a release of it is released once more [EN13].
+
+    The first round, begun before the child was there, crossed out the second wish as done.
+    """
+    simulate(38508)
+
+
+def test_an_answer_to_a_former_owner_holds_no_place_after_a_reload() -> None:
+    """Only attempts that ran here hold places when a state is loaded again [LG6].
+
+    The inbox had an answer to an attempt of the former owner, and the adoption had not landed: a
+    place was taken for it that nobody would give back.
+    """
+    simulate(36160)
+
+
 def test_a_failing_run_says_how_to_run_it_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -155,8 +155,8 @@ class Ownership:
     """Who runs an execution now, as far as the store knows.
 
     `owner` is set while a live engine owns it; `adopter` while some live engine would take it.
-    `is_lost`: work was in flight, its owner is gone, and nobody is there to take over. One that
-    was let go while it waits is never lost: it only has to be picked up.
+    `is_lost`: its owner died, and nobody is there to take over. One that its owner let go, while
+    it waited or when it was told to stop, is never lost: it only has to be picked up.
     """
 
     owner: EngineRow | None
@@ -185,8 +185,7 @@ def owner_among(alive: Sequence[EngineRow], row: ExecutionRow) -> Ownership:
     owner = next((engine for engine in alive if engine.engine == row.owner), None)
     adopter = next((engine for engine in alive if engine.adopts), None)
     is_open = row.status not in FINAL_EXECUTION
-    was_busy = row.owner is not None or row.status == "running"
-    is_lost = is_open and was_busy and owner is None and adopter is None
+    is_lost = is_open and row.owner is not None and owner is None and adopter is None
     return Ownership(owner, adopter, is_lost, is_open)
 
 

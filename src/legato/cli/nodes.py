@@ -28,6 +28,7 @@ def list_nodes(invocation: Invocation) -> int:
     from legato.app import node_catalogue
     from legato.cli.text import table
 
+    invocation.settings()  # a broken plugin is said in the log, which is set up by this
     terminal = invocation.terminal
     catalogue = node_catalogue()
     rows = [("NODE", "GROUP", "EFFECT", "")]
@@ -50,6 +51,7 @@ def show_node(invocation: Invocation, uses: str) -> int:
     from legato.errors import NotFound
     from legato.model.expressions.nearest import nearest_name
 
+    invocation.settings()
     catalogue = node_catalogue()
     info = catalogue.get(uses)
     if info is None:

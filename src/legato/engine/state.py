@@ -264,6 +264,14 @@ class ExecutionState:
             raise Internal(f"{self.spec(index).id} has no items yet")
         return items
 
+    def open_children(self) -> list[ExecutionId]:
+        """Return the children that have not reported their end."""
+        found = [node.child for node in self.nodes if node.status == "waiting" and node.child]
+        for node in self.nodes:
+            if node.items is not None and not node.is_final:
+                found.extend(child for child, _ in node.items.children.values() if child)
+        return found
+
     def pump(self, index: int) -> None:
         """Put a foreach node up for a look: whether it may start items, and whether it is over."""
         spec = self.graph.nodes[index]

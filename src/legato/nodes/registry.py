@@ -100,7 +100,9 @@ def _offered(point: EntryPoint, package: str) -> list[NodeType]:
         value: object = point.load()
         if callable(value) and not isinstance(value, NodeType):
             value = value()
-    except Exception as error:
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # SystemExit, too: a package must not end every command
         raise InvalidInput(
             f"the node types of package {package} ({point.value}) cannot be loaded: "
             f"{type(error).__name__}: {error}",

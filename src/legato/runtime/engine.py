@@ -41,6 +41,7 @@ from legato.runtime.creations import Creations
 from legato.runtime.evaluate import Evaluator
 from legato.runtime.evaluation_process import EvaluationProcesses
 from legato.runtime.loop import Loop, refusal
+from legato.runtime.outage import Outage
 from legato.runtime.plan import Plans
 from legato.runtime.recovery import Recovery
 from legato.runtime.relay import Relay, Runner
@@ -106,7 +107,10 @@ class Engine:
         self._loop = Loop(turns, parts.stores.log, parts.bus, self._slots, self)
         self._loop.own_children = self._has_room
         self._relay = Relay(self._loop, parts.runner, evaluator, parts.queue, options.pools)
-        self._recovery = Recovery(engine_id, parts.stores, self._plans, self._loop, self._slots)
+        self._outage = Outage(parts.clock)
+        self._recovery = Recovery(
+            engine_id, parts.stores, self._plans, self._loop, self._slots, self._outage
+        )
         self._recovery.relay = self._relay
         self._relay.redirect = self._recovery.redirect
         self._timers = Timers(self._loop, parts.clock)
@@ -248,7 +252,7 @@ class Engine:
         active = self._loop.actives.get(execution_id)
         if active is not None:
             self._busy.add(execution_id)
-            for child in children_of(active.state):
+            for child in active.state.open_children():
                 with contextlib.suppress(NotFound):
                     await self.resume(child)
         return active is not None
@@ -291,6 +295,7 @@ class Engine:
         execution_id = active.execution_id
         self._callers.started(execution_id)
         if pending.turn.events:
+            self._outage.over()
             active.unissued.clear()  # no earlier turn can land late any more
         self._relay.issue(pending)
         for new, start in pending.children:
@@ -330,7 +335,8 @@ class Engine:
 
     def unknown(self, pending: list[Pending], error: Exception) -> None:
         """Load every state again before anything else happens to it."""
-        _log.warning("a commit's outcome is unknown", error=str(error), turns=len(pending))
+        self._outage.failures += 1
+        self._outage.seen("a commit's outcome is unknown", error)
         for each in pending:
             if each.active.gone:
                 self.outlived(each)
@@ -427,7 +433,7 @@ class Engine:
                 await self._stores.changes.wait(self._options.poll_s)
                 await self._look_around()
             except StoreUnavailable as error:
-                _log.warning("the store does not answer", error=str(error))
+                self._outage.seen("the store does not answer", error)
                 await asyncio.sleep(self._options.poll_s)
 
     async def _look_around(self) -> None:
@@ -447,7 +453,7 @@ class Engine:
                 try:
                     came = await self._recovery.claim(room)
                 except StoreUnavailable as error:
-                    _log.warning("nothing can be claimed now", error=str(error))
+                    self._outage.seen("nothing can be claimed now", error)
                     await asyncio.sleep(self._options.poll_s)
                     self._more.set()
                     continue
@@ -481,19 +487,10 @@ class Engine:
                 await self._lease.begin()
                 break
             except StoreUnavailable as error:
-                _log.warning("the lease cannot be taken now", error=str(error))
+                self._outage.seen("the lease cannot be taken now", error)
                 await asyncio.sleep(self._options.poll_s)
         for active in owned:
             self._recovery.give_back(active.execution_id, active.fence)
-
-
-def children_of(state: ExecutionState) -> list[ExecutionId]:
-    """Return the children of an execution that have not reported their end."""
-    found = [node.child for node in state.nodes if node.status == "waiting" and node.child]
-    for node in state.nodes:
-        if node.items is not None and not node.is_final:
-            found.extend(child for child, _ in node.items.children.values() if child)
-    return found
 
 
 __all__ = ["Engine", "EngineOptions", "EngineParts", "Submission"]

@@ -9,13 +9,14 @@ the hash in the log proves it.
 Rules: EX.
 """
 
+import itertools
 from typing import Any, Final
 
 import orjson
 from msgspec.structs import replace
 
 from legato.engine.state import NodeState
-from legato.errors import ExpressionError, LegatoError
+from legato.errors import ExpressionError, LegatoError, Unavailable
 from legato.model.effects import Evaluate
 from legato.model.events import NodeError
 from legato.model.policy import Limits
@@ -23,11 +24,14 @@ from legato.model.signals import ReportEvaluated
 from legato.model.values import Value, encode, inline, load
 from legato.ports.blobs import Blobs
 from legato.runtime.active import Active
+from legato.runtime.attempt.patience import patiently
 from legato.runtime.evaluation_process import EvaluationProcesses
 from legato.runtime.plan import CompiledTemplate, digest
 
 _MISSING: Final = object()
 _VALUES_KEPT_MAX: Final = 4_096
+STORE_RETRY_S: Final = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0, 15.0)
+"""Pauses while the store does not answer; the last one again and again."""
 _OUTPUT_LOGGED: Final = frozenset({"input", "outputs", "collect"})
 """Evaluations whose value goes into an event, so that a large one needs a blob."""
 
@@ -67,32 +71,40 @@ class Evaluator:
         return self._checked(effect, data)
 
     async def outside(self, active: Active, effect: Evaluate) -> ReportEvaluated:
-        """Answer with I/O and the helper process; never raises a LegatoError."""
-        index = -1 if effect.node is None else active.plan.graph.index_of[effect.node]
+        """Answer with I/O and the helper process; never raises a LegatoError.
+
+        A store that is away, or full, delays the answer until it is back, and no longer than this
+        engine owns the execution: nothing is wrong with the expression.
+        """
         try:
-            if effect.what == "collect":
-                return await self._collect(active, index, effect)
-            if effect.item is not None:
-                await self._ensure_list(active, index)
-            template = active.plan.template(index, effect.what)
-            effect = await self._load_values(active, template, effect)
-            variables = self._variables(active, template, index, effect)
-            if template.is_plain:
-                limit = self._limits.max_output_bytes
-                value = template.template.evaluate(variables)
-                data = encode(value, what=effect.what, size_bytes_max=limit)
-            elif template.static is not None:
-                data = bytes(template.static.json)
-            else:
-                data = await self._processes.evaluate(template.source, orjson.dumps(variables))
-            if effect.what == "foreach":
-                return self._report_list(active, index, effect, load(data))
-            if len(data) > self._limits.max_inline_bytes and effect.what in _OUTPUT_LOGGED:
-                ref = await self._blobs.put(active.workspace, data)
-                return _report(effect, Value(ref=ref), digest(data))
-            return self._checked(effect, data)
+            pauses_s = itertools.chain(STORE_RETRY_S, itertools.repeat(STORE_RETRY_S[-1]))
+            return await patiently(lambda: self._outside(active, effect), pauses_s)
         except LegatoError as error:
             return _refusal(effect, error)
+
+    async def _outside(self, active: Active, effect: Evaluate) -> ReportEvaluated:
+        index = -1 if effect.node is None else active.plan.graph.index_of[effect.node]
+        if effect.what == "collect":
+            return await self._collect(active, index, effect)
+        if effect.item is not None:
+            await self._ensure_list(active, index)
+        template = active.plan.template(index, effect.what)
+        effect = await self._load_values(active, template, effect)
+        variables = self._variables(active, template, index, effect)
+        if template.is_plain:
+            limit = self._limits.max_output_bytes
+            value = template.template.evaluate(variables)
+            data = encode(value, what=effect.what, size_bytes_max=limit)
+        elif template.static is not None:
+            data = bytes(template.static.json)
+        else:
+            data = await self._processes.evaluate(template.source, orjson.dumps(variables))
+        if effect.what == "foreach":
+            return self._report_list(active, index, effect, load(data))
+        if len(data) > self._limits.max_inline_bytes and effect.what in _OUTPUT_LOGGED:
+            ref = await self._blobs.put(active.workspace, data)
+            return _report(effect, Value(ref=ref), digest(data))
+        return self._checked(effect, data)
 
     # --- inside the turn -----------------------------------------------------------------------
 
@@ -234,7 +246,7 @@ class Evaluator:
         if index in active.lists:
             return
         items = active.state.nodes[index].items
-        answer = await self.outside(active, Evaluate(active.state.spec(index).id, "foreach"))
+        answer = await self._outside(active, Evaluate(active.state.spec(index).id, "foreach"))
         if answer.error is not None:
             raise ExpressionError(answer.error.message)
         if items is not None and answer.hash != items.list_hash:
@@ -293,9 +305,8 @@ def _report(effect: Evaluate, value: Value, value_hash: str) -> ReportEvaluated:
 def _refusal(effect: Evaluate, error: LegatoError) -> ReportEvaluated:
     """Turn an error into the answer; an expression is never retried."""
     place = f"{effect.what}: " if effect.what != "config" else ""
-    failure = NodeError(
-        "expression_error", f"{place}{error}", may_have_happened=False, retryable=False
-    )
+    kind = error.code if isinstance(error, Unavailable) else "expression_error"
+    failure = NodeError(kind, f"{place}{error}", may_have_happened=False, retryable=False)
     return ReportEvaluated(
         effect.node, effect.what, None, failure, effect.item, "", 0, effect.iteration
     )

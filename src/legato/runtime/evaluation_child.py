@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The helper process of `evaluation_process`: reads requests on stdin until it is closed or killed.
 
-It has no environment, a memory limit and no way to write files; it dies with the engine.
+It has no environment, a memory limit and no way to write files; it dies with the engine. The time
+of one evaluation is processor time: on a busy machine an expression waits longer and fails no
+sooner.
 
 Rules: EX.
 """
@@ -24,11 +26,15 @@ from legato.model.values import encode
 _HEADER = struct.Struct(">II")
 _ANSWER = struct.Struct(">BI")
 _PR_SET_PDEATHSIG = 1
+NO_MEMORY = 3
+"""Exit code: the values or the result did not fit."""
+READ_BYTES_PER_S = 20e6
+"""At least as fast as values are read from JSON."""
 
 
 def main() -> None:
     """Serve until end of input."""
-    limit = int(sys.argv[1])
+    limit, seconds = int(sys.argv[1]), float(sys.argv[2])
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     limits = Limits()
@@ -43,11 +49,16 @@ def main() -> None:
     while len(header := source.read(_HEADER.size)) == _HEADER.size:
         template_size, variables_size = _HEADER.unpack(header)
         template, variables = source.read(template_size), source.read(variables_size)
+        # Reading the values is not evaluating. The signal ends the process: CEL heeds nothing else.
+        signal.setitimer(signal.ITIMER_PROF, seconds + variables_size / READ_BYTES_PER_S)
         try:
             value = compile_template(template, limits=limits).evaluate(orjson.loads(variables))
             status, body = 0, encode(value, what="value", size_bytes_max=limits.max_output_bytes)
         except LegatoError as error:
             status, body = 1, str(error).encode("utf-8", "replace")
+        except (MemoryError, ValueError):  # orjson says that there is no memory by a ValueError
+            sys.exit(NO_MEMORY)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         sink.write(_ANSWER.pack(status, len(body)))
         sink.write(body)
         sink.flush()

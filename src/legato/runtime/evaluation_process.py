@@ -2,23 +2,27 @@
 """Helper processes that evaluate what must not run in the engine's loop, and can be killed.
 
 A request is two length-prefixed frames (template source, variables as JSON), an answer is one
-status byte and a frame. A helper that takes longer than its time, or needs more memory than its
-limit, is killed and the expression fails; the next request gets a fresh helper.
+status byte and a frame. A helper that needs more processor time or memory than its limit, or does
+not answer at all, is killed and the expression fails; the next request gets a fresh helper.
 
 Rules: EX.
 """
 
 import asyncio
 import contextlib
+import signal
 import struct
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import Final
 
 from legato.errors import ExpressionError, Unavailable
+from legato.runtime.evaluation_child import READ_BYTES_PER_S
 
 TIMEOUT_S: Final = 1.0
-"""One evaluation; a comprehension over 5 000 items takes 0.5 s (quadratic, holds the GIL)."""
+"""Processor time of one evaluation; a comprehension over 5 000 items takes 0.5 s (quadratic)."""
+SILENCE_FACTOR: Final = 20.0
+"""Time of the wall after which a helper without an answer is stuck, in times of the above."""
 START_TIMEOUT_S: Final = 20.0
 MEMORY_BYTES: Final = 256 * 1024 * 1024
 _HEADER: Final = struct.Struct(">II")
@@ -73,7 +77,8 @@ class EvaluationProcesses:
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-I", "-m", "legato.runtime.evaluation_child", str(MEMORY_BYTES),
-                stdin=PIPE, stdout=PIPE, env={}, start_new_session=True,
+                str(self._timeout_s), stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={},
+                start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             raise Unavailable(f"no process for evaluations can be started: {error}") from None
@@ -91,9 +96,9 @@ class EvaluationProcesses:
     async def _ask(self, process: Process, source: bytes, variables: bytes) -> bytes:
         if process.stdin is None or process.stdout is None:
             raise Unavailable("the evaluation process has no pipes")
-        seconds = self._timeout_s + len(variables) / 20e6  # reading the values is not evaluating
+        seconds = self._timeout_s + len(variables) / READ_BYTES_PER_S
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds * SILENCE_FACTOR):
                 process.stdin.write(_HEADER.pack(len(source), len(variables)))
                 process.stdin.write(source)
                 process.stdin.write(variables)
@@ -105,16 +110,21 @@ class EvaluationProcesses:
                     )
                 body = await process.stdout.readexactly(size)
         except TimeoutError:
-            raise ExpressionError(
-                f"it took longer than {self._timeout_s} s",
-                hint="On long lists use functions such as group_by or sum, not map and filter.",
-            ) from None
+            raise self._too_slow() from None
         except (asyncio.IncompleteReadError, BrokenPipeError, ConnectionResetError):
+            if await process.wait() == -signal.SIGPROF:
+                raise self._too_slow() from None
             limit = MEMORY_BYTES // 2**20
             raise ExpressionError(f"it needed more than {limit} MiB of memory or crashed") from None
         if status != _OK:
             raise ExpressionError(body.decode("utf-8", "replace"))
         return body
+
+    def _too_slow(self) -> ExpressionError:
+        return ExpressionError(
+            f"it took longer than {self._timeout_s} s",
+            hint="On long lists use functions such as group_by or sum, not map and filter.",
+        )
 
     async def _kill(self, process: Process) -> None:
         self._live.discard(process)

@@ -15,7 +15,7 @@ import msgspec
 from legato.crashpoints import crash_point
 from legato.engine.evolve import evolve
 from legato.engine.upcast import read_event
-from legato.errors import Internal, LegatoError, StoreUnavailable
+from legato.errors import Internal, LegatoError, StoreDamaged, StoreUnavailable
 from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.signals import (
@@ -32,6 +32,7 @@ from legato.ports.stores import Stores
 from legato.runtime.active import Active, Letter
 from legato.runtime.attempt.request import AttemptKey, Report
 from legato.runtime.loop import Loop
+from legato.runtime.outage import Outage
 from legato.runtime.plan import Plans
 from legato.runtime.relay import Relay, owed_attempts
 from legato.runtime.slots import HeldSlots, SlotPool
@@ -58,10 +59,17 @@ class Recovery:
     """Claims, loads and loads again."""
 
     def __init__(
-        self, engine: EngineId, stores: Stores, plans: Plans, loop: Loop, slots: SlotPool
+        self,
+        engine: EngineId,
+        stores: Stores,
+        plans: Plans,
+        loop: Loop,
+        slots: SlotPool,
+        outage: Outage,
     ) -> None:
         """Args: relay is set by the engine before anything is loaded."""
         self._engine = engine
+        self._outage = outage
         self._stores = stores
         self._plans = plans
         self._loop = loop
@@ -90,28 +98,43 @@ class Recovery:
             self.before_adoption()
         begun = [claim.execution_id for claim in claims if claim.head_seq > 0]
         try:
-            logs = await self._stores.log.read_many(begun) if begun else {}
+            logs = await self._read_logs(begun)
             for claim in claims:
-                await self._try_to_take_in(claim, logs.get(claim.execution_id, []))
+                if claim.head_seq == 0 or claim.execution_id in logs:
+                    await self._try_to_take_in(claim, logs.get(claim.execution_id, []))
         except StoreUnavailable:
             for claim in claims:
-                if claim.execution_id not in self._loop.actives:
+                active = self._loop.actives.get(claim.execution_id)
+                # What is here under an older fence is not this claim: its next turn is refused.
+                if active is None or active.fence < claim.fence:
                     self.give_back(claim.execution_id, claim.fence)
             raise
         await self.fetch([claim.execution_id for claim in claims])
 
+    async def _read_logs(self, execution_ids: list[ExecutionId]) -> dict[ExecutionId, list[LogRow]]:
+        """Return the logs that can be read; a damaged one is named and stops nobody else."""
+        if not execution_ids:
+            return {}
+        try:
+            return await self._stores.log.read_many(execution_ids)
+        except StoreDamaged as error:
+            if len(execution_ids) == 1:
+                _cannot_load(execution_ids[0], error)
+                return {}
+        found: dict[ExecutionId, list[LogRow]] = {}
+        for each in execution_ids:
+            found.update(await self._read_logs([each]))
+        return found
+
     async def _try_to_take_in(self, claim: Claim, rows: list[LogRow]) -> None:
         try:
             await self._take_in(claim, rows)
-        except StoreUnavailable:
-            raise
+        except StoreUnavailable as error:
+            if error.retryable:
+                raise
+            _cannot_load(claim.execution_id, error)
         except LegatoError as error:
-            # It stays claimed, so that nobody loops over it; a person has to look at it.
-            _log.error(
-                "an execution cannot be loaded",
-                execution_id=claim.execution_id,
-                error=str(error),
-            )
+            _cannot_load(claim.execution_id, error)
 
     async def _take_in(self, claim: Claim, rows: list[LogRow]) -> None:
         plan = await self._plans.get(claim.version)
@@ -181,12 +204,17 @@ class Recovery:
             self._giving_back = False
 
     async def _release_unwanted(self) -> None:
-        pairs = list(self._unwanted.items())
-        await self._stores.owners.release(self._engine, pairs)
-        for execution_id, fence in pairs:
-            await self.come_back(execution_id)
-            if self._unwanted.get(execution_id) == fence:
-                del self._unwanted[execution_id]
+        # Whatever is given back meanwhile, even under the same fence, gets a round of its own: it
+        # may have become ours only after this one's release.
+        left, self._unwanted = self._unwanted, {}
+        try:
+            await self._stores.owners.release(self._engine, list(left.items()))
+            for execution_id in list(left):
+                await self.come_back(execution_id)
+                del left[execution_id]
+        finally:
+            for execution_id, fence in left.items():
+                self.give_back(execution_id, fence)
 
     # --- unknown outcomes ----------------------------------------------------------------------
 
@@ -233,6 +261,9 @@ class Recovery:
         """Load what was discarded as soon as the store answers."""
         tries = 0
         try:
+            # What failed would fail at once once more: a full disk can be read.
+            if self._outage.failures > 1:
+                await asyncio.sleep(_pause_s(self._outage.failures - 2))
             while self._lost:
                 try:
                     await self._reload_all()
@@ -244,7 +275,12 @@ class Recovery:
 
     async def _reload_all(self) -> None:
         for lost in list(self._lost.values()):
-            await self._reload(lost.active)
+            try:
+                await self._reload(lost.active)
+            except StoreDamaged as error:
+                _cannot_load(lost.active.execution_id, error)
+                if self._lost.pop(lost.active.execution_id, None) is not None:
+                    self.drop(lost.active)
 
     async def _reload(self, old: Active) -> None:
         row = await self._stores.executions.get(old.execution_id)
@@ -274,7 +310,12 @@ class Recovery:
         active.unissued = old.unissued
         self.give_back_unborn(active)
         self._loop.add(active)
-        answered = {_attempt_of(active.execution_id, letter.signal) for letter in mail}
+        # What ran here answers from memory; the inbox may hold an answer to a former owner.
+        answered = {
+            _attempt_of(active.execution_id, letter.signal)
+            for letter in mail
+            if not letter.inbox_id
+        }
         for key, pool in owed_attempts(active.state):
             # Effects leave only after a known commit: what this one has started never ran.
             if key in active.unissued:
@@ -299,9 +340,18 @@ class Recovery:
 
     async def _wait(self, tries: int, error: StoreUnavailable) -> int:
         """Pause before the store is asked again; return the number of tries so far."""
-        _log.warning("the store does not answer; waiting", error=str(error))
-        await asyncio.sleep(_BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)])
+        self._outage.seen("the store does not answer; waiting", error)
+        await asyncio.sleep(_pause_s(tries))
         return tries + 1
+
+
+def _pause_s(tries: int) -> float:
+    return _BACK_OFF_S[min(tries, len(_BACK_OFF_S) - 1)]
+
+
+def _cannot_load(execution_id: ExecutionId, error: LegatoError) -> None:
+    """Say it. It stays claimed, so that nobody loops over it; a person has to look at it."""
+    _log.error("an execution cannot be loaded", execution_id=execution_id, error=str(error))
 
 
 def fold_rows(active: Active, rows: Sequence[LogRow]) -> None:

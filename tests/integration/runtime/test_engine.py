@@ -9,9 +9,16 @@ import pytest
 
 from legato.adapters.memory.database import MemoryDatabase
 from legato.adapters.system_clock import SystemClock
-from legato.errors import Conflict, InvalidInput, LimitExceeded, OwnershipLost, Unavailable
+from legato.errors import (
+    Conflict,
+    InvalidInput,
+    LimitExceeded,
+    OwnershipLost,
+    StoreUnavailable,
+    Unavailable,
+)
 from legato.model.events import NodeError
-from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, NodeId
+from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, NodeId, WorkspaceId
 from legato.model.policy import Limits, RetryPolicy
 from legato.model.signals import (
     AnswerApproval,
@@ -20,7 +27,7 @@ from legato.model.signals import (
     ReportFailure,
     ResumeExecution,
 )
-from legato.model.values import load
+from legato.model.values import BlobRef, load
 from legato.model.workflow import CallSpec, NodeKind, NodeSpec
 from legato.ports.executions import ExecutionFilter
 from legato.runtime.attempt.request import AttemptRequest
@@ -160,6 +167,27 @@ async def test_large_values_travel_as_references() -> None:
         assert end.outputs.ref is not None  # type: ignore[union-attr]
         stored = load(await r.stores.blobs.get(LOCAL_WORKSPACE, end.outputs.ref))  # type: ignore[union-attr]
         assert len(stored["n"]) == 200
+
+
+async def test_an_evaluation_waits_for_a_store_that_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing is wrong with the expression: the node runs when its input can be read [LG27]."""
+    async with rig() as r:
+        flow = workflow(task("a", config={"t": "${{ inputs.text }}"}))
+        get = r.stores.blobs.get
+        refusals: list[BlobRef] = []
+
+        async def away_at_first(workspace: WorkspaceId, ref: BlobRef) -> bytes:
+            if len(refusals) < 2:
+                refusals.append(ref)
+                raise StoreUnavailable("the blob store is away")
+            return await get(workspace, ref)
+
+        monkeypatch.setattr(r.stores.blobs, "get", away_at_first)
+        execution = await r.engine.submit(Submission(flow, {"text": "x" * 100_000}))
+        assert await r.engine.wait_final(execution) == "completed"
+        assert len(refusals) == 2
 
 
 async def test_cancel_stops_running_attempts_and_starts_nothing_new() -> None:

@@ -107,13 +107,16 @@ async def test_an_attempt_that_is_over_writes_nothing(world: World, tmp_path: Pa
     assert world.journal.rows[key].attempt == 5
 
 
+@pytest.mark.parametrize("operation", ["get", "begin", "finish"])
 async def test_a_journal_that_is_away_for_a_moment_loses_no_work(
-    world: World, tmp_path: Path
+    world: World, tmp_path: Path, operation: str
 ) -> None:
-    """A finished step is written again, not done again [JN2, LG27]."""
-    world.journal.away = 2
-    assert await world.output(samples.steps, plan(tmp_path)) == DONE
+    """A step waits for the journal; a finished one is written, not done, again [JN2, LG27]."""
+    world.journal.away[operation] = 2
+    config = plan(tmp_path, effect="non_idempotent")
+    assert await world.output(samples.steps, config) == DONE
     assert did(tmp_path) == ["one", "two", "three"]
+    assert world.journal.away[operation] == 0
 
 
 @pytest.mark.parametrize("name", ["", "x" * 201, "a\nb"])

@@ -57,12 +57,21 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self.rows: dict[StepKey, StepRow] = {}
-        self.away = 0
+        self.away: dict[str, int] = {}
+        """How often an operation by this name fails before it works."""
+
+    def _reach(self, operation: str) -> None:
+        left = self.away.get(operation, 0)
+        if left > 0:
+            self.away[operation] = left - 1
+            raise Unavailable("the store is away")
 
     async def get(self, key: StepKey) -> StepRow | None:
+        self._reach("get")
         return self.rows.get(key)
 
     async def begin(self, key: StepKey, *, attempt: int, input_hash: str) -> bool:
+        self._reach("begin")
         row = self.rows.get(key)
         if row is not None and (row.attempt > attempt or row.output is not None):
             return False
@@ -70,9 +79,7 @@ class MemoryJournal:
         return True
 
     async def finish(self, key: StepKey, *, attempt: int, input_hash: str, output: bytes) -> bool:
-        if self.away > 0:
-            self.away -= 1
-            raise Unavailable("the store is away")
+        self._reach("finish")
         row = self.rows.get(key)
         if row is not None and row.attempt > attempt:
             return False

@@ -27,7 +27,7 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from legato.crashpoints import crash_point
-from legato.errors import InvalidInput, LimitExceeded, NotFound, StoreUnavailable
+from legato.errors import InvalidInput, LimitExceeded, NotFound, StoreDamaged, StoreUnavailable
 from legato.model.ids import WorkspaceId
 from legato.model.values import BlobRef
 
@@ -186,8 +186,8 @@ class ObstoreBlobs:
             self._synced.add(folder)
             folder = folder.parent
 
-    def _damaged(self, ref: BlobRef, size: int) -> StoreUnavailable:
-        return StoreUnavailable(
+    def _damaged(self, ref: BlobRef, size: int) -> StoreDamaged:
+        return StoreDamaged(
             f"blob {ref.hash} in {self._place} is damaged: its {size} bytes are not those that "
             "were stored.",
             hint="Restore it from a backup.",

@@ -24,14 +24,13 @@ from legato.model.forms import form_schema
 from legato.model.policy import INLINE_BYTES_MAX
 from legato.model.signals import ReportEvaluated
 from legato.model.values import NULL, Value, inline, load
-from legato.model.workflow import NodeKind, NodeSpec
+from legato.model.workflow import KINDS_WITH_ITEMS, NodeKind, NodeSpec
 
 _NO_VALUE: Final = ev.NodeError("expression_error", "the evaluation gave no value", retryable=False)
 _NOTHING: Final = inline(b"[]")
 _WAIT_OF: Final[dict[NodeKind, ev.WaitKind]] = {
     "approval": "approval", "form": "form", "signal": "signal",
 }  # fmt: skip
-_WITH_ITEMS: Final[frozenset[NodeKind]] = frozenset({"task", "call", "loop"})
 
 
 def report_evaluated(d: Decision, signal: ReportEvaluated) -> None:
@@ -95,7 +94,7 @@ def after_when(d: Decision, index: int) -> None:
     spec = d.state.spec(index)
     if not d.state.graph.has_foreach[index]:
         make_ready(d, index)
-    elif spec.kind in _WITH_ITEMS:
+    elif spec.kind in KINDS_WITH_ITEMS:
         d.state.nodes[index].phase = "foreach"
         d.evaluate(Evaluate(spec.id, "foreach"))
     else:

@@ -45,8 +45,11 @@ class JsonReader:
         return node
 
     def _fail(self, message: str, expected: str | None = None) -> None:
-        self.report.add_at(min(self._at, len(self._text)), message, expected=expected)
+        self._report(message, expected)
         raise _NotJson
+
+    def _report(self, message: str, expected: str | None = None) -> None:
+        self.report.add_at(min(self._at, len(self._text)), message, expected=expected)
 
     def _skip(self) -> str:
         match = _SPACE.match(self._text, self._at)
@@ -135,10 +138,13 @@ class JsonReader:
         assert match is not None, "_fail raises"
         raw = match.group()
         text: str = json.loads(raw) if "\\" in raw else raw[1:-1]
+        # Reported and replaced: what is returned can be checked further.
         if "\\" in raw and "\x00" in text:
-            self._fail("the text holds a NUL character")
+            self._report("the text holds a NUL character")
+            text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
         if "\\" in raw and any("\ud800" <= character <= "\udfff" for character in text):
-            self._fail("the text holds a lone surrogate")
+            self._report("the text holds a lone surrogate")
+            text = text.encode("utf-8", "replace").decode()
         self._at = match.end()
         return text
 
@@ -151,11 +157,13 @@ class JsonReader:
         if match[1] is None and match[2] is None:
             value = int(match.group())
             if not INT64_MIN <= value <= INT64_MAX:
-                self._fail("an integer beyond 64 bits", "text in quotes")
+                self._report("an integer beyond 64 bits", "text in quotes")
+                value = 0
         else:
             value = float(match.group())
             if not math.isfinite(value):
-                self._fail("the number is too large", "a finite number")
+                self._report("the number is too large", "a finite number")
+                value = 0.0
         self._at = match.end()
         return value
 

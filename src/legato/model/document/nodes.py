@@ -35,6 +35,7 @@ from legato.model.policy import EffectClass, RetryPolicy
 from legato.model.values import encode
 from legato.model.workflow import (
     KIND_OF_USES,
+    KINDS_WITH_ITEMS,
     CallSpec,
     EdgeKind,
     JoinRule,
@@ -248,6 +249,11 @@ def _read_foreach(draft: Draft) -> msgspec.Raw | None:
         return None
     value = fields.data["foreach"]
     path = fields.below("foreach")
+    if draft.kind not in KINDS_WITH_ITEMS:
+        fields.report.add(
+            path, f"{fields.data.get('uses')} cannot be repeated by foreach",
+            expected="workflow.call of a workflow that holds it", at="key",
+        )  # fmt: skip
     if isinstance(value, list):
         if len(value) > limits.max_foreach_items:
             expected = f"{limits.max_foreach_items} items at most"

@@ -6,7 +6,7 @@ The engine checks all of it again once expressions have their values.
 Rules: DO17, ND70-ND72.
 """
 
-from typing import Any, Final
+from typing import Any
 
 from legato.model.document.fields import shown
 from legato.model.document.inputs import read_inputs
@@ -16,18 +16,9 @@ from legato.model.document.reads import texts
 from legato.model.expressions.template import has_hole
 from legato.model.signal_names import SIGNAL_NAME_RULE, is_signal_name
 
-_NO_ITEMS: Final = frozenset({"switch", "approval", "form", "signal"})
-
 
 def check_wait(draft: Draft) -> None:
     """Report what is wrong with the config of a switch, a signal or a form."""
-    if draft.kind in _NO_ITEMS and draft.has_foreach:
-        draft.scope.report.add(
-            draft.fields.below("foreach"),
-            f"foreach cannot be used with {draft.fields.data.get('uses')}",
-            expected="foreach on a workflow.call whose workflow holds this node",
-            at="key",
-        )
     config = draft.fields.data.get("with", {})
     if not isinstance(config, dict):
         return  # reported already

@@ -132,11 +132,7 @@ class YamlReader:
         if is_key:
             self._key(text, start, is_plain=not style)
             return
-        value: object = text
-        if not style:
-            value = self._resolve(text, start)
-        else:
-            self._check_text(text, start)
+        value = self._checked(text, start) if style else self._resolve(text, start)
         self._attach(Node(value, start, end, style))
 
     def _is_key_next(self) -> bool:
@@ -145,7 +141,7 @@ class YamlReader:
 
     def _key(self, text: str, offset: int, *, is_plain: bool) -> None:
         node, _ = self._open[-1]
-        self._check_text(text, offset)
+        text = self._checked(text, offset)
         if is_plain and text == "<<":
             self._problem(offset, "merge keys (<<) are not allowed", "the entries written out")
         if text in node.keys:
@@ -182,25 +178,28 @@ class YamlReader:
         parent.value[key] = node.value
         self._open[-1] = (parent, None)
 
-    def _check_text(self, text: str, offset: int) -> None:
+    def _checked(self, text: str, offset: int) -> str:
+        """Report what no JSON text may hold; what is returned can be checked further."""
         if "\x00" in text:
             self._problem(offset, "the text holds a NUL character")
+            text = text.replace("\x00", "\N{REPLACEMENT CHARACTER}")
         if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
             self._problem(offset, "the text holds a lone surrogate")
+            text = text.encode("utf-8", "replace").decode()
+        return text
 
     def _resolve(self, text: str, offset: int) -> object:
         """Return what a plain scalar means in the core schema."""
         if text in _WORDS:
             return _WORDS[text]
         if text[0] not in "+-.0123456789":
-            if not text.isascii():
-                self._check_text(text, offset)
-            return text
+            return text if text.isascii() else self._checked(text, offset)
         for pattern, base in ((_INT, 10), (_OCTAL, 8), (_HEX, 16)):
             if pattern.fullmatch(text):
                 number = int(text if base == 10 else text[2:], base)
                 if not INT64_MIN <= number <= INT64_MAX:
                     self._problem(offset, "an integer beyond 64 bits", "text in quotes")
+                    return 0
                 return number
         if _NOT_FINITE.fullmatch(text):
             self._problem(offset, f"{text} is no JSON number", "a finite number, or text in quotes")
@@ -211,5 +210,4 @@ class YamlReader:
                 self._problem(offset, f"{text:.40} is too large", "a finite number")
                 return 0.0
             return value
-        self._check_text(text, offset)
-        return text
+        return self._checked(text, offset)

@@ -52,7 +52,8 @@ class Steps:
         """
         key = self._key(name)
         input_hash = _hash(input, name)
-        row = await self._journal.get(key)
+        pauses = self._options.store_retry_s
+        row = await patiently(lambda: self._journal.get(key), pauses)
         if row is not None:
             self._refuse_other_input(row, input_hash)
             if row.output is not None:
@@ -66,14 +67,17 @@ class Steps:
         number = self._request.attempt
         if effect == "non_idempotent":
             crash_point("journal.before_begin")
-            if not await self._journal.begin(key, attempt=number, input_hash=input_hash):
+            begun = await patiently(
+                lambda: self._journal.begin(key, attempt=number, input_hash=input_hash), pauses
+            )
+            if not begun:
                 raise _superseded(name, may_have_happened=False)
             crash_point("journal.after_begin")
         data = self._checked(await body(), name, attempt)
         crash_point("journal.before_finish")
         finished = await patiently(
             lambda: self._journal.finish(key, attempt=number, input_hash=input_hash, output=data),
-            self._options.store_retry_s,
+            pauses,
         )
         crash_point("journal.after_finish")
         if not finished:

@@ -216,8 +216,9 @@ def test_an_expression_reads_only_what_is_upstream(expression: str, at: str, wor
 def test_items_are_known_in_with_only() -> None:
     """`item` and `index` belong to the `with` of a foreach node [EX3]."""
     text = (
-        "  a: {uses: delay, foreach: [1], with: {for: '${{ item }}s${{ index }}'}}\n"
-        "  b: {uses: delay, foreach: '${{ item }}', when: '${{ index > 1 }}'}\n"
+        "  a: {uses: data.transform, foreach: [1], with: {value: '${{ item }}s${{ index }}'}}\n"
+        "  b: {uses: data.transform, foreach: '${{ item }}', when: '${{ index > 1 }}',"
+        " with: {value: 1}}\n"
     )
     found = check(nodes(text))
     assert [line.split(": ")[1] for line in found] == ["nodes.b.foreach", "nodes.b.when"]

@@ -156,7 +156,7 @@ def test_parser_and_schema_agree(path: tuple[str, ...], value: object, *, is_goo
         "legato": 1,
         "name": "x",
         "nodes": {
-            "a": {"uses": "delay"},
+            "a": {"uses": "data.transform", "with": {"value": 1}},
             "c": {"uses": "delay"},
             "l": {"uses": "loop.until", "with": {"do": {"x": {"uses": "delay"}}, "until": True}},
             "w": {"uses": "workflow.call", "with": {"workflow": "other"}},

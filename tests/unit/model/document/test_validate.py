@@ -264,7 +264,8 @@ def test_problems_of_the_document(text: str, lines: list[str]) -> None:
             [
                 "4:13: nodes.a.uses: there is no node type 'zzz' (expected one of data.transform, "
                 "delay, "
-                "flow.switch, http.request, human.approval, loop.until, shell.run, workflow.call)"
+                "flow.switch, http.request, human.approval, human.form, loop.until, shell.run, "
+                "wait.signal, workflow.call)"
             ],
         ),
         (
@@ -329,9 +330,9 @@ def test_problems_of_the_document(text: str, lines: list[str]) -> None:
             ],
         ),
         (
-            "  a: {uses: delay, foreach: 5}\n",
+            "  a: {uses: data.transform, foreach: 5, with: {value: 1}}\n",
             [
-                "4:29: nodes.a.foreach: foreach is not a list (expected ${{ … }} that gives a "
+                "4:38: nodes.a.foreach: foreach is not a list (expected ${{ … }} that gives a "
                 "list, or a "
                 "list, got 5)"
             ],
@@ -508,7 +509,16 @@ def test_loading_raises_all_problems() -> None:
 
 def test_a_foreach_list_is_bounded() -> None:
     """A written list of items is bounded by the limit of items [DO11]."""
-    text = nodes("  a: {uses: delay, foreach: [1, 2, 3], with: {for: '${{ item }}'}}")
+    text = nodes("  a: {uses: data.transform, foreach: [1, 2, 3], with: {value: '${{ item }}'}}")
     assert check(text) == []
     (line,) = check(text, limits=Limits(max_foreach_items=2))
     assert "the list is too long (expected 2 items at most)" in line
+
+
+@pytest.mark.parametrize("uses", ["delay", "human.approval"])
+def test_foreach_over_a_wait_is_refused(uses: str) -> None:
+    """A wait cannot be repeated; the problem names the way, a called workflow [DO26]."""
+    config = {"delay": "for: 1s", "human.approval": "message: ok"}[uses]
+    (line,) = check(nodes(f"  a: {{uses: {uses}, foreach: [1, 2], with: {{{config}}}}}"))
+    assert f"nodes.a.foreach: {uses} cannot be repeated by foreach" in line
+    assert "workflow.call" in line

@@ -79,5 +79,5 @@ def test_what_is_no_schema_of_a_form_is_refused(schema: str, said: str) -> None:
 def test_what_waits_takes_no_list(uses: str) -> None:
     """A foreach over it is refused before the run, with what to use instead [ND70, DO17]."""
     (line,) = check(nodes(f"  a: {{foreach: [1], uses: {uses}}}\n"))
-    assert f"nodes.a.foreach: foreach cannot be used with {uses.partition(',')[0]}" in line
+    assert f"nodes.a.foreach: {uses.partition(',')[0]} cannot be repeated by foreach" in line
     assert "workflow.call" in line

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from legato.adapters.sql.postgres.statements import SQL
-from legato.errors import Internal, LegatoError, StoreUnavailable, Unavailable
+from legato.errors import Internal, LegatoError, StoreDamaged, StoreUnavailable, Unavailable
 
 CONNECT_TIMEOUT_S: Final = 5.0
 COMMAND_TIMEOUT_S: Final = 15.0
@@ -184,7 +184,7 @@ class Database:
                 f"{self.place} is read-only.", hint="Connect to the primary server."
             )
         if isinstance(error, asyncpg.DataCorruptedError | asyncpg.IndexCorruptedError):
-            return StoreUnavailable(f"{self.place} is damaged: {what}.", hint="Restore a backup.")
+            return StoreDamaged(f"{self.place} is damaged: {what}.", hint="Restore a backup.")
         return StoreUnavailable(f"{self.place} cannot be used now: {what}.")
 
     @asynccontextmanager

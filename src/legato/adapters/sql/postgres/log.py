@@ -25,7 +25,7 @@ from legato.adapters.sql.postgres.append import (
 from legato.adapters.sql.postgres.committer import Committer, Job
 from legato.adapters.sql.postgres.database import Database
 from legato.crashpoints import is_armed
-from legato.errors import LimitExceeded, StoreUnavailable
+from legato.errors import LimitExceeded, StoreDamaged
 from legato.model.ids import ExecutionId
 from legato.ports.log import LogRow, NewExecution, Turn
 
@@ -226,14 +226,14 @@ class PostgresLog:
         """Return rows, and whether all of them could be judged to be as they were written.
 
         Raises:
-            StoreUnavailable: The log is damaged.
+            StoreDamaged: The log is not what was written.
         """
         rows = [LogRow(seq, at, body) for seq, at, body, _ in found]
         try:
             checksums = [row[3] for row in found]
             return rows, check_log(execution_id, after, rows, checksums, is_whole=is_whole)
         except Damaged as error:
-            raise StoreUnavailable(
+            raise StoreDamaged(
                 f"{self._database.place} is damaged: {error}.", hint="Restore a backup."
             ) from error
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from legato.adapters.sql.sqlite.statements import SQL
-from legato.errors import StoreUnavailable
+from legato.errors import StoreDamaged, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -142,9 +142,9 @@ def unavailable(error: Exception, path: Path) -> StoreUnavailable:
     return StoreUnavailable(f"{place}: {error}" + (f" ({name})" if name else ""))
 
 
-def corrupt(path: Path, what: str) -> StoreUnavailable:
+def corrupt(path: Path, what: str) -> StoreDamaged:
     """Say that the file is damaged."""
-    return StoreUnavailable(
+    return StoreDamaged(
         f"the database {path} is damaged: {what}.",
         hint="Stop every Legato on it, keep a copy, and restore a backup.",
     )
@@ -154,7 +154,7 @@ def quick_check(connection: sqlite3.Connection, path: Path) -> None:
     """Look for damage in the file's structure, if the file is small enough for a start-up.
 
     Raises:
-        StoreUnavailable: It is damaged.
+        StoreDamaged: It is.
     """
     if path.stat().st_size > QUICK_CHECK_BYTES_MAX:
         return
