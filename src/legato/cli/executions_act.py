@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import execution_ids
 from legato.cli.invocation import Invocation, command_options, examples
 
 if TYPE_CHECKING:
     from legato.cli.questions import Question
 
 _node_argument = click.argument("node", metavar="NODE")
-_execution_argument = click.argument("execution", metavar="ID")
+_execution_argument = click.argument("execution", metavar="ID", shell_complete=execution_ids)
 _item_option = click.option("--item", type=click.IntRange(0), help="Index of one foreach item.")
 _reason_option = click.option("--reason", default="", help="Kept in the log beside your name.")
 

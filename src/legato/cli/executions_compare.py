@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import execution_ids
 from legato.cli.invocation import OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ _WORDS = {
         "legato executions compare ID OTHER", "legato executions compare ID OTHER --json"
     )
 )
-@click.argument("one", metavar="ID")
-@click.argument("other", metavar="OTHER")
+@click.argument("one", metavar="ID", shell_complete=execution_ids)
+@click.argument("other", metavar="OTHER", shell_complete=execution_ids)
 @command_options
 def compare(invocation: Invocation, one: str, other: str) -> int:
     """Compare two executions node by node: status, time, and the first place where they part."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from legato.cli.completing import execution_ids
 from legato.cli.invocation import OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _PAGE: Final = 5_000
         "legato executions export ID --output run.json --payload-bytes 0",
     )
 )
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.option("--output", metavar="FILE", default="-", help="Where to; default stdout.")
 @click.option("--force", is_flag=True, help="Replace a file that holds something else.")
 @click.option(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import execution_ids
 from legato.cli.invocation import Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Wish:
         "legato executions retry ID --allow-program git",
     )
 )
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @_program_option
 @_detach_option
 @command_options
@@ -72,7 +73,7 @@ def retry(invocation: Invocation, execution: str, programs: tuple[str, ...], det
         "legato executions fork ID --from summary --version 3 --detach",
     )
 )
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.option(
     "--from", "from_nodes", multiple=True, metavar="NODE",
     help="Run this node and all that needs it again; the rest is kept. Repeatable.",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import execution_ids
 from legato.cli.invocation import OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ LOOK_S = 1.0
         "legato executions logs ID --follow",
     )
 )
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.argument("node", metavar="[NODE]", required=False)
 @click.option("--item", type=click.IntRange(0), help="Only of this foreach item.")
 @click.option("--attempt", type=click.IntRange(1), help="Only of this attempt.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import execution_ids
 from legato.cli.invocation import Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
         "legato executions resume ID",
     )
 )
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.option("--reason", default="", help="Kept in the log beside your name.")
 @command_options
 def pause(invocation: Invocation, execution: str, reason: str) -> int:
@@ -46,7 +47,7 @@ def pause(invocation: Invocation, execution: str, reason: str) -> int:
         'legato executions signal ID order-paid --correlation 4711 --data \'{"by": "card"}\'',
     )
 )
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.argument("name", metavar="NAME")
 @click.option("--data", default="null", show_default=True, help="What it carries, as JSON.")
 @click.option("--correlation", metavar="TEXT", help="What it is about, such as an order number.")
@@ -84,7 +85,7 @@ def signal(
         "legato executions answer ID",
     )
 )
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.argument("node", metavar="[NODE]", required=False)
 @click.option("--data", help="The fields as a JSON object.")
 @click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="Repeatable.")

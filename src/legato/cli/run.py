@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import workflows_and_files
 from legato.cli.invocation import Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Wish:
         "legato run nightly.yaml --detach",
     )
 )
-@click.argument("source", metavar="FILE|NAME")
+@click.argument("source", metavar="FILE|NAME", shell_complete=workflows_and_files)
 @click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
 @click.option(
     "--inputs-file", type=click.Path(dir_okay=False, path_type=Path), help="JSON object of inputs."

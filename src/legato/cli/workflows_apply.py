@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from legato.cli.completing import workflow_names
 from legato.cli.invocation import BAD_INPUT, OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def apply(invocation: Invocation, files: tuple[Path, ...], check: bool) -> int:
 
 
 @click.command(epilog=examples("legato workflows restore report 3"))
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=workflow_names)
 @click.argument("version", metavar="VERSION")
 @command_options
 def restore(invocation: Invocation, name: str, version: str) -> int:

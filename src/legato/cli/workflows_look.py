@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import workflow_names, workflows_and_files
 from legato.cli.invocation import OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def list_workflows(invocation: Invocation) -> int:
 
 
 @click.command(epilog=examples("legato workflows versions report"))
-@click.argument("name", metavar="NAME")
+@click.argument("name", metavar="NAME", shell_complete=workflow_names)
 @command_options
 def versions(invocation: Invocation, name: str) -> int:
     """List every publication of a name, the newest first."""
@@ -68,7 +69,7 @@ def versions(invocation: Invocation, name: str) -> int:
         "legato workflows pull report --output -",
     )
 )
-@click.argument("name", metavar="NAME[@VERSION]")
+@click.argument("name", metavar="NAME[@VERSION]", shell_complete=workflow_names)
 @click.option(
     "--output", metavar="FILE", help="Where to; default NAME.yaml or NAME.json, - stdout."
 )
@@ -108,8 +109,10 @@ def pull(invocation: Invocation, name: str, output: str | None, force: bool) -> 
         "legato workflows diff report@5 report@3 --json",
     )
 )
-@click.argument("new", metavar="FILE|NAME[@VERSION]")
-@click.argument("old", metavar="[FILE|NAME[@VERSION]]", required=False)
+@click.argument("new", metavar="FILE|NAME[@VERSION]", shell_complete=workflows_and_files)
+@click.argument(
+    "old", metavar="[FILE|NAME[@VERSION]]", required=False, shell_complete=workflows_and_files
+)
 @command_options
 def diff(invocation: Invocation, new: str, old: str | None) -> int:
     """Show what the first has that the second has not, and the reverse.
