@@ -83,7 +83,8 @@ async def _look_at_store(settings: Settings) -> list[Check]:
             engines = await app.stores.owners.engines()
             found.append(check_engines(engines, sum(counts.get(each, 0) for each in _OPEN)))
     except LegatoError as error:
-        return [Check("database", "problem", error.message, error.hint or "")]
+        advice = error.hint or "Start it, or correct database_url."
+        return [Check("database", "problem", error.message, advice)]
     return found
 
 

@@ -101,29 +101,38 @@ def answer(invocation: Invocation, execution: str, node: str | None, **given: An
 
     if given["data"] is not None and given["fields"]:
         raise click.UsageError("give either --data or --field")
-    return run(_answer(invocation, execution, node, given))
+    question = run(_question(invocation, execution, node))
+    # Outside of the event loop: a person takes time, and Ctrl-C must reach the prompt.
+    value = _fill_in(invocation.terminal, question, given)
+    return run(_send(invocation, question, value, given["comment"]))
 
 
-async def _answer(
-    invocation: Invocation, execution: str, node: str | None, given: dict[str, Any]
-) -> int:
+async def _question(invocation: Invocation, execution: str, node: str | None) -> Question:
+    """Return the form that a person means."""
     from legato.app import build
     from legato.cli.history import find_execution
-    from legato.cli.person import person
-    from legato.cli.questions import choose_question, send_answer
+    from legato.cli.questions import choose_question
     from legato.errors import Conflict
-    from legato.model.signals import AnswerApproval
 
     async with build(invocation.settings(), role="reader") as app:
         row = await find_execution(app.stores, execution)
         question = await choose_question(app.stores, row, node)
-        if not question.is_form:
-            raise Conflict(
-                f"{question.node} is an approval, not a form",
-                hint=f"Use legato executions approve {question.execution_id} {question.node}",
-            )
-        value = _fill_in(invocation.terminal, question, given)
-        signal = AnswerApproval(question.node, True, person(), given["comment"], value)
+    if not question.is_form:
+        raise Conflict(
+            f"{question.node} is an approval, not a form",
+            hint=f"Use legato executions approve {question.execution_id} {question.node}",
+        )
+    return question
+
+
+async def _send(invocation: Invocation, question: Question, value: Value, comment: str) -> int:
+    from legato.app import build
+    from legato.cli.person import person
+    from legato.cli.questions import send_answer
+    from legato.model.signals import AnswerApproval
+
+    signal = AnswerApproval(question.node, True, person(), comment, value)
+    async with build(invocation.settings(), role="reader") as app:
         return await send_answer(app, invocation, question, signal)
 
 

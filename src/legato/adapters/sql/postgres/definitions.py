@@ -36,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR, insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
+from legato.adapters.sql.postgres.definitions_catalogue import catalogue
 from legato.adapters.sql.schema import (
     attempt_logs,
     blobs,
@@ -45,9 +46,7 @@ from legato.adapters.sql.schema import (
     inbox,
     meta,
     node_steps,
-    publications,
     search_texts,
-    versions,
 )
 from legato.model.frames import FINAL_EXECUTION
 
@@ -84,7 +83,7 @@ def unnest(name: str, **columns: Any) -> Any:
 def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
     groups = (
-        _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _catalogue(), _steps(),
+        _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), catalogue(), _steps(),
         _search(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
@@ -423,39 +422,6 @@ def _lists() -> Iterator[tuple[str, ClauseElement]]:
         .order_by(blobs.c.hash),
     )
     yield "meta", select(meta.c.value).where(meta.c.key == P("key"))
-
-
-def _catalogue() -> Iterator[tuple[str, ClauseElement]]:
-    yield "version_put", insert(versions).on_conflict_do_nothing()
-    yield "publication_add", insert(publications).on_conflict_do_nothing()
-    columns = (
-        versions.c.workspace, versions.c.name, versions.c.compiled, versions.c.source,
-        versions.c.created_at,
-    )  # fmt: skip
-    yield "version", select(*columns).where(versions.c.version == P("version")).limit(1)
-    yield (
-        "version_known",
-        select(literal_column("1"))
-        .select_from(versions)
-        .where(versions.c.version == P("version"), versions.c.workspace == P("workspace")),
-    )
-    mine = publications.c.workspace == P("workspace")
-    this = and_(mine, publications.c.name == P("name"))
-    newest = publications.c.number.desc()
-    yield (
-        "published",
-        select(publications.c.version, publications.c.source).where(this).order_by(newest).limit(1),
-    )
-    yield "source", select(publications.c.source).where(this, publications.c.number == P("number"))
-    fields = [each for each in publications.c if each.name != "source"]
-    yield "publications", select(*fields).where(this).order_by(newest).limit(P("limit"))
-    later = publications.alias("later")
-    is_newest = ~exists().where(
-        later.c.workspace == publications.c.workspace,
-        later.c.name == publications.c.name,
-        later.c.number > publications.c.number,
-    )
-    yield "newest", select(*fields).where(mine, is_newest).order_by(publications.c.name)
 
 
 def _steps() -> Iterator[tuple[str, ClauseElement]]:
