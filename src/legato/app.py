@@ -59,6 +59,9 @@ freed: a busy engine makes thousands per commit that live until the next one, an
 spends a sixth of the time of `script/bench engine --only W3` on looking at them; this, a hundredth.
 """
 
+GUARDED_HTTP: Final = "legato.nodes.http_access:GuardedHttp"
+"""The HTTP client of nodes, as the processes of isolated attempts find it."""
+
 _log = logger(__name__)
 
 
@@ -216,8 +219,9 @@ class App:
         from legato.adapters.local_queue import LocalQueue
         from legato.nodes.registry import close_node_types
         from legato.runtime.attempt.log_sink import LogSink
-        from legato.runtime.engine import Engine, EngineOptions, EngineParts
+        from legato.runtime.engine import Engine
         from legato.runtime.evaluation_process import EvaluationProcesses
+        from legato.runtime.parts import EngineOptions, EngineParts
 
         engine_id = EngineId(self.clock.new_id())
         limits = self.settings.limits.to_policy()
@@ -273,6 +277,7 @@ class App:
             shutil.rmtree(_scratch(self.settings.home, self._engine.engine_id), ignore_errors=True)
 
     def _make_runner(self, engine_id: EngineId, sink: LogSink) -> Runner:
+        from legato.nodes.http_access import GuardedHttp
         from legato.runtime.attempt.isolated import Isolation, IsolationOptions
         from legato.runtime.attempt.leftovers import PidFile
         from legato.runtime.attempt.processes import Launcher
@@ -285,6 +290,7 @@ class App:
         self._pids = PidFile(home / "engines" / f"{engine_id}.pids")
         hidden = tuple(dict.fromkeys((home, *_folder_of(settings.secrets_file))))
         sandbox = Sandbox(SandboxOptions(hidden=hidden, writable=given.files.roots))
+        grants = _grants(given)
         services: AttemptServices = AttemptServices(
             journal=self.stores.journal,
             logs=sink,
@@ -292,7 +298,8 @@ class App:
             secrets=open_secrets(settings),
             clock=self.clock,
             programs=Launcher(sandbox=sandbox, pids=self._pids),
-            grants=_grants(given),
+            http=GuardedHttp(grants),
+            grants=grants,
         )
         options = RunnerOptions(
             limits=settings.limits.to_policy(),
@@ -300,7 +307,8 @@ class App:
             scratch_root=_scratch(home, engine_id),
         )
         launcher = Launcher(pids=self._pids)
-        isolation = Isolation(launcher, services, options, IsolationOptions(hidden=hidden))
+        apart = IsolationOptions(hidden=hidden, http=GUARDED_HTTP)
+        isolation = Isolation(launcher, services, options, apart)
         return AttemptRunner(node_types(), services, options, isolation)
 
     def _tell_line(self, line: LogLine) -> None:

@@ -9,6 +9,7 @@ underscores in the environment (`LEGATO_ENGINE__LEASE_S`) and with tables in the
 
 import contextlib
 import difflib
+import ipaddress
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -38,9 +39,12 @@ FOREIGN_PREFIXES: Final = ("LEGATO_TEST_", "LEGATO_CRASH_", "LEGATO_SECRET_")
 DATABASE_SCHEMES: Final = ("sqlite", "postgresql")
 BLOB_SCHEMES: Final = ("file", "memory", "s3")
 _DEFAULTS: Final = Limits()
+_NETWORK_EXPECTED: Final = "should be network:port, for example 10.0.0.0/8:443 or [fd00::/8]:443"
 
 
 def _checked_endpoint(value: str) -> str:
+    if "/" in value:
+        return _checked_network(value)
     parts = urlsplit(f"//{value}")
     try:
         port = parts.port
@@ -49,6 +53,21 @@ def _checked_endpoint(value: str) -> str:
     if not parts.hostname or not port or parts.path or parts.username is not None:
         raise ValueError("should be host:port, for example 127.0.0.1:8080 or [::1]:8080")
     return value.lower()
+
+
+def _checked_network(value: str) -> str:
+    """Accept `10.0.0.0/8:443` and `[fd00::/8]:443`, written the one way that a network has."""
+    text, _, port = value.rpartition(":")
+    if text.startswith("[") != (":" in text) or not port.isascii() or not port.isdigit():
+        raise ValueError(_NETWORK_EXPECTED)
+    try:
+        network = ipaddress.ip_network(text.removeprefix("[").removesuffix("]"), strict=False)
+    except ValueError:
+        raise ValueError(_NETWORK_EXPECTED) from None
+    written = f"[{network}]:{int(port)}" if network.version == 6 else f"{network}:{int(port)}"
+    if not 0 < int(port) < 65_536 or written != value.lower():
+        raise ValueError(f"{_NETWORK_EXPECTED}, did you mean {written}")
+    return written
 
 
 def _checked_program(value: str) -> str:
@@ -125,7 +144,7 @@ class FileGrants(_Section):
 
 
 class HttpGrants(_Section):
-    """`[grants.http]`: non-public `host:port` that `http.request` may reach all the same."""
+    """`[grants.http]`: what HTTP nodes may reach although it is not public, with its port."""
 
     allow_private: tuple[Endpoint, ...] = ()
 

@@ -9,7 +9,7 @@ from legato.errors import NotFound
 from legato.model.ids import EngineId, WorkspaceId
 from legato.ports.owners import Claim
 from legato.ports.stores import Stores
-from tests.contract.build import LEASE_MS, START, A, B, born, execution_id, new, signal, turn
+from tests.contract.build import LEASE_MS, START, A, B, born, execution_id, new, turn
 from tests.contract.conftest import MakeStores
 
 ONE, TWO, THREE = execution_id(1), execution_id(2), execution_id(3)
@@ -106,7 +106,7 @@ async def test_an_engine_that_registers_anew_has_forgotten_what_it_owned(store: 
     await store.log.append([born(1, project=BUSY)])
     await register(store, A)
     (claim,) = await store.owners.claim(A, limit=10)
-    assert (claim.execution_id, claim.fence, claim.cause) == (ONE, 2, "drained")
+    assert (claim.execution_id, claim.fence, claim.cause) == (ONE, 3, "drained")
 
 
 async def test_resigning_lets_go_at_once(owned: Stores) -> None:
@@ -115,7 +115,7 @@ async def test_resigning_lets_go_at_once(owned: Stores) -> None:
     await owned.log.append([born(1, project=BUSY), born(2, status="waiting")])
     await owned.owners.resign(A)
     (claim,) = await owned.owners.claim(B, limit=10)
-    assert (claim.execution_id, claim.cause, claim.fence) == (ONE, "drained", 2)
+    assert (claim.execution_id, claim.cause, claim.fence) == (ONE, "drained", 3)
     assert [row.engine for row in await owned.owners.engines()] == [B]
     assert await owned.owners.owner_of(TWO) is None
     await owned.inbox.send(TWO, "k", b"{}")
@@ -137,8 +137,22 @@ async def test_releasing_keeps_only_the_reasons_to_come_back(owned: Stores) -> N
     assert ids(await owned.owners.claim(A, limit=10)) == [ONE]
     await owned.inbox.send(THREE, "k", b"{}")
     assert ids(await owned.owners.claim(A, limit=10)) == [THREE]
-    await owned.log.append([turn(2, after=1, status="waiting", outbox=(signal(2, "self"),))])
+    await owned.inbox.send(TWO, "k", b"{}")
     assert ids(await owned.owners.claim(A, limit=10)) == [TWO]
+
+
+@pytest.mark.parametrize("resigns", [False, True])
+async def test_a_commit_that_comes_after_letting_go_is_refused(
+    owned: Stores, resigns: bool
+) -> None:
+    """What was still under way changes nothing that nobody owns any more [OW1, LG3]."""
+    await owned.log.append([born(1, status="waiting")])
+    if resigns:
+        await owned.owners.resign(A)
+    else:
+        await owned.owners.release(A, [(ONE, 1)])
+    assert await owned.log.append([turn(1, after=1)]) == [False]
+    assert await owned.log.heads([ONE]) == {ONE: 1}
 
 
 async def test_releasing_with_an_old_fence_does_nothing(store: Stores) -> None:

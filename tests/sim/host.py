@@ -16,8 +16,9 @@ from legato.model.ids import EngineId, ExecutionId
 from legato.model.policy import Limits
 from legato.model.signals import encode_signal
 from legato.runtime.attempt.request import Report
-from legato.runtime.engine import Engine, EngineOptions, EngineParts
+from legato.runtime.engine import Engine
 from legato.runtime.evaluation_process import EvaluationProcesses
+from legato.runtime.parts import EngineOptions, EngineParts
 from tests.sim.clock import SimClock
 from tests.sim.invariants import Invariants
 from tests.sim.ledger import Ledger

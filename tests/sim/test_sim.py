@@ -55,6 +55,24 @@ def test_an_answer_to_a_former_owner_holds_no_place_after_a_reload() -> None:
     simulate(36160)
 
 
+@pytest.mark.parametrize("seed", [57554, 57783, 59884])
+def test_an_attempt_that_is_stopped_before_its_first_step_holds_no_drain_up(seed: int) -> None:
+    """An attempt cancelled before it began counts no more as running [EN14].
+
+    The lease was found lost just after the attempt was issued; the drain then waited for its
+    finished task over and over, and nothing else of the process had a turn.
+    """
+    simulate(seed)
+
+
+def test_a_stopping_engine_takes_nothing_over() -> None:
+    """Resuming an execution at an engine that stops claims nothing any more [EN14].
+
+    It tried to give back what it could not load, with nobody left to end that.
+    """
+    simulate(55652)
+
+
 def test_a_failing_run_says_how_to_run_it_again(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -184,6 +184,30 @@ def test_an_ipv6_endpoint_and_an_absolute_program_are_accepted(tmp_path: Path) -
         assert _lines({name: value}, tmp_path)[0].startswith(f"{name}: ")
 
 
+def test_networks_are_granted_with_a_port(tmp_path: Path) -> None:
+    """A network is written in its one way, with its port; else the line says how [CL11, ND56]."""
+    name = "LEGATO_GRANTS__HTTP__ALLOW_PRIVATE"
+    good = ("10.0.0.0/8:443", "[fd00::/8]:8443", "192.168.1.7/32:80")
+    grants = load_settings({name: ",".join(good)}, tmp_path).grants
+    assert grants.http.allow_private == good
+    bad = {
+        "10.0.0.1/8:443": "did you mean 10.0.0.0/8:443",
+        "fd00::/8:443": "should be network:port",
+        "[10.0.0.0/8]:443": "should be network:port",
+        "10.0.0.0/8": "should be network:port",
+        "10.0.0.0/8:0": "should be network:port",
+        "10.0.0.0/8:99999": "should be network:port",
+        "10.0.0.0/33:443": "should be network:port",
+        "10.0.0.0/8:https": "should be network:port",
+        "example.org/8:443": "should be network:port",
+        "[FD00:0::/8]:443": "did you mean [fd00::/8]:443",
+    }
+    for value, says in bad.items():
+        line = _lines({name: value}, tmp_path)[0]
+        assert line.startswith(f"{name}")
+        assert says in line
+
+
 def test_a_relative_home_becomes_absolute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LEGATO_HOME may be relative to the working folder [CL11]."""
     monkeypatch.chdir(tmp_path)

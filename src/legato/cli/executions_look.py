@@ -133,7 +133,7 @@ async def _list(app: App, terminal: Terminal, wanted: dict[str, Any]) -> None:
         terminal.json({**row_json(row), **ownership_json(found)})
         end = row.ended_at if row.ended_at is not None else app.clock.now_ms()
         took = "-" if row.started_at is None else duration(end - row.started_at)
-        status = "owner lost" if found.is_lost else word(row.status)
+        status = found.absence or word(row.status)
         note = row.waiting_for if is_open else row.error
         lines.append(
             (

@@ -155,14 +155,21 @@ class Ownership:
     """Who runs an execution now, as far as the store knows.
 
     `owner` is set while a live engine owns it; `adopter` while some live engine would take it.
-    `is_lost`: its owner died, and nobody is there to take over. One that its owner let go, while
-    it waited or when it was told to stop, is never lost: it only has to be picked up.
+    `is_lost`: its owner died, and nobody is there to take over. `is_stopped`: its owner was told to
+    stop in the middle of it, and let it go. One that was let go while it waits is neither: it only
+    has to be picked up.
     """
 
     owner: EngineRow | None
     adopter: EngineRow | None
     is_lost: bool
     is_open: bool = True
+    is_stopped: bool = False
+
+    @property
+    def absence(self) -> str:
+        """What to show instead of a status that is a memory only; empty if it is true."""
+        return "owner lost" if self.is_lost else "stopped" if self.is_stopped else ""
 
     @property
     def is_unattended(self) -> bool:
@@ -185,14 +192,16 @@ def owner_among(alive: Sequence[EngineRow], row: ExecutionRow) -> Ownership:
     owner = next((engine for engine in alive if engine.engine == row.owner), None)
     adopter = next((engine for engine in alive if engine.adopts), None)
     is_open = row.status not in FINAL_EXECUTION
-    is_lost = is_open and row.owner is not None and owner is None and adopter is None
-    return Ownership(owner, adopter, is_lost, is_open)
+    is_alone = is_open and owner is None and adopter is None
+    is_lost = is_alone and row.owner is not None
+    is_stopped = is_alone and row.owner is None and row.status == "running"
+    return Ownership(owner, adopter, is_lost, is_open, is_stopped)
 
 
 def ownership_text(found: Ownership) -> str:
     """Say who runs an execution."""
-    if found.is_lost:
-        return "owner lost: nobody runs this execution now"
+    if found.absence:
+        return f"{found.absence}: nobody runs this execution now"
     if found.is_unattended:
         return "no engine is there; nothing happens before one runs it"
     if found.owner is not None:

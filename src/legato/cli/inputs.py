@@ -4,7 +4,7 @@
 Rules: CL14, DO18.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ def read_inputs(workflow: Workflow, given: Sequence[str], file: Path | None) -> 
     An input of `format: path` is taken from where the person stands.
 
     Raises:
-        InvalidInput: Not `name=value`, given twice, or not what the schema says.
+        InvalidInput: Not `name=value`, given twice, or not what the schema says; one line each.
     """
     return change_inputs(workflow, {} if file is None else _read_file(file), given)
 
@@ -37,21 +37,44 @@ def change_inputs(
     """
     schema = bytes(workflow.inputs_schema)
     values = dict(values)
+    faults: list[str] = []
+    unread: set[str] = set()
+    for name, value in _pairs(given, faults):
+        try:
+            values[name] = parse_cli_value(schema, name, value)
+        except InvalidInput as error:
+            faults.append(str(error))
+            unread.add(name)
+    checked: dict[str, Any] = {}
+    try:
+        checked = _with_absolute_paths(schema, check_inputs(schema, values))
+    except InvalidDocument as error:
+        # Inputs have no line: what stands before the path of a problem says nothing here.
+        problems = [problem for problem in error.problems if _name_of(problem) not in unread]
+        faults += [_line(problem) for problem in problems]
+    if faults:
+        raise InvalidInput("\n".join(faults))
+    return checked
+
+
+def _pairs(given: Sequence[str], faults: list[str]) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each `--input`; what is none goes to the faults."""
     seen: set[str] = set()
     for text in given:
         name, sign, value = text.partition("=")
         name = name.strip()
         if not sign or not name:
-            raise InvalidInput(f"--input {text}: expected NAME=VALUE")
-        if name in seen:
-            raise InvalidInput(f"--input {name}: given twice")
-        seen.add(name)
-        values[name] = parse_cli_value(schema, name, value)
-    try:
-        return _with_absolute_paths(schema, check_inputs(schema, values))
-    except InvalidDocument as error:
-        # Inputs have no line: what stands before the path of a problem says nothing here.
-        raise InvalidInput("\n".join(_line(problem) for problem in error.problems)) from None
+            faults.append(f"--input {text}: expected NAME=VALUE")
+        elif name in seen:
+            faults.append(f"--input {name}: given twice")
+        else:
+            seen.add(name)
+            yield name, value
+
+
+def _name_of(problem: object) -> str:
+    """Return the input that a problem is about."""
+    return str(getattr(problem, "path", "")).partition(".")[0].partition("[")[0]
 
 
 def _with_absolute_paths(schema: bytes, values: dict[str, Any]) -> dict[str, Any]:

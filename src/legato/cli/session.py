@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -91,6 +92,29 @@ class Session:
             loop.add_signal_handler(number, self._note, name)
         if self.terminal.can_ask:
             self._keys = Keys(lambda key: self._note("key", key))
+
+    async def is_accepted(self, submitting: Coroutine[Any, Any, Any]) -> bool:
+        """Wait for a submission; False if somebody had no patience with a store that hangs.
+
+        Whether the run was accepted is not known then: it is in the list of executions, or not.
+        """
+        task = asyncio.ensure_future(submitting)
+        asked = asyncio.ensure_future(self._happenings.get())
+        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            if asked.done():
+                self._happenings.put_nowait(asked.result())
+            asked.cancel()
+            task.result()
+            return True
+        kind, value = asked.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        if kind == "failed":
+            raise value
+        self.terminal.note("stopped before the store answered; look whether it was accepted:")
+        self.terminal.note(f"  legato executions show {self.execution_id}")
+        return False
 
     def show(self, blank: ExecutionState | None = None) -> None:
         """Begin to show, once the execution is durable: what is shown was accepted.
@@ -261,12 +285,28 @@ class Session:
         return None
 
     async def _detach(self) -> int:
-        """Give the execution to an engine in the background."""
+        """Give the execution to an engine in the background.
+
+        What runs in this process cannot be handed over: it may finish first, however long it takes.
+        """
         from legato.cli.background import ensure_engine
+        from legato.cli.text import plural
 
         self._ask(None)
-        self.feed.display.say("detaching: running attempts finish first")
-        await self.app.engine.stop(drain=True)
+        running = self.app.engine.running_attempts
+        if running:
+            steps = plural(running, "running step")
+            self.feed.display.say(f"detaching when {steps} here have ended; Ctrl-C leaves at once")
+        stopping = asyncio.ensure_future(self.app.engine.stop(is_patient=True))
+        while not stopping.done():
+            asked = asyncio.ensure_future(self._happenings.get())
+            await asyncio.wait({stopping, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if asked.done() and asked.result()[0] in {"interrupt", "terminate"}:
+                stopping.cancel()
+                await asyncio.gather(stopping, return_exceptions=True)
+                await self.app.engine.stop(drain=False)
+                self.feed.display.say("left; a step that must not run twice will need you")
+            asked.cancel()
         await self.close()
         await ensure_engine(self.app, self.invocation)
         self.terminal.line(

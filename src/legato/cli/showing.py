@@ -76,7 +76,7 @@ async def show_text(app: App, terminal: Terminal, history: History, file: Path) 
     boards = Boards(history.row.execution_id)
     boards.apply(snapshot(history.state, epoch=app.epoch))
     found = await ownership(app.stores, history.row)
-    _write_tree(app, terminal, boards, is_lost=found.is_lost)
+    _write_tree(app, terminal, boards, found.absence)
     called = await app.stores.executions.descendants(history.row.execution_id, limit=_CALLED_MAX)
     _write_called(terminal, history, called)
     state = history.state
@@ -100,11 +100,11 @@ async def show_text(app: App, terminal: Terminal, history: History, file: Path) 
         terminal.lines(_what_to_do(boards, found, history))
 
 
-def _write_tree(app: App, terminal: Terminal, boards: Boards, *, is_lost: bool) -> None:
+def _write_tree(app: App, terminal: Terminal, boards: Boards, absence: str) -> None:
     board, tree = boards.root, Tree(boards, terminal.style)
     now = app.clock.now_ms()
     style = terminal.style
-    header = tree.header(board, now, is_lost=is_lost)
+    header = tree.header(board, now, absence=absence)
     terminal.styled("".join(style.paint(*part) for part in header))
     nodes = sorted(board.nodes.values(), key=lambda node: node.phase_number)
     shown = nodes if len(nodes) <= _NODES_SHOWN else _first(nodes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from legato.cli.invocation import OK, Invocation
+from legato.cli.invocation import CANCELLED, OK, Invocation
 
 if TYPE_CHECKING:
     from legato.app import App, Role
@@ -48,7 +48,10 @@ async def _attached(app: App, invocation: Invocation, submission: Submission) ->
     session = Session(app, invocation, execution_id)
     try:
         await session.watch()
-        await app.engine.submit(replace(submission, execution_id=execution_id))
+        submitting = app.engine.submit(replace(submission, execution_id=execution_id))
+        if not await session.is_accepted(submitting):
+            await session.close()
+            return CANCELLED
     except BaseException:
         await session.close()
         raise

@@ -68,13 +68,13 @@ class Tree:
         rows.extend(self._board_rows(board, room, budget, 0))
         return [self._painted(row, room.width) for row in rows[: max(room.height, 4)]]
 
-    def header(self, board: Board, now_ms: int, *, is_lost: bool = False) -> list[Part]:
+    def header(self, board: Board, now_ms: int, *, absence: str = "") -> list[Part]:
         """Return name, id, status, nodes done and time of an execution.
 
         Args:
             board: The execution.
             now_ms: Its time runs until then unless it has ended.
-            is_lost: Nobody runs it: then its status is a memory and not shown as true.
+            absence: Why nobody runs it: then its status is a memory and not shown as true.
         """
         execution = board.execution
         if execution is None:
@@ -84,14 +84,14 @@ class Tree:
         return [
             (escape(execution.workflow), "1"),
             (f"  {board.execution_id}", "2"),
-            self._status(execution.status, is_lost=is_lost),
+            self._status(execution.status, absence),
             (f"  {execution.completed_phases}/{execution.total_phases} nodes  {took}", ""),
         ]  # fmt: skip
 
-    def _status(self, status: str, *, is_lost: bool) -> Part:
-        if is_lost:
+    def _status(self, status: str, absence: str) -> Part:
+        if absence:
             sign = self._style.icon("needs_attention")
-            return (f"  {sign} owner lost (was {word(status)})", COLOURS["needs_attention"])
+            return (f"  {sign} {absence} (was {word(status)})", COLOURS["needs_attention"])
         return (f"  {self._style.icon(status)} {word(status)}", COLOURS[status])
 
     def node(self, board: Board, node: NodeFrame, now_ms: int, name_cells: int) -> list[Part]:

@@ -69,6 +69,7 @@ def ownership_json(found: Ownership) -> dict[str, Any]:
     return {
         "owned_by": owner,
         "owner_lost": found.is_lost,
+        "stopped": found.is_stopped,
         "unattended": found.is_unattended,
     }
 

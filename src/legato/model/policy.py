@@ -28,6 +28,8 @@ ITEM_ERRORS_LISTED_MAX: Final = 200
 """Failed items that `nodes.x.errors` lists; the rest is fetched by page."""
 ITEM_EVENT_BYTES_MAX: Final = 256 * 1024
 """Inline outputs that one `ItemsEnded` event may hold; a larger batch makes several events."""
+CHILD_FAILED: Final = "child_failed"
+"""Kind of a call whose child did not complete; its message says where it began."""
 STEP_OUTCOME_UNKNOWN: Final = "step_outcome_unknown"
 """Failure kind of an attempt whose journal holds a step that began and never said how it ended."""
 LOST_RETRY_DELAY_MS: Final = 200

@@ -21,10 +21,14 @@ class Signal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
 
 
 class StartExecution(Signal, frozen=True, omit_defaults=True, tag="StartExecution"):
-    """Begin. `started` is the fact to record; `reused` are results kept by a fork or retry."""
+    """Begin. `started` is the fact to record; `reused` are results kept by a fork or retry.
+
+    With a `refusal` it begins only to end failed: what it was given does not fit.
+    """
 
     started: ExecutionStarted
     reused: "tuple[Reuse, ...]" = ()
+    refusal: NodeError | None = None
 
 
 class Reuse(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -1,107 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
-"""http.request: one HTTP exchange with a public server.
+"""http.request: one HTTP exchange with a public server, or a list read page by page.
 
-Rules: ND16-ND20.
+Rules: ND16-ND20, ND51-ND54.
 """
 
-import asyncio
-import json as json_text
-import re
+import base64
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, Self
-from urllib.parse import urlencode
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import SecretStr
 
-from legato.errors import InvalidInput
+from legato.errors import LimitExceeded
 from legato.model.policy import EffectClass
-from legato.model.values import decode
-from legato.nodes.fields import Config, Output, without_nul
-from legato.ports.node import NodeContext, NodeFailure, Secret, node
+from legato.nodes.fields import without_nul
+from legato.nodes.http_answer import (
+    json_or_null,
+    media_type_of,
+    said_by,
+    split_header,
+    status_failure,
+    text_of,
+)
+from legato.nodes.http_body import OCTETS, body_of
+from legato.nodes.http_config import NO_EFFECT, Auth, RequestConfig, RequestOutput
+from legato.nodes.http_pages import PageReader
+from legato.ports.http import HTTP_REDIRECTS_MAX, HttpBounds, HttpResponse, HttpStream
+from legato.ports.node import Blob, NodeContext, NodeFailure, node
 
 if TYPE_CHECKING:
-    from legato.nodes.http_client import Incoming, Outgoing
+    import httpx2
 
-RESPONSE_BYTES_MAX: Final = 10 * 1024 * 1024
-RESPONSE_BYTES_LIMIT: Final = 48 * 1024 * 1024
-PARSE_HERE_BYTES_MAX: Final = 64 * 1024
-"""A larger JSON text is parsed in a thread: 10 MB would hold the loop for 100 ms."""
-RETRY_AFTER_MS_MAX: Final = 24 * 3_600 * 1_000
-USER_AGENT: Final = "legato"
-_NO_EFFECT: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _REPEATABLE: Final = frozenset({"PUT", "DELETE"})
-_SAID_CHARACTERS: Final = 300
-_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
-_HEADERS_REFUSED: Final = frozenset(
-    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer",
-     "proxy-authorization", "proxy-connection", "keep-alive", "expect"}
-)  # fmt: skip
-"""They say where one message ends and the next begins, or to whom it goes."""
-
-QueryValue = Secret | int | float | bool
-
-
-class RequestConfig(Config):
-    """`with` of http.request; at most one of `json`, `body` and `form`."""
-
-    method: Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"] = Field(
-        default="GET", description="The HTTP method."
-    )
-    url: str = Field(description="Where to: http:// or https://.")
-    headers: dict[str, Secret] = Field(default_factory=dict, description="Request headers.")
-    query: dict[str, QueryValue | tuple[QueryValue, ...] | None] = Field(
-        default_factory=dict, description="Added to the query of the URL; null is left out."
-    )
-    json_: Any = Field(default=None, alias="json", description="Sent as JSON.")
-    body: Secret | None = Field(default=None, description="Sent as it is.")
-    form: dict[str, Secret] | None = Field(default=None, description="Sent as an HTML form.")
-    expect_status: tuple[int | str, ...] | None = Field(
-        default=None, description="Statuses that count as success (200, 2xx); else all below 400."
-    )
-    max_response_bytes: int = Field(
-        default=RESPONSE_BYTES_MAX,
-        ge=0,
-        le=RESPONSE_BYTES_LIMIT,
-        description="A larger response, unpacked, fails the node.",
-    )
-    follow_redirects: bool = Field(default=True, description="Follow up to 5 redirects.")
-
-    @model_validator(mode="after")
-    def _one_body(self) -> Self:
-        given = [name for name in ("json", "body", "form") if self._has(name)]
-        if len(given) > 1:
-            raise ValueError(f"only one of {' and '.join(given)} can be sent")
-        if given and self.method in {"GET", "HEAD", "OPTIONS"}:
-            raise ValueError(f"{self.method} sends no {given[0]}")
-        for each in self.expect_status or ():
-            if not re.fullmatch(r"[1-5][0-9x]{2}", str(each)):
-                raise ValueError(f"expect_status: {each} is no status such as 200 or 2xx")
-        return self
-
-    def _has(self, name: str) -> bool:
-        return ("json_" if name == "json" else name) in self.model_fields_set and (
-            name == "json" or getattr(self, name) is not None
-        )
-
-    @property
-    def has_json(self) -> bool:
-        """Tell whether `json` is given; null is a JSON text too."""
-        return self._has("json")
-
-
-class RequestOutput(Output):
-    """Output of http.request."""
-
-    status: int = Field(description="The HTTP status.")
-    headers: dict[str, str] = Field(description="Response headers by lower-case name.")
-    body: str = Field(description="The body as text.")
-    json_: Any = Field(default=None, alias="json", description="The body, if it is JSON.")
 
 
 def _effect(config: Mapping[str, Any]) -> EffectClass:
     method = str(config.get("method", "GET")).upper()
-    if method in _NO_EFFECT:
+    if method in NO_EFFECT:
         return "pure"
     return "idempotent" if method in _REPEATABLE else "non_idempotent"
 
@@ -113,91 +49,164 @@ def _effect(config: Mapping[str, Any]) -> EffectClass:
     icon="globe",
     effect=_effect,
     timeout_ms=60_000,
-    secret_fields=("headers.*", "query.*", "json.*", "form.*", "body"),
+    secret_fields=(
+        "headers.*", "query.*", "json.*", "form.*", "body", "multipart.fields.*",
+        "auth.basic.username", "auth.basic.password", "auth.bearer", "auth.api_key.value",
+    ),
     example="""\
 uses: http.request
 with:
   method: POST
   url: https://api.example.org/v1/reports
-  headers:
-    Authorization: {secret: example_token}
+  auth:
+    bearer: {secret: example_token}
   json: {title: "Week ${{ inputs.week }}"}
 effect: idempotent
 retry: {max_attempts: 4, on: [network, http.5xx, http.429]}
 """,
-)
+)  # fmt: skip
 async def request(ctx: NodeContext, config: RequestConfig) -> RequestOutput:
     """Send an HTTP request and return status, headers and body.
 
-    Only public addresses can be reached; an operator allows others by host and port:
-    `[grants.http] allow_private = ["10.0.0.5:8080"]`. Redirects are followed up to five times and
-    checked like the first address; headers of the config, and a body, do not go to another origin.
-    Cookies are not kept and proxies of the environment are not used.
+    Only public addresses can be reached; an operator allows others by host or network, with the
+    port: `[grants.http] allow_private = ["10.0.0.5:8080"]`. Redirects are followed up to five
+    times and checked like the first address; headers of the config, `auth` and a body do not go
+    to another origin. Cookies are not kept and proxies of the environment are not used.
 
     GET, HEAD and OPTIONS are `pure`, PUT and DELETE `idempotent`, POST and PATCH
     `non_idempotent` unless the workflow declares `effect: idempotent`; methods that change
     something send the node's key as `Idempotency-Key`.
 
-    Fails with `http.STATUS` from 400 on (Retry-After is kept to), `network`, `timeout`,
-    `address_refused`, `response_too_large`.
-    """
-    from legato.nodes import http_client  # noqa: PLC0415 - 150 ms, only when a request is made
+    `save: blob` puts a body of up to 2 GiB into the blob store. `pages` reads a list page by page
+    and returns its `items`.
 
-    outgoing = _outgoing(ctx, config)
-    bounds = http_client.Bounds(
-        granted=frozenset(ctx.grants.hosts),
-        response_bytes_max=config.max_response_bytes,
-        redirects_max=http_client.REDIRECTS_MAX if config.follow_redirects else 0,
+    Fails with `http.STATUS` from 400 on (Retry-After is kept to), `network`, `timeout`,
+    `address_refused`, `response_too_large`, `page_loop`.
+    """
+    if config.save is not None:
+        return await _saved(ctx, config)
+    if config.pages is not None:
+        return await _paged(ctx, config)
+    headers, body = _content_of(ctx, config)
+    answer = await ctx.http.request(
+        config.method,
+        _url_of(config),
+        headers=headers,
+        body=body,
+        bounds=_bounds(config, config.response_bytes_max),
     )
-    answer = await http_client.exchange(outgoing, bounds)
-    text = without_nul(_decoded(answer))
-    if not _is_expected(answer.status, config.expect_status):
-        raise _status_failure(answer, text)
+    text = await _checked_text(config, answer)
     return RequestOutput(
         status=answer.status,
-        headers={name: without_nul(value) for name, value in answer.headers.items()},
+        headers=_shown(answer.headers),
         body=text,
-        json_=await _parsed(ctx, answer),
+        json=await json_or_null(ctx, answer),
     )
 
 
-def _outgoing(ctx: NodeContext, config: RequestConfig) -> "Outgoing":
-    from legato.nodes import http_client  # noqa: PLC0415 - see above
+async def _saved(ctx: NodeContext, config: RequestConfig) -> RequestOutput:
+    """Put the body into the blob store as it comes."""
+    headers, body = _content_of(ctx, config)
+    headers.setdefault("accept-encoding", "identity")  # a file is kept as it is
+    async with ctx.http.stream(
+        config.method,
+        _url_of(config),
+        headers=headers,
+        body=body,
+        bounds=_bounds(config, config.response_bytes_max),
+    ) as answer:
+        if not _is_expected(answer.status, config.expect_status):
+            raise status_failure(answer.status, answer.headers, await said_by(answer))
+        try:
+            ref = await ctx.blobs.put_stream(answer.pieces, size_max=config.response_bytes_max)
+        except LimitExceeded as error:
+            raise NodeFailure("response_too_large", str(error), retryable=False) from None
+    kind = media_type_of(answer.headers)[:200] or OCTETS
+    return RequestOutput(
+        status=answer.status,
+        headers=_shown(answer.headers),
+        blob=Blob.of(ref, kind, _file_name(answer)),
+    )
 
-    headers = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": USER_AGENT}
-    body = b""
-    if config.has_json:
-        body = json_text.dumps(config.json_, ensure_ascii=False, allow_nan=False).encode()
-        headers["content-type"] = "application/json"
-    elif config.form is not None:
-        pairs = {name: value.get_secret_value() for name, value in config.form.items()}
-        body = urlencode(pairs).encode()
-        headers["content-type"] = "application/x-www-form-urlencoded"
-    elif config.body is not None:
-        body = config.body.get_secret_value().encode()
-    if config.method not in _NO_EFFECT:
+
+async def _paged(ctx: NodeContext, config: RequestConfig) -> RequestOutput:
+    """Read a list page by page."""
+    from legato.nodes.http_client import parse_url  # noqa: PLC0415 - 150 ms, see http_access
+
+    headers, _ = _content_of(ctx, config)
+
+    async def fetch(url: "httpx2.URL", *, is_home: bool, bytes_max: int) -> HttpResponse:
+        if is_home and config.auth is not None:
+            url = _with_key(url, config.auth)
+        answer = await ctx.http.request(
+            config.method, str(url), headers=headers if is_home else {},
+            bounds=_bounds(config, bytes_max),
+        )  # fmt: skip
+        if not _is_expected(answer.status, config.expect_status):
+            raise status_failure(answer.status, answer.headers, await text_of(answer))
+        return answer
+
+    assert config.pages is not None, "the caller looked"
+    first = parse_url(_url_of(config))
+    reader = PageReader(config.pages, fetch, first, config.response_bytes_max)
+    last = await reader.read()
+    return RequestOutput(
+        status=last.status,
+        headers=_shown(last.headers),
+        items=reader.items,
+        pages=reader.count,
+        truncated=reader.truncated,
+    )
+
+
+def _content_of(ctx: NodeContext, config: RequestConfig) -> tuple[dict[str, str], Any]:
+    """Return headers and body."""
+    body, kind = body_of(config, ctx.blobs)
+    headers = {} if kind is None else {"content-type": kind}
+    if config.method not in NO_EFFECT:
         headers["idempotency-key"] = ctx.idempotency_key
-    own = {name.lower(): value.get_secret_value() for name, value in config.headers.items()}
-    _check_headers(own)
-    url = http_client.parse_url(config.url)
+    for name, value in config.headers.items():
+        headers[name.lower()] = value.get_secret_value()
+    if config.auth is not None:
+        headers.update(_auth_headers(config.auth))
+    return headers, body
+
+
+def _auth_headers(auth: Auth) -> dict[str, str]:
+    if auth.bearer is not None:
+        return {"authorization": f"Bearer {auth.bearer.get_secret_value()}"}
+    if auth.basic is not None:
+        user = auth.basic.username.get_secret_value()
+        if ":" in user:
+            raise NodeFailure(
+                "invalid_request", "auth.basic.username: a user name cannot hold a colon",
+                may_have_happened=False, retryable=False,
+            )  # fmt: skip
+        pair = f"{user}:{auth.basic.password.get_secret_value()}"
+        return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+    key = auth.api_key
+    assert key is not None, "the config has one of three"
+    return {key.name.lower(): key.value.get_secret_value()} if key.in_ == "header" else {}
+
+
+def _url_of(config: RequestConfig) -> str:
+    """Return the URL with the query and key of the config; as it is if there is none."""
+    key = None if config.auth is None else config.auth.api_key
+    if not config.query and (key is None or key.in_ != "query"):
+        return config.url
+    from legato.nodes.http_client import parse_url  # noqa: PLC0415 - 150 ms, see http_access
+
+    url = parse_url(config.url)
     if config.query:
         url = url.copy_merge_params(_query(config))
-    return http_client.Outgoing(
-        method=config.method,
-        url=url,
-        headers={**headers, **own},
-        body=body,
-        # Which of them hold secrets is not known here, so none that the author set crosses over.
-        private=frozenset(own) - {"accept", "accept-language", "content-type", "user-agent"},
-    )
+    return str(url if config.auth is None else _with_key(url, config.auth))
 
 
-def _check_headers(headers: Mapping[str, str]) -> None:
-    for name, value in headers.items():
-        if _HEADER_NAME.fullmatch(name) is None or name in _HEADERS_REFUSED:
-            raise _invalid(f"the header {name!r:.100} cannot be set")
-        if any(character in value for character in "\r\n\0"):
-            raise _invalid(f"the value of header {name!r:.100} holds a line end or NUL")
+def _with_key(url: "httpx2.URL", auth: Auth) -> "httpx2.URL":
+    key = auth.api_key
+    if key is None or key.in_ != "query":
+        return url
+    return url.copy_set_param(key.name, key.value.get_secret_value())
 
 
 def _query(config: RequestConfig) -> dict[str, str | list[str]]:
@@ -218,28 +227,18 @@ def _text_of(value: SecretStr | float | bool) -> str:  # noqa: FBT001 - a value,
     return str(value)
 
 
-def _decoded(answer: "Incoming") -> str:
-    """Decode by the named charset; an unknown one is read as UTF-8, what does not fit replaced."""
-    match = re.search(r"charset=\"?([\w.:-]{1,40})", answer.headers.get("content-type", ""), re.I)
-    charset = match[1] if match else "utf-8"
-    try:
-        return answer.body.decode(charset, "replace")
-    except (LookupError, UnicodeError, ValueError):
-        return answer.body.decode("utf-8", "replace")
+def _bounds(config: RequestConfig, bytes_max: int) -> HttpBounds:
+    return HttpBounds(
+        response_bytes_max=bytes_max,
+        redirects_max=HTTP_REDIRECTS_MAX if config.follow_redirects else 0,
+    )
 
 
-async def _parsed(ctx: NodeContext, answer: "Incoming") -> Any:
-    """Return the body as JSON if it says so; text that is no strict JSON gives null and a line."""
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not answer.body or not (kind.endswith("+json") or kind.endswith("/json")):
-        return None
-    try:
-        if len(answer.body) <= PARSE_HERE_BYTES_MAX:
-            return decode(answer.body, what="the response")
-        return await asyncio.to_thread(decode, answer.body, what="the response")
-    except InvalidInput as error:
-        ctx.log(f"`json` is null: {error}", level="warning")
-        return None
+async def _checked_text(config: RequestConfig, answer: HttpResponse) -> str:
+    text = await text_of(answer)
+    if not _is_expected(answer.status, config.expect_status):
+        raise status_failure(answer.status, answer.headers, text)
+    return text
 
 
 def _is_expected(status: int, expected: tuple[int | str, ...] | None) -> bool:
@@ -251,30 +250,17 @@ def _is_expected(status: int, expected: tuple[int | str, ...] | None) -> bool:
     )
 
 
-def _status_failure(answer: "Incoming", text: str) -> NodeFailure:
-    said = " ".join(text[: 2 * _SAID_CHARACTERS].split())[:_SAID_CHARACTERS]
-    return NodeFailure(
-        f"http.{answer.status}",
-        f"the server answered {answer.status}" + (f": {said}" if said else ""),
-        # 429: the server says that it did not take the request.
-        may_have_happened=answer.status != 429,
-        at_least_ms=_pause_ms(answer) if answer.status in {408, 425, 429, 503} else 0,
-    )
+def _shown(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: without_nul(value) for name, value in headers.items()}
 
 
-def _pause_ms(answer: "Incoming") -> int:
-    """Read Retry-After: seconds, or a date, which is compared with the server's own clock."""
-    text = answer.headers.get("retry-after", "").strip()
-    if text.isdigit():
-        return min(int(text[:9]) * 1_000, RETRY_AFTER_MS_MAX)
-    try:
-        until = parsedate_to_datetime(text)
-        now = parsedate_to_datetime(answer.headers.get("date", ""))
-        pause_ms = round((until - now).total_seconds() * 1_000)
-    except (ValueError, TypeError):
-        return 0
-    return min(max(pause_ms, 0), RETRY_AFTER_MS_MAX)
-
-
-def _invalid(message: str) -> NodeFailure:
-    return NodeFailure("invalid_request", message, may_have_happened=False, retryable=False)
+def _file_name(answer: HttpStream) -> str | None:
+    """Return the name that the server gives the file, else the last of its path; never a path."""
+    named: dict[str, str] = {}
+    for each in split_header(answer.headers.get("content-disposition", ""), ";")[1:]:
+        key, _, value = each.partition("=")
+        named[key.strip().lower()] = value.strip().strip('"')
+    extended = unquote(named.get("filename*", "").rpartition("'")[2])  # RFC 8187, as UTF-8
+    name = extended or named.get("filename") or unquote(urlsplit(answer.url).path)
+    name = PurePosixPath(name.replace("\\", "/")).name.lstrip(".")
+    return "".join(each for each in name if each.isprintable())[:255] or None

@@ -4,32 +4,46 @@
 Imported when the first request is made: the HTTP library takes 150 ms to load. No cookies, no
 proxies, no netrc: nothing that one workflow leaves behind reaches another.
 
-Rules: ND16-ND20.
+Rules: ND16-ND20, ND50, ND55.
 """
 
 import asyncio
 import re
 import weakref
 import zlib
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
-from dataclasses import dataclass, field, replace
-from typing import Final
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import httpcore2
 import httpx2
 
 from legato.nodes.http_guard import CONNECT_S, GuardedBackend
+from legato.ports.http import HttpBody, HttpBounds, HttpStream
 from legato.ports.node import NodeFailure
 
-REDIRECTS_MAX: Final = 5
 CONNECTIONS_MAX: Final = 200
 KEPT_MAX: Final = 50
 KEPT_S: Final = 30.0
 POOL_S: Final = 60.0
+HEADERS_MAX: Final = 500
+HEADERS_BYTES_MAX: Final = 64 * 1024
+"""Of a response; real ones have dozens, and all of them land in an output."""
+USER_AGENT: Final = "legato"
+_OWN_HEADERS: Final = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": USER_AGENT}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-_NEVER_CROSS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+_MAY_CROSS: Final = frozenset(
+    {"accept", "accept-encoding", "accept-language", "content-type", "idempotency-key",
+     "user-agent"}
+)  # fmt: skip
 _OF_BODY: Final = frozenset({"content-type", "content-length", "content-encoding"})
-_NO_EFFECT: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
+_HEADERS_REFUSED: Final = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer",
+     "proxy-authorization", "proxy-connection", "keep-alive", "expect"}
+)  # fmt: skip
+"""They say where one message ends and the next begins, or to whom it goes."""
 _PIECE_BYTES: Final = 256 * 1024
 _HOST: Final = re.compile(rb"[0-9A-Za-z._:-]{1,255}")
 """After IDNA; brackets of IPv6 are gone."""
@@ -38,31 +52,12 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """A request. `private` are names of headers whose values must not reach another origin."""
+    """A request. Of its headers only those in `_MAY_CROSS` reach another origin."""
 
     method: str
     url: httpx2.URL
-    headers: dict[str, str]
-    body: bytes = b""
-    private: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
-    """A response, read whole and unpacked."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """Limits of one exchange."""
-
-    granted: frozenset[str] = field(default_factory=frozenset)
-    response_bytes_max: int
-    redirects_max: int = REDIRECTS_MAX
+    headers: Mapping[str, str]
+    body: bytes | HttpBody = b""
 
 
 _Pools = dict[frozenset[str], httpcore2.AsyncConnectionPool]
@@ -112,32 +107,54 @@ def parse_url(text: str) -> httpx2.URL:
     return url
 
 
-async def exchange(outgoing: Outgoing, bounds: Bounds) -> Incoming:
-    """Send a request, follow redirects, and read the answer within its bounds.
+def make_outgoing(
+    method: str, url: str, headers: Mapping[str, str], body: bytes | HttpBody
+) -> Outgoing:
+    """Check a request before anything is connected.
 
     Raises:
-        NodeFailure: `network`, `address_refused`, `invalid_url`, `invalid_request`,
-            `too_many_redirects`, `response_too_large`, `invalid_response`.
+        NodeFailure: `invalid_url` or `invalid_request`.
     """
-    for hop in range(bounds.redirects_max + 1):
+    own = {name.lower(): value for name, value in headers.items()}
+    for name, value in own.items():
+        if _HEADER_NAME.fullmatch(name) is None or name in _HEADERS_REFUSED:
+            raise invalid_request(f"the header {name!r:.100} cannot be set")
+        if any(character in value for character in "\r\n\0"):
+            raise invalid_request(f"the value of header {name!r:.100} holds a line end or NUL")
+    return Outgoing(method=method, url=parse_url(url), headers={**_OWN_HEADERS, **own}, body=body)
+
+
+@asynccontextmanager
+async def exchange(
+    outgoing: Outgoing, bounds: HttpBounds, granted: frozenset[str]
+) -> AsyncIterator[HttpStream]:
+    """Send a request, follow redirects, and give the answer to be read within its bounds.
+
+    Raises:
+        NodeFailure: As `legato.ports.http.HttpAccess`.
+    """
+    hop = 0
+    while True:
+        response = await _sent(outgoing, granted, hop)
         try:
-            answer, location = await _hop(outgoing, bounds, follow=bounds.redirects_max > 0)
-            if answer is not None:
-                return answer
-            outgoing = _redirected(outgoing, answer_status=location[0], location=location[1])
-        except NodeFailure as failure:
-            if hop > 0 and not failure.error.may_have_happened:
-                raise _after_redirect(failure) from None
-            raise
-    raise NodeFailure(
-        "too_many_redirects", f"more than {bounds.redirects_max} redirects", retryable=False
-    )
+            headers = _headers_of(response)
+            if _is_followed(response.status, headers, bounds):
+                hop = _next_hop(hop, bounds)
+                outgoing = _after(hop, outgoing, response.status, headers["location"])
+                continue
+            pieces = _pieces(response, headers, bounds.response_bytes_max, outgoing)
+            async with aclosing(pieces):
+                yield HttpStream(
+                    url=str(outgoing.url), status=response.status, headers=headers, pieces=pieces
+                )
+            return
+        finally:
+            await _release(response)
 
 
-async def _hop(
-    outgoing: Outgoing, bounds: Bounds, *, follow: bool
-) -> tuple[Incoming | None, tuple[int, str]]:
-    """Make one request; return the answer, or where it redirects to."""
+async def _sent(outgoing: Outgoing, granted: frozenset[str], hop: int) -> httpcore2.Response:
+    """Send one request; the answer has its head."""
+    body = outgoing.body
     request = httpcore2.Request(
         method=outgoing.method,
         url=httpcore2.URL(
@@ -147,21 +164,65 @@ async def _hop(
             target=outgoing.url.raw_path,
         ),
         headers=_raw_headers(outgoing),
-        content=outgoing.body or None,
+        content=_exactly(body) if isinstance(body, HttpBody) else body or None,
         extensions={"timeout": {"connect": CONNECT_S, "pool": POOL_S}},
     )
     try:
-        response = await _pool(bounds.granted).handle_async_request(request)
-        try:
-            headers = _headers_of(response)
-            if follow and response.status in _REDIRECTS and "location" in headers:
-                return None, (response.status, headers["location"])
-            body = await _body_of(response, headers, bounds.response_bytes_max, outgoing.method)
-        finally:
-            await response.aclose()
+        return await _pool(granted).handle_async_request(request)
     except tuple(_ERRORS) as error:
-        raise _failure_of(error, outgoing) from None
-    return Incoming(status=response.status, headers=headers, body=body), (0, "")
+        failure = _failure_of(error, outgoing)
+    except NodeFailure as refused:
+        failure = refused
+    raise _after_redirect(failure) if hop and not failure.error.may_have_happened else failure
+
+
+async def _release(response: httpcore2.Response) -> None:
+    """Give the connection back, or close it if more came than the answer.
+
+    What came too much would be taken for the answer to the next request, perhaps of another
+    workflow; the library keeps it without a word, and has no public way to ask.
+    """
+    connection: Any = getattr(getattr(response.stream, "_stream", None), "_connection", None)
+    if connection is None or connection._h11_state.trailing_data[0]:
+        await response.extensions["network_stream"].aclose()
+    await response.aclose()
+
+
+def _is_followed(status: int, headers: Mapping[str, str], bounds: HttpBounds) -> bool:
+    return bounds.redirects_max > 0 and status in _REDIRECTS and "location" in headers
+
+
+def _next_hop(hop: int, bounds: HttpBounds) -> int:
+    if hop == bounds.redirects_max:
+        raise NodeFailure(
+            "too_many_redirects", f"more than {bounds.redirects_max} redirects", retryable=False
+        )
+    return hop + 1
+
+
+def _after(hop: int, outgoing: Outgoing, status: int, location: str) -> Outgoing:
+    try:
+        return _redirected(outgoing, answer_status=status, location=location)
+    except NodeFailure as failure:
+        if failure.error.may_have_happened:
+            raise
+        raise _after_redirect(failure) from None
+
+
+async def _exactly(body: HttpBody) -> AsyncIterator[bytes]:
+    """Yield a body of the length that was announced, or break off the request."""
+    left = body.size
+    async with aclosing(body.pieces()) as pieces:
+        async for piece in pieces:
+            left -= len(piece)
+            if left < 0:
+                break
+            yield piece
+    if left != 0:
+        raise NodeFailure(
+            "invalid_request", f"the body does not have the {body.size} bytes it should have",
+            retryable=False,
+        )  # fmt: skip
 
 
 def _redirected(outgoing: Outgoing, *, answer_status: int, location: str) -> Outgoing:
@@ -169,8 +230,7 @@ def _redirected(outgoing: Outgoing, *, answer_status: int, location: str) -> Out
 
     Source: RFC 9110 section 15.4; methods change as browsers change them (fetch standard).
     """
-    url = outgoing.url.join(_checked_location(location))
-    url = parse_url(str(url.copy_with(fragment=None)))
+    url = joined_url(outgoing.url, location)
     headers, method, body = dict(outgoing.headers), outgoing.method, outgoing.body
     turns_to_get = (answer_status == 303 and method != "HEAD") or (
         answer_status in {301, 302} and method == "POST"
@@ -178,7 +238,7 @@ def _redirected(outgoing: Outgoing, *, answer_status: int, location: str) -> Out
     if turns_to_get:
         method, body = "GET", b""
         headers = {name: value for name, value in headers.items() if name not in _OF_BODY}
-    if not _is_same_origin(outgoing.url, url):
+    if not is_same_origin(outgoing.url, url):
         if body:
             raise NodeFailure(
                 "redirect_refused",
@@ -186,19 +246,25 @@ def _redirected(outgoing: Outgoing, *, answer_status: int, location: str) -> Out
                 "if that is right, write that address into the workflow",
                 retryable=False,
             )
-        dropped = _NEVER_CROSS | outgoing.private
-        headers = {name: value for name, value in headers.items() if name not in dropped}
+        # Which others hold secrets is not known here, so none crosses over.
+        headers = {name: value for name, value in headers.items() if name in _MAY_CROSS}
     return replace(outgoing, method=method, url=url, headers=headers, body=body)
 
 
-def _checked_location(location: str) -> httpx2.URL:
+def joined_url(base: httpx2.URL, location: str) -> httpx2.URL:
+    """Return where a server points to, seen from the address that it was asked at.
+
+    Raises:
+        NodeFailure: `invalid_url`.
+    """
     try:
-        return httpx2.URL(location)
+        url = base.join(httpx2.URL(location)).copy_with(fragment=None)
     except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
         raise _invalid_url(location, str(error)) from None
+    return parse_url(str(url))
 
 
-def _is_same_origin(one: httpx2.URL, other: httpx2.URL) -> bool:
+def is_same_origin(one: httpx2.URL, other: httpx2.URL) -> bool:
     """Compare origins; an upgrade to HTTPS of the same host counts as the same."""
     if one.host != other.host:
         return False
@@ -214,13 +280,22 @@ def _port(url: httpx2.URL) -> int:
 def _raw_headers(outgoing: Outgoing) -> list[tuple[bytes, bytes]]:
     raw = [(b"Host", outgoing.url.netloc)]
     raw += [(name.encode(), value.encode()) for name, value in outgoing.headers.items()]
-    if outgoing.body or outgoing.method not in {"GET", "HEAD", "OPTIONS", "DELETE"}:
-        raw.append((b"Content-Length", b"%d" % len(outgoing.body)))
+    size = outgoing.body.size if isinstance(outgoing.body, HttpBody) else len(outgoing.body)
+    if size or outgoing.method not in {"GET", "HEAD", "OPTIONS", "DELETE"}:
+        raw.append((b"Content-Length", b"%d" % size))
     return raw
 
 
 def _headers_of(response: httpcore2.Response) -> dict[str, str]:
     """Return headers by lower-case name; repeated ones are joined with a comma."""
+    size = sum(len(name) + len(value) for name, value in response.headers)
+    if len(response.headers) > HEADERS_MAX or size > HEADERS_BYTES_MAX:
+        raise NodeFailure(
+            "response_too_large",
+            f"the response has more than {HEADERS_MAX} headers, or {HEADERS_BYTES_MAX} bytes of "
+            "them",
+            retryable=False,
+        )
     headers: dict[str, str] = {}
     for raw_name, raw_value in response.headers:
         name = raw_name.decode("latin-1").lower()
@@ -229,51 +304,60 @@ def _headers_of(response: httpcore2.Response) -> dict[str, str]:
     return headers
 
 
-async def _body_of(
-    response: httpcore2.Response, headers: dict[str, str], bytes_max: int, method: str
-) -> bytes:
-    """Read and unpack a body; stops at the limit, before unpacking more than it allows."""
-    announced = headers.get("content-length", "")
-    if method != "HEAD" and announced.isdigit() and int(announced) > bytes_max:
-        raise _too_large(bytes_max)
+async def _pieces(
+    response: httpcore2.Response, headers: Mapping[str, str], bytes_max: int, outgoing: Outgoing
+) -> AsyncGenerator[bytes, None]:
+    """Yield the unpacked body; stops at the limit, before unpacking more than it allows."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
-    parts: list[bytes] = []
+    announced = headers.get("content-length", "")
+    has_body = outgoing.method != "HEAD" and response.status not in {204, 304}
+    if has_body and announced.isdigit() and int(announced) > bytes_max:
+        raise _too_large(bytes_max)
     left = bytes_max
-    async for part in _unpacked(_stream_of(response), encoding):
-        left -= len(part)
-        if left < 0:
-            raise _too_large(bytes_max)
-        parts.append(part)
-    return b"".join(parts)
+    try:
+        async with aclosing(_unpacked(_stream_of(response), encoding)) as pieces:
+            async for piece in pieces:
+                left -= len(piece)
+                if left < 0:
+                    raise _too_large(bytes_max)
+                yield piece
+                if len(piece) == _PIECE_BYTES:
+                    await asyncio.sleep(0)  # a tightly packed body must not hold the loop
+    except tuple(_ERRORS) as error:
+        raise _failure_of(error, outgoing) from None
 
 
-def _stream_of(response: httpcore2.Response) -> AsyncIterable[bytes]:
+async def _stream_of(response: httpcore2.Response) -> AsyncGenerator[bytes, None]:
     assert isinstance(response.stream, AsyncIterable), "an async pool gives async streams"
-    return response.stream
-
-
-async def _unpacked(stream: AsyncIterable[bytes], encoding: str) -> AsyncIterator[bytes]:
-    """Yield pieces of bounded size, however tightly they were packed."""
-    if encoding in {"", "identity"}:
+    stream = aiter(response.stream)
+    assert isinstance(stream, AsyncGenerator)
+    async with aclosing(stream):
         async for raw in stream:
             yield raw
-        return
-    if encoding not in {"gzip", "x-gzip", "deflate"}:
+
+
+async def _unpacked(
+    stream: AsyncGenerator[bytes, None], encoding: str
+) -> AsyncGenerator[bytes, None]:
+    """Yield pieces of bounded size, however tightly they were packed."""
+    if encoding not in {"", "identity", "gzip", "x-gzip", "deflate"}:
         raise _invalid_response(f"the content encoding {encoding!r:.40} was not asked for")
+    is_packed = encoding not in {"", "identity"}
     unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, by its first bytes
     is_empty = True
     try:
-        async for raw in stream:
-            is_empty = False
-            for piece in _pieces(unpacker, raw):
-                yield piece
-        if not unpacker.eof and not is_empty:
-            raise _invalid_response("its packed body ends too early")
+        async with aclosing(stream):
+            async for raw in stream:
+                is_empty = False
+                for piece in _inflated(unpacker, raw) if is_packed else (raw,):
+                    yield piece
     except zlib.error as error:
         raise _invalid_response(f"its body cannot be unpacked: {error}") from None
+    if is_packed and not unpacker.eof and not is_empty:
+        raise _invalid_response("its packed body ends too early")
 
 
-def _pieces(unpacker: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
+def _inflated(unpacker: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
     """Yield what a packed piece holds, never more than `_PIECE_BYTES` at once."""
     piece = b""
     while packed or len(piece) == _PIECE_BYTES:
@@ -291,6 +375,11 @@ def _too_large(bytes_max: int) -> NodeFailure:
 
 def _invalid_response(why: str) -> NodeFailure:
     return NodeFailure("invalid_response", f"the response cannot be read: {why}")
+
+
+def invalid_request(message: str) -> NodeFailure:
+    """Make the failure for a request that cannot be sent."""
+    return NodeFailure("invalid_request", message, may_have_happened=False, retryable=False)
 
 
 def _invalid_url(text: str, why: str) -> NodeFailure:
@@ -319,9 +408,7 @@ def _failure_of(error: Exception, outgoing: Outgoing) -> NodeFailure:
         meaning for kind, meaning in _ERRORS.items() if isinstance(error, kind)
     )
     if isinstance(error, httpcore2.LocalProtocolError):
-        return NodeFailure(
-            "invalid_request", f"{what}: {error}", may_have_happened=False, retryable=False
-        )
+        return invalid_request(f"{what}: {error}")
     detail = f" ({error})" if str(error) else ""
     message = f"{outgoing.method} {outgoing.url.host}: {what}{detail}"
     return NodeFailure("network", message, may_have_happened=may_have_happened)

@@ -5,25 +5,26 @@ A name is resolved once, every address it has must be public, and the connection
 address that was checked: a name that changes between check and connection gains nothing. For
 everything that connects to where a workflow says: HTTP nodes, and later LLM and MCP endpoints.
 
-Rules: ND16, ND17.
+Rules: ND16, ND17, ND56.
 """
 
 import asyncio
 import ipaddress
 import socket
-import ssl
 from collections.abc import Iterable
-from typing import Any, Final
+from functools import lru_cache
+from typing import Final
 
 import httpcore2
-from httpcore2 import AnyIOBackend
 
+from legato.nodes.http_stream import LoopStream
 from legato.ports.node import NodeFailure
 
 CONNECT_S: Final = 10.0
 """For resolving and connecting together."""
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _REFUSED_V4: Final = tuple(
     ipaddress.IPv4Network(each)
@@ -75,13 +76,41 @@ def endpoint(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
+def is_granted(address: str, port: int, granted: frozenset[str]) -> bool:
+    """Tell whether an operator allows an address that is not public.
+
+    Args:
+        address: As it was resolved.
+        port: The port.
+        granted: `host:port`, or `network/length:port`: `10.0.0.0/8:443`, `[fd00::/8]:443`.
+    """
+    plain = _plain(address)
+    if endpoint(plain, port) in granted:
+        return True
+    networks = [network for network, on in _networks(granted) if on == port]
+    if not networks:
+        return False
+    parsed = ipaddress.ip_address(plain)
+    return any(parsed in network for network in networks)
+
+
+@lru_cache(maxsize=16)
+def _networks(granted: frozenset[str]) -> tuple[tuple[Network, int], ...]:
+    found: list[tuple[Network, int]] = []
+    for each in granted:
+        network, _, port = each.rpartition(":")
+        if "/" in network:
+            found.append((ipaddress.ip_network(network.strip("[]")), int(port)))
+    return tuple(found)
+
+
 async def resolve(host: str, port: int, granted: frozenset[str]) -> list[str]:
     """Return the addresses of a host that may be connected to.
 
     Args:
         host: A name or an address in any notation the system understands.
         port: The port, for grants.
-        granted: `host:port` that need not be public, by name or by address.
+        granted: What need not be public: `host:port` by name or address, or `network:port`.
 
     Raises:
         NodeFailure: `network`: no address; `address_refused`: one of them is not public.
@@ -97,7 +126,7 @@ async def resolve(host: str, port: int, granted: frozenset[str]) -> list[str]:
     if endpoint(host, port) in granted:
         return addresses
     for address in addresses:
-        if not is_public(address) and endpoint(_plain(address), port) not in granted:
+        if not is_public(address) and not is_granted(address, port, granted):
             line = f'[grants.http] allow_private = ["{endpoint(host, port)}"]'
             raise NodeFailure(
                 "address_refused",
@@ -113,9 +142,8 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     """Opens connections to checked addresses only."""
 
     def __init__(self, granted: frozenset[str]) -> None:
-        """Args: granted is `host:port` that need not be public."""
+        """Args: granted is what need not be public, as for `resolve`."""
         self._granted = granted
-        self._inner = AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -136,17 +164,15 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         failure: Exception | None = None
         for address in addresses:
             try:
-                stream = await self._inner.connect_tcp(
-                    address,
-                    port,
-                    timeout=max(deadline - loop.time(), 0.001),
-                    local_address=local_address,
-                    socket_options=socket_options,
-                )
-            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
-                failure = error
+                async with asyncio.timeout_at(deadline):
+                    # An address, not a name: nothing is resolved again.
+                    _, stream = await loop.create_connection(LoopStream, address, port)
+            except TimeoutError:
+                failure = httpcore2.ConnectTimeout(f"{host} did not answer in time")
+            except OSError as error:
+                failure = httpcore2.ConnectError(error.strerror or str(error))
             else:
-                return _Stream(stream)
+                return stream
         raise failure or httpcore2.ConnectError(f"{host} has no address")
 
     async def connect_unix_socket(
@@ -161,40 +187,6 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
     async def sleep(self, seconds: float) -> None:
         """Wait, for the library."""
         await asyncio.sleep(seconds)
-
-
-class _Stream(httpcore2.AsyncNetworkStream):
-    """A connection that is closed when it is cancelled in the middle of its TLS handshake.
-
-    The library closes it after errors only, and would leave the socket to the collector.
-    """
-
-    def __init__(self, inner: httpcore2.AsyncNetworkStream) -> None:
-        self._inner = inner
-
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
-        return await self._inner.read(max_bytes, timeout)
-
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        await self._inner.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109 - the library's signature
-    ) -> httpcore2.AsyncNetworkStream:
-        try:
-            return await self._inner.start_tls(ssl_context, server_hostname, timeout)
-        except BaseException:
-            await self._inner.aclose()
-            raise
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._inner.get_extra_info(info)
 
 
 def _plain(address: str) -> str:

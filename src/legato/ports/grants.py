@@ -5,7 +5,7 @@ Values only: `legato.settings` reads them from `[grants]` of `legato.toml`, `leg
 to attempts, each node checks its own and names the line to add where one is missing. A grant never
 holds a secret's value, only its name.
 
-Rules: ND13, ND16, ND21.
+Rules: ND13, ND16, ND21, ND56.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,8 @@ class Grants:
     """What the operator allows nodes to reach.
 
     `programs`: names or absolute paths for `shell.run`. `roots`: folders for `files.*`.
-    `hosts`: `host:port` that may be reached although they are not public. `program_network`:
+    `hosts`: what may be reached although it is not public, `host:port`, `10.0.0.0/8:443` or
+    `[fd00::/8]:443`. `program_network`:
     sandboxed programs may use the network. `connections`, `mail_servers`: by name. `python`:
     `code.python` may run.
     """

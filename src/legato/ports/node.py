@@ -25,6 +25,7 @@ from legato.model.policy import EffectClass, RetryPolicy
 from legato.model.values import BlobRef
 from legato.model.workflow import KIND_OF_USES
 from legato.ports.grants import Grants
+from legato.ports.http import HttpAccess
 
 
 class NodeFailure(Exception):
@@ -214,6 +215,16 @@ class NodeContext(Protocol):
     @property
     def blobs(self) -> BlobAccess:
         """Large payloads."""
+        ...
+
+    @property
+    def http(self) -> HttpAccess:
+        """The guarded HTTP client: public servers, and what the operator grants."""
+        ...
+
+    @property
+    def now(self) -> datetime:
+        """The time, with its zone, by the clock of the engine."""
         ...
 
     @property

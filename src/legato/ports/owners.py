@@ -81,7 +81,10 @@ class Owners(Protocol):
     async def release(
         self, engine: EngineId, executions: Sequence[tuple[ExecutionId, int]]
     ) -> None:
-        """Let go of (execution, fence) pairs; nothing happens where the fence has moved on."""
+        """Let go of (execution, fence) pairs; nothing happens where the fence has moved on.
+
+        The fence of what is let go moves on: a commit that is still under way comes too late.
+        """
         ...
 
     async def engines(self) -> list[EngineRow]:

@@ -9,8 +9,7 @@ Rules: EN, OW.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -24,27 +23,25 @@ from legato.errors import (
     StoreUnavailable,
     Unavailable,
 )
+from legato.model.document.inputs import check_inputs
 from legato.model.events import FinalStatus
 from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.policy import Limits
 from legato.model.signals import AnySignal, StartExecution, encode_signal
 from legato.model.values import Value, encode, inline
-from legato.ports.bus import Bus
-from legato.ports.clock import Clock
 from legato.ports.log import NewExecution
-from legato.ports.queue import Queue
-from legato.ports.stores import Stores
 from legato.runtime.active import Active, Letter
 from legato.runtime.callers import Callers
+from legato.runtime.child_inputs import checked_start
 from legato.runtime.creations import Creations
 from legato.runtime.evaluate import Evaluator
-from legato.runtime.evaluation_process import EvaluationProcesses
 from legato.runtime.loop import Loop, refusal
 from legato.runtime.outage import Outage
+from legato.runtime.parts import EngineOptions, EngineParts
 from legato.runtime.plan import Plans
 from legato.runtime.recovery import Recovery
-from legato.runtime.relay import Relay, Runner
+from legato.runtime.relay import Relay
 from legato.runtime.slots import HeldSlots, SlotPool
 from legato.runtime.submission import Submission, prepare
 from legato.runtime.turn import Pending, Turns
@@ -57,34 +54,6 @@ _CLAIM_GAP_S: Final = 0.005
 """Smallest pause between two claims, so that a stream of short runs claims in batches."""
 
 _STOPPING: Final = "the engine is stopping; start it again or use another one"
-
-
-@dataclass(frozen=True, slots=True)
-class EngineOptions:
-    """How one engine behaves. Times `_s` in seconds, `_ms` in milliseconds.
-
-    `adopts`: it claims whatever needs an owner; else it owns only what it starts or resumes.
-    `pools`: named pools and how many attempts each may run at once in this process.
-    """
-
-    adopts: bool = True
-    lease_ms: int = 15_000
-    poll_s: float = 1.0
-    evict_after_s: float = 30.0
-    drain_s: float = 30.0
-    pools: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class EngineParts:
-    """What an engine is made of from outside."""
-
-    stores: Stores
-    bus: Bus
-    clock: Clock
-    queue: Queue
-    runner: Runner
-    evaluations: EvaluationProcesses
 
 
 class Engine:
@@ -157,16 +126,18 @@ class Engine:
             self._background.append(self._loop.spawn(self._keeper.run()))
             self._more.set()
 
-    async def stop(self, *, drain: bool = True) -> None:
-        """Stop: with `drain`, running attempts may finish first, up to `drain_s`.
+    async def stop(self, *, drain: bool = True, is_patient: bool = False) -> None:
+        """Stop: what is still unfinished is resumed by the next engine, by effect class.
 
-        What is still unfinished then is resumed by the next engine, by effect class.
+        Args:
+            drain: Running attempts may finish first, up to `drain_s` of the options.
+            is_patient: However long they take.
         """
         self._draining = True
         self._slots.closed = True
         if drain:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._options.drain_s):
+                async with asyncio.timeout(None if is_patient else self._options.drain_s):
                     await self._relay.wait_idle()
                     await self._loop.settle()
         for task in self._background:
@@ -186,7 +157,7 @@ class Engine:
         """Start an execution; durable when this returns (promise P1).
 
         Raises:
-            InvalidInput: A called workflow is missing or the call depth is too large.
+            InvalidInput: Inputs do not fit, a called workflow is missing, or calls go too deep.
             LimitExceeded: Too many executions are queued.
             StoreUnavailable: The outcome is unknown; submit again with the same execution_id.
             Unavailable: The engine is draining.
@@ -243,8 +214,8 @@ class Engine:
 
     async def resume(self, execution_id: ExecutionId) -> bool:
         """Take an execution over if nobody alive owns it, with its children; True if it is ours."""
-        if execution_id in self._loop.actives:
-            return True
+        if self._draining or self.owns(execution_id):  # it would forget what it takes over now
+            return self.owns(execution_id)
         claim = await self._stores.owners.claim_one(self.engine_id, execution_id)
         if claim is None:
             return False
@@ -286,6 +257,11 @@ class Engine:
     def busy(self) -> int:
         """Executions here that have something to do, and attempts that run."""
         return len(self._busy) + self._relay.running
+
+    @property
+    def running_attempts(self) -> int:
+        """Attempts that run here."""
+        return self._relay.running
 
     # --- outcomes of turns (called by the loop) ---------------------------------------------------
 
@@ -354,11 +330,11 @@ class Engine:
     # --- inside --------------------------------------------------------------------------------
 
     async def _store_inputs(self, submission: Submission) -> Value:
-        """Return the inputs as a value; large ones go to the blob store first."""
+        """Return the inputs, checked and filled in, as a value; large ones go to the blob store."""
         limits = self._limits
-        data = encode(
-            dict(submission.inputs), what="inputs", size_bytes_max=limits.max_output_bytes
-        )
+        # The doors check, too, and say it better; nothing may start with inputs that do not fit.
+        given = check_inputs(bytes(submission.workflow.inputs_schema), submission.inputs)
+        data = encode(given, what="inputs", size_bytes_max=limits.max_output_bytes)
         if len(data) <= limits.max_inline_bytes:
             return inline(data)
         return Value(ref=await self._stores.blobs.put(submission.workspace, data))
@@ -411,6 +387,7 @@ class Engine:
         crash_point("child.before_begin")
         try:
             plan = await self._plans.get(new.version)
+            start = await checked_start(start, plan, self._stores.blobs, new.workspace)
         except LegatoError as error:
             _log.warning("a child cannot be begun now", error=str(error))
             self._recovery.give_back(new.execution_id, 1)
@@ -493,4 +470,4 @@ class Engine:
             self._recovery.give_back(active.execution_id, active.fence)
 
 
-__all__ = ["Engine", "EngineOptions", "EngineParts", "Submission"]
+__all__ = ["Engine", "Submission"]

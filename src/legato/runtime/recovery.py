@@ -23,6 +23,7 @@ from legato.model.signals import (
     AnySignal,
     FireTimers,
     RefuseSignal,
+    StartExecution,
     decode_signal,
 )
 from legato.ports.inbox import InboxRow
@@ -31,9 +32,10 @@ from legato.ports.owners import Claim
 from legato.ports.stores import Stores
 from legato.runtime.active import Active, Letter
 from legato.runtime.attempt.request import AttemptKey, Report
+from legato.runtime.child_inputs import checked_start
 from legato.runtime.loop import Loop
 from legato.runtime.outage import Outage
-from legato.runtime.plan import Plans
+from legato.runtime.plan import Plan, Plans
 from legato.runtime.relay import Relay, owed_attempts
 from legato.runtime.slots import HeldSlots, SlotPool
 from legato.runtime.turn import Pending
@@ -150,16 +152,26 @@ class Recovery:
             raise Internal(f"its log ends at {active.state.seq}, its head is {claim.head_seq}")
         if active.state.ended is not None:
             return
+        start = None
+        if claim.start is not None and claim.head_seq == 0:
+            start = await self._start_of(claim, plan)
         crash_point("adoption.after_load")
         old = self._lost.pop(claim.execution_id, None)
         if old is not None:  # claimed anew before it was loaded again: what ran here is settled
             self.relay.abandon(old.active)
         self._loop.add(active)
-        if claim.start is not None and claim.head_seq == 0:
-            self._loop.post(active, decode_signal(claim.start))
+        if start is not None:
+            self._loop.post(active, start)
         else:
             cause = claim.cause or "drained"
             self._loop.post(active, AdoptExecution(self._engine, claim.fence, cause))
+
+    async def _start_of(self, claim: Claim, plan: Plan) -> AnySignal:
+        """Return the signal that an execution begins with."""
+        signal = decode_signal(bytes(claim.start or b""))
+        if isinstance(signal, StartExecution):
+            return await checked_start(signal, plan, self._stores.blobs, claim.workspace)
+        return signal
 
     async def fetch(self, execution_ids: Sequence[ExecutionId] | None = None) -> None:
         """Bring unconsumed signals of these (or all owned) executions into their mailboxes."""

@@ -132,8 +132,7 @@ class Relay:
             self._waiting[key] = (active, request)
             self._loop.spawn(self._ring(effect.pool, key))
             return
-        task = asyncio.get_running_loop().create_task(self._run(active, key, request))
-        self._attempts[key] = task
+        self._begin(active, key, request)
 
     def abandon(self, active: Active) -> None:
         """Kill the attempts of an execution that is no longer ours; nobody wants their answers."""
@@ -165,18 +164,24 @@ class Relay:
 
     # --- work ----------------------------------------------------------------------------------
 
+    def _begin(
+        self, active: Active, key: AttemptKey, request: AttemptRequest
+    ) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(self._run(active, key, request))
+        self._attempts[key] = task
+        # Not in `_run`: of a task that is cancelled before its first step nothing runs, and
+        # `wait_idle` would wait for what is done, without end and without a pause.
+        task.add_done_callback(lambda _: self._attempts.pop(key, None))
+        return task
+
     async def _run(self, active: Active, key: AttemptKey, request: AttemptRequest) -> None:
         crash_point("attempt.before_run")
         try:
             # Another engine may have made the attempt since: a node never runs again in secret.
             if not self.lease.is_sure and not await self.lease.confirm():
-                self._attempts.pop(key, None)
                 return
             report = await self._runner.run(request)
             crash_point("attempt.before_report")
-        except asyncio.CancelledError:
-            self._attempts.pop(key, None)
-            raise
         except Exception as error:  # noqa: BLE001 - a defect of the runner must end as a failed attempt
             _log.error("the attempt runner failed", exc_info=error)
             failure = NodeError("internal", f"{type(error).__name__}: {error}"[:500])
@@ -224,9 +229,7 @@ class Relay:
             await self._queue.acknowledge(ring)
             if found is not None:
                 active, request = found
-                task = asyncio.get_running_loop().create_task(self._run(active, key, request))
-                self._attempts[key] = task
-                await asyncio.wait([task])
+                await asyncio.wait([self._begin(active, key, request)])
 
 
 def owed_attempts(state: ExecutionState) -> list[tuple[AttemptKey, str]]:

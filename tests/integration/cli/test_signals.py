@@ -61,6 +61,8 @@ def test_terminate_stops_and_leaves_the_run_resumable(site: Site) -> None:
     stopped = {"type": "stopped", "execution_id": execution_id, "exit_code": 4}
     assert result.values[-1] == stopped
     assert completed(site.events(execution_id)) == ["first", "gate"]
+    (row,) = site.ok("executions", "list", "--json").values
+    assert (row["stopped"], row["owner_lost"]) == (True, False)
     resumed = site.ok("executions", "resume", execution_id, "--json")
     assert resumed.values[-1]["outputs"] == {"last": 2}
     events = site.events(execution_id)

@@ -2,6 +2,7 @@
 """HTTP servers on loopback that answer exactly what a test writes, bytes and all."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -51,7 +52,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serve(answer: Answer) -> AsyncIterator[Server]:
+async def serve(answer: Answer, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """Run a server that gives each request to `answer`."""
     running: list[Server] = []
     open_writers: set[asyncio.StreamWriter] = set()
@@ -73,7 +74,7 @@ async def serve(answer: Answer) -> AsyncIterator[Server]:
             open_writers.discard(writer)
             writer.close()
 
-    listening = await asyncio.start_server(handle, "127.0.0.1", 0)
+    listening = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
     running.append(Server(listening.sockets[0].getsockname()[1]))
     try:
         yield running[0]

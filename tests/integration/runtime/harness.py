@@ -29,8 +29,9 @@ from legato.model.values import inline
 from legato.model.workflow import Need, NodeSpec, Workflow
 from legato.ports.stores import Stores
 from legato.runtime.attempt.request import AttemptKey, AttemptRequest
-from legato.runtime.engine import Engine, EngineOptions, EngineParts
+from legato.runtime.engine import Engine
 from legato.runtime.evaluation_process import EvaluationProcesses
+from legato.runtime.parts import EngineOptions, EngineParts
 
 Report = ReportSuccess | ReportFailure | ReportCancelled | ReportLost
 Script = Callable[[AttemptRequest], Awaitable[Report]]

@@ -363,6 +363,47 @@ async def test_a_called_workflow_runs_as_an_execution_of_its_own() -> None:
             await r.engine.submit(Submission(parent, {"v": 7}))
 
 
+_SCHEMA = RAW(
+    b'{"type":"object","additionalProperties":false,"properties":'
+    b'{"n":{"type":"integer","default":5},"name":{"type":"string"}},"required":["name"]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        (b'{"name": "x"}', ""),
+        (b'{"name": "x", "n": "text"}', "n"),
+        (b'{"n": 1}', "name"),
+        (b'{"name": "x", "zzz": 1}', "zzz"),
+    ],
+)
+async def test_what_a_caller_gives_is_checked_and_filled_in(given: bytes, wrong: str) -> None:
+    """A called workflow gets its defaults, and refuses by name what does not fit [DO18]."""
+    inner = task("inner", config={"n": "${{ inputs.n }}"})
+    child = workflow(inner, name="child", inputs_schema=_SCHEMA)
+    spec = CallSpec(workflow="child", input=RAW(given))
+    parent = workflow(_engine_node("go", "workflow.call", "call", spec), name="parent")
+    async with rig() as r:
+        execution = await r.engine.submit(Submission(parent, {}, called={"child": child}))
+        status = await r.engine.wait_final(execution)
+        assert status == ("failed" if wrong else "completed")
+        configs = list(r.runner.configs.values())
+        assert configs == ([] if wrong else [{"n": 5}])
+        if wrong:
+            failed = (await r.events(execution))[-1].error  # type: ignore[union-attr]
+            assert failed is not None and "child" in failed.message and wrong in failed.message
+
+
+async def test_inputs_that_do_not_fit_start_nothing() -> None:
+    """Whatever the door: a start is refused by the name of the input [DO18]."""
+    flow = workflow(task("a"), inputs_schema=_SCHEMA)
+    async with rig() as r:
+        with pytest.raises(InvalidInput, match="name"):
+            await r.engine.submit(Submission(flow, {"n": 1}))
+        assert r.runner.started == []
+
+
 async def test_a_loop_sees_its_previous_output_and_ends() -> None:
     """Iterations are child executions; `until` ends the loop [GR23, GR20]."""
     body = workflow(

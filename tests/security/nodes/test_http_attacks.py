@@ -6,7 +6,6 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
-import httpcore2
 import pytest
 
 from legato.nodes import http
@@ -85,12 +84,12 @@ async def test_a_name_that_changes_between_check_and_connection_gains_nothing(
         address = "93.184.216.34" if len(asked) == 1 else "127.0.0.1"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    async def connect(self: Any, host: str, port: int, **_: Any) -> Any:
+    async def connect(_: Any, host: str, port: int) -> Any:
         connected.append(host)
-        raise httpcore2.ConnectError("unreachable in this test")
+        raise OSError("unreachable in this test")
 
     monkeypatch.setattr(loop, "getaddrinfo", rebinding)
-    monkeypatch.setattr(httpcore2.AnyIOBackend, "connect_tcp", connect)
+    monkeypatch.setattr(loop, "create_connection", connect)
     error = await world.error(http.request, {"url": "http://rebind.example/"})
     assert error.kind == "network"
     assert (asked, connected) == (["rebind.example"], ["93.184.216.34"])

@@ -2,11 +2,16 @@
 """Nodes that try to take the engine along."""
 
 import asyncio
+import os
 import sys
+import time
+import warnings
 from typing import Any
 
+import pytest
+
 from legato.model.signals import ReportCancelled, ReportFailure, ReportLost, ReportSuccess
-from legato.ports.node import NodeContext, node
+from legato.ports.node import NodeContext, NodeType, node
 from legato.runtime.attempt.request import RunnerOptions
 from tests.unit.nodes import samples
 from tests.unit.nodes.world import World, request
@@ -127,3 +132,49 @@ async def test_nodes_that_wait_for_odd_things_get_the_error_themselves(world: Wo
         return "not caught"
 
     assert await world.output(odd, {}) == "caught"
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():  # newer Pythons warn of what is tried here
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return os.fork()
+
+
+@node("test.fork_and_return", title="Fork and return")
+async def fork_and_return(ctx: NodeContext, config: samples.Plain) -> dict[str, int]:
+    """Come back twice: here and in a copy of the engine."""
+    return {"pid": _fork()}
+
+
+@node("test.fork_in_thread", title="Fork in a thread")
+def fork_in_thread(ctx: NodeContext, config: samples.Plain) -> dict[str, int]:
+    """Do the same in a thread."""
+    return {"pid": _fork()}
+
+
+@pytest.mark.linux
+@pytest.mark.parametrize("each", [fork_and_return, fork_in_thread], ids=["loop", "thread"])
+async def test_a_copy_of_the_engine_ends_where_it_would_act_as_one(
+    world: World, each: NodeType
+) -> None:
+    """A node that forks and returns twice completes once; its copy is gone [ND9]."""
+    output = await world.output(each, {})
+    assert output["pid"] > 0
+    _, status = await asyncio.to_thread(os.waitpid, output["pid"], 0)
+    assert status == 0
+
+
+@node("test.blocking", title="Block the loop")
+async def blocking(ctx: NodeContext, config: samples.Plain) -> str:
+    """Hold the loop for longer than the time-out, which cannot strike meanwhile."""
+    until = time.monotonic() + 0.2
+    while time.monotonic() < until:
+        pass
+    return "done"
+
+
+async def test_a_node_that_holds_the_loop_past_its_time_out_has_timed_out(world: World) -> None:
+    """What the time-out could not interrupt is not taken for a success [AT18, ND9]."""
+    error = await world.error(blocking, {}, timeout_ms=50)
+    assert error.kind == "timeout"
+    assert await world.output(blocking, {}, timeout_ms=60_000) == "done"

@@ -50,7 +50,10 @@ def test_an_execution_that_was_let_go_is_never_called_lost() -> None:
 
 def test_work_in_flight_without_an_owner_is_lost() -> None:
     """Nobody shows running for a run that nobody owns [VW10]."""
-    assert owner_among([], row("running")).is_lost
+    assert owner_among([], row("running", "dead")).absence == "owner lost"
+    found = owner_among([], row("running"))
+    assert (found.is_lost, found.absence) == (False, "stopped")
+    assert ownership_text(found) == "stopped: nobody runs this execution now"
 
 
 def test_an_engine_that_adopts_looks_after_everything() -> None:

@@ -98,3 +98,13 @@ def test_a_path_is_taken_from_where_the_person_stands(
     assert read("name=x")["folder"] == str(tmp_path)
     assert read("name=./x", "folder=a/b")["folder"] == str(tmp_path / "a" / "b")
     assert read("name=./x")["name"] == "./x"
+
+
+def test_every_fault_of_the_inputs_is_said_at_once() -> None:
+    """Nobody corrects one input only to hear of the next [CL14, DO18, DO2]."""
+    with pytest.raises(InvalidInput) as caught:
+        read("count=x", "exact=maybe", "nmae=3", "ratio=high", "name=a", "name=b", "odd")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 6
+    for word in ("count", "exact", "nmae", "ratio", "name: given twice", "odd: expected"):
+        assert any(word in line for line in lines), word

@@ -96,7 +96,7 @@ def test_nothing_that_is_shown_can_steer_the_terminal() -> None:
 def test_a_lost_execution_is_not_shown_as_running() -> None:
     """Its last status is a memory [VW10]."""
     seen = boards(frame(0, 1, node("a")))
-    header = Tree(seen, Style()).header(seen.root, 0, is_lost=True)
+    header = Tree(seen, Style()).header(seen.root, 0, absence="owner lost")
     assert "owner lost (was running)" in "".join(text for text, _ in header)
 
 

@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
 
+from legato.ports.http import HttpBody
 from legato.ports.node import Blob, NodeContext, NodeFailure, ProgramCall, Secret, node
 
 FOREVER_S: Final = 3_600
@@ -325,3 +326,30 @@ async def babble(ctx: NodeContext, config: Plain) -> None:
         except OSError:
             continue
     await asyncio.Event().wait()
+
+
+class FetchConfig(BaseModel):
+    """A URL."""
+
+    url: str
+
+
+@node("test.fetch", title="Fetch", effect="idempotent")
+async def fetch(ctx: NodeContext, config: FetchConfig) -> dict[str, Any]:
+    """Use the HTTP client both ways."""
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        for piece in (b"piece ", b"by ", b"piece"):
+            yield piece
+
+    got = await ctx.http.request("GET", config.url, headers={"X-Own": "mine"})
+    body = HttpBody(size=14, pieces=pieces)
+    async with ctx.http.stream("POST", config.url, body=body) as answer:
+        streamed = b"".join([piece async for piece in answer.pieces])
+    return {
+        "status": got.status,
+        "header": got.headers["x-a"],
+        "body": got.body.decode(),
+        "streamed": streamed.decode(),
+        "year": ctx.now.year,
+    }

@@ -1,39 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
 """http.request before anything is sent, and what an answer means."""
 
+import base64
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import httpx2
 import pytest
 
-from legato.nodes import http, http_client
-from legato.nodes.http import _pause_ms
-from legato.nodes.http_client import Incoming, Outgoing, _redirected, parse_url
+from legato.nodes import http
+from legato.nodes.http_answer import pause_ms
+from legato.nodes.http_client import Outgoing, _redirected, make_outgoing, parse_url
+from legato.ports.http import (
+    DEFAULT_BOUNDS,
+    NO_HEADERS,
+    HttpBody,
+    HttpBounds,
+    HttpResponse,
+    HttpStream,
+)
 from legato.ports.node import NodeFailure
 from tests.unit.nodes.world import CANARY, EXECUTION, World
 
+URL = "https://example.org/a"
+
+
+@dataclass
+class Asked:
+    """A request that the network would have got."""
+
+    method: str
+    url: httpx2.URL
+    headers: Mapping[str, str]
+    body: bytes | HttpBody
+    bounds: HttpBounds
+
 
 class Sent:
-    """Stands for the network: notes what would be sent."""
+    """Stands for the network: checks like the real client and notes what would be sent."""
 
     def __init__(self) -> None:
-        self.outgoing: list[Outgoing] = []
-        self.answer = Incoming(status=200, headers={"content-type": "text/plain"}, body=b"ok")
+        self.outgoing: list[Asked] = []
+        self.answer = answered(200, b"ok", {"content-type": "text/plain"})
 
-    async def exchange(self, outgoing: Outgoing, bounds: object) -> Incoming:
-        self.outgoing.append(outgoing)
+    async def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        body: bytes | HttpBody = b"",
+        bounds: HttpBounds = DEFAULT_BOUNDS,
+    ) -> HttpResponse:
+        checked = make_outgoing(method, url, headers, body)
+        self.outgoing.append(Asked(method, checked.url, checked.headers, body, bounds))
         return self.answer
+
+    @asynccontextmanager
+    async def stream(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] = NO_HEADERS,
+        body: bytes | HttpBody = b"",
+        bounds: HttpBounds = DEFAULT_BOUNDS,
+    ) -> AsyncIterator[HttpStream]:
+        answer = await self.request(method, url, headers=headers, body=body, bounds=bounds)
+
+        async def pieces() -> AsyncIterator[bytes]:
+            yield answer.body
+
+        yield HttpStream(
+            url=answer.url, status=answer.status, headers=answer.headers, pieces=pieces()
+        )
+
+
+def answered(
+    status: int, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS
+) -> HttpResponse:
+    return HttpResponse(url=URL, status=status, headers=headers, body=body)
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
+def sent(world: World) -> Sent:
     """No network at all."""
     made = Sent()
-    monkeypatch.setattr(http_client, "exchange", made.exchange)
+    world.http = made
     return made
-
-
-URL = "https://example.org/a"
 
 
 @pytest.mark.parametrize(
@@ -113,6 +169,37 @@ async def test_the_query_is_added_to_the_url(world: World, sent: Sent) -> None:
         {"expect_status": ["2XX"]},
         {"expect_status": ["ok"]},
         {"headers": {"a": 5}},
+        {"auth": {}},
+        {"auth": {"bearer": "x", "basic": {"username": "u", "password": "p"}}},
+        {"auth": {"api_key": {"in": "cookie", "name": "n", "value": "v"}}},
+        {"auth": {"bearer": "x"}, "headers": {"Authorization": "y"}},
+        {
+            "auth": {"api_key": {"in": "header", "name": "X-K", "value": "v"}},
+            "headers": {"x-k": "y"},
+        },
+        {"multipart": {"fields": {"a": "b"}}},
+        {"multipart": {}, "json": 1, "method": "POST"},
+        {"multipart": {"files": [{"name": "f"}]}, "method": "POST"},
+        {"multipart": {"files": [{"name": "f", "text": "t", "base64": "YQ=="}]}, "method": "POST"},
+        {
+            "multipart": {"files": [{"name": "f", "text": "t", "type": "a/b\r\nX: y"}]},
+            "method": "POST",
+        },
+        {
+            "multipart": {"files": [{"name": "f", "blob": {"hash": "../x", "size": 1}}]},
+            "method": "POST",
+        },
+        {"pages": {"next": "somewhere"}},
+        {"pages": {"next": {}}},
+        {"pages": {"next": {"json": "a..b"}}},
+        {"pages": {"next": {"json": "a[0]"}, "items": "x y"}},
+        {"pages": {"next": {"json": "a", "page": {"query": "p"}}}},
+        {"pages": {"next": "link_header", "max_pages": 0}},
+        {"pages": {"next": "link_header"}, "method": "POST"},
+        {"pages": {"next": "link_header"}, "save": "blob"},
+        {"save": "file"},
+        {"save": "blob", "method": "HEAD"},
+        {"save": "blob", "max_response_bytes": 3 * 1024**3},
         {"timeout": 5},
     ],
 )
@@ -164,7 +251,7 @@ async def test_the_status_decides_unless_others_are_expected(
     world: World, sent: Sent, status: int, expected: list[Any] | None, is_good: bool
 ) -> None:
     """From 400 on a status is a failure, or what the config expects [ND20]."""
-    sent.answer = Incoming(status=status, headers={}, body=b"why not")
+    sent.answer = answered(status, b"why not", {})
     config = {"url": URL, **({} if expected is None else {"expect_status": expected})}
     if is_good:
         assert (await world.output(http.request, config))["status"] == status
@@ -176,24 +263,27 @@ async def test_the_status_decides_unless_others_are_expected(
 
 
 @pytest.mark.parametrize(
-    ("headers", "pause_ms"),
+    ("headers", "expected_ms"),
     [({"retry-after": "7"}, 7_000), ({"retry-after": "9" * 30}, 86_400_000),
      ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"},
       30_000),
      ({"retry-after": "Wed, 21 Oct 2026 07:28:30 GMT"}, 0), ({"retry-after": "soon"}, 0),
+     ({"retry-after": "\u00b2"}, 0), ({"retry-after": "-5"}, 0), ({"retry-after": "1e9"}, 0),
+     ({"retry-after": "Wed, 21 Oct 2026 07:28:30 +99999999999",
+       "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 0),
      ({"retry-after": "Wed, 21 Oct 2020 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 0),
      ({}, 0)],
 )  # fmt: skip
-def test_retry_after_is_read_in_both_forms(headers: dict[str, str], pause_ms: int) -> None:
+def test_retry_after_is_read_in_both_forms(headers: dict[str, str], expected_ms: int) -> None:
     """Seconds, or a date compared with the server's own clock [ND20]."""
-    assert _pause_ms(Incoming(status=429, headers=headers, body=b"")) == pause_ms
+    assert pause_ms(headers) == expected_ms
 
 
 async def test_429_did_not_happen_and_is_tried_again_when_the_server_says(
     world: World, sent: Sent
 ) -> None:
     """The server says that it did not take the request [AT10, ND20]."""
-    sent.answer = Incoming(status=429, headers={"retry-after": "3"}, body=b"")
+    sent.answer = answered(429, b"", {"retry-after": "3"})
     error = await world.error(http.request, {"method": "POST", "url": URL})
     assert (error.kind, error.may_have_happened, error.at_least_ms) == ("http.429", False, 3_000)
 
@@ -213,6 +303,9 @@ async def test_429_did_not_happen_and_is_tried_again_when_the_server_says(
         ('text/plain; charset="utf-16-le"', "hä".encode("utf-16-le"), "hä", None),
         ("text/plain; charset=no-such", b"\xc3\xa4", "ä", None),
         ("text/plain; charset=base64", b"YQ==", "YQ==", None),
+        ("text/plain; charset=punycode", b"bcher-kva", "bcher-kva", None),
+        ("text/plain; charset=unicode_escape", b"\\ud800", "\\ud800", None),
+        ("text/plain; charset=windows-1252", b"\x80", "\u20ac", None),
         ("text/plain; charset=ascii", b"\xe4", "\ufffd", None),
         ("image/png", b"\x89PNG\0", "\ufffdPNG\ufffd", None),
     ],
@@ -221,7 +314,7 @@ async def test_a_body_is_text_and_json_if_it_says_so(
     world: World, sent: Sent, content_type: str, body: bytes, text: str | None, parsed: Any
 ) -> None:
     """Wrong charsets are replaced; what is no strict JSON gives null [ND20]."""
-    sent.answer = Incoming(status=200, headers={"content-type": content_type}, body=body)
+    sent.answer = answered(200, body, {"content-type": content_type})
     output = await world.output(http.request, {"url": URL})
     assert output["json"] == parsed
     assert text is None or output["body"] == text
@@ -229,9 +322,7 @@ async def test_a_body_is_text_and_json_if_it_says_so(
 
 async def test_a_large_json_body_is_parsed_beside_the_loop(world: World, sent: Sent) -> None:
     """Parsing megabytes does not hold the loop [ND5, ND20]."""
-    sent.answer = Incoming(
-        status=200, headers={"content-type": "text/json"}, body=b"[" + b"1," * 100_000 + b"1]"
-    )
+    sent.answer = answered(200, b"[" + b"1," * 100_000 + b"1]", {"content-type": "text/json"})
     assert len((await world.output(http.request, {"url": URL}))["json"]) == 100_001
 
 
@@ -242,7 +333,6 @@ def out(method: str = "POST", url: str = "http://a.example/x") -> Outgoing:
         url=httpx2.URL(url),
         headers=headers,
         body=b"body" if method == "POST" else b"",
-        private=frozenset({"x-key"}),
     )
 
 
@@ -301,3 +391,69 @@ def test_a_redirect_to_something_else_is_refused(location: str) -> None:
 def test_hosts_are_written_in_ascii() -> None:
     """An international name is sent in its ASCII form [ND16]."""
     assert parse_url("http://bücher.example/").raw_host == b"xn--bcher-kva.example"
+
+
+@pytest.mark.parametrize(
+    ("auth", "header", "value"),
+    [
+        ({"bearer": {"secret": "token"}}, "authorization", f"Bearer {CANARY}"),
+        (
+            {"basic": {"username": "ann", "password": {"secret": "token"}}},
+            "authorization",
+            "Basic " + base64.b64encode(f"ann:{CANARY}".encode()).decode(),
+        ),
+        (
+            {"api_key": {"in": "header", "name": "X-Key", "value": {"secret": "token"}}},
+            "x-key",
+            CANARY,
+        ),
+    ],
+)
+async def test_auth_becomes_a_header_and_is_never_said(
+    world: World, sent: Sent, auth: Any, header: str, value: str
+) -> None:
+    """Basic, bearer and key come from secrets, which no output, log or error holds [ND51, ND10]."""
+    sent.answer = answered(200, f"you sent {value}".encode())
+    report = await world.run(http.request, {"url": URL, "auth": auth})
+    assert sent.outgoing[0].headers[header] == value
+    assert CANARY not in await world.everything_said(report)
+    sent.answer = answered(401, f"you sent {value}".encode())
+    report = await world.run(http.request, {"url": URL, "auth": auth})
+    assert CANARY not in await world.everything_said(report)
+
+
+async def test_a_key_in_the_query_takes_the_place_of_one_that_is_there(
+    world: World, sent: Sent
+) -> None:
+    """Nobody else's key is sent beside it [ND51]."""
+    auth = {"api_key": {"in": "query", "name": "key", "value": {"secret": "token"}}}
+    config = {"url": URL + "?key=other&a=1", "query": {"b": 2}, "auth": auth}
+    await world.output(http.request, config)
+    pairs = sent.outgoing[0].url.params.multi_items()
+    assert sorted(pairs) == [("a", "1"), ("b", "2"), ("key", CANARY)]
+
+
+@pytest.mark.parametrize(
+    "auth",
+    [
+        {"basic": {"username": "a:b", "password": "c"}},
+        {"bearer": "x\r\nHost: evil"},
+        {"api_key": {"in": "header", "name": "Host", "value": "evil"}},
+        {"api_key": {"in": "header", "name": "a b", "value": "x"}},
+        {"api_key": {"in": "header", "name": "Content-Length", "value": "0"}},
+    ],
+)
+async def test_auth_that_breaks_the_message_is_refused(world: World, sent: Sent, auth: Any) -> None:
+    """Auth makes no other header and changes no message's end [ND51]."""
+    error = await world.error(http.request, {"url": URL, "auth": auth})
+    assert (error.kind, error.may_have_happened) == ("invalid_request", False)
+    assert sent.outgoing == []
+
+
+async def test_data_is_never_taken_for_a_secret_in_auth(world: World, sent: Sent) -> None:
+    """Only the document names a secret; what an expression brings in is refused [EX14, ND51]."""
+    config = {"url": URL, "auth": {"bearer": {"secret": "token"}}}
+    written = {"url": URL, "auth": {"bearer": "${{ inputs.token }}"}}
+    error = await world.error(http.request, config, written=written)
+    assert error.kind == "invalid_config"
+    assert world.secrets.asked == []

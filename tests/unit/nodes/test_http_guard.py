@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from legato.nodes.http_guard import endpoint, is_public, resolve
+from legato.nodes.http_guard import endpoint, is_granted, is_public, resolve
 from legato.ports.node import NodeFailure
 
 
@@ -93,6 +93,38 @@ async def test_an_operator_grants_an_address_by_host_and_port(host: str, granted
         assert failure.error.kind == "network"  # a machine without IPv6
     with pytest.raises(NodeFailure):
         await resolve(host, 81, frozenset({granted}))
+
+
+@pytest.mark.parametrize(
+    ("address", "port", "granted", "is_in"),
+    [
+        ("10.1.2.3", 443, "10.0.0.0/8:443", True),
+        ("10.1.2.3", 80, "10.0.0.0/8:443", False),
+        ("11.0.0.1", 443, "10.0.0.0/8:443", False),
+        ("::ffff:10.1.2.3", 443, "10.0.0.0/8:443", True),
+        ("64:ff9b::a01:203", 443, "10.0.0.0/8:443", False),
+        ("2002:a01:203::", 443, "10.0.0.0/8:443", False),
+        ("fd00::1", 443, "[fd00::/8]:443", True),
+        ("fe80::1", 443, "[fd00::/8]:443", False),
+        ("10.1.2.3", 443, "[fd00::/8]:443", False),
+        ("127.0.0.1", 443, "10.0.0.0/8:443", False),
+        ("192.168.1.7", 8080, "192.168.1.7/32:8080", True),
+        ("192.168.1.8", 8080, "192.168.1.7/32:8080", False),
+    ],
+)
+def test_a_network_is_granted_with_its_port(
+    address: str, port: int, granted: str, is_in: bool
+) -> None:
+    """Addresses of the network on that port, mapped ones too, and nothing else [ND56]."""
+    assert is_granted(address, port, frozenset({granted, "db.example:5432"})) is is_in
+
+
+async def test_a_network_grant_lets_a_name_through() -> None:
+    """What the name resolves to counts, not the name [ND56]."""
+    granted = frozenset({"127.0.0.0/8:80", "[::1/128]:80"})
+    assert await resolve("localhost", 80, granted)
+    with pytest.raises(NodeFailure):
+        await resolve("localhost", 81, granted)
 
 
 async def test_a_name_that_does_not_resolve_is_a_network_failure() -> None:

@@ -8,6 +8,7 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from legato.errors import Internal, InvalidInput
 from legato.nodes import registry
@@ -38,6 +39,10 @@ def broken() -> None:
     raise RuntimeError("no such library")
 
 
+def leaving() -> None:
+    raise SystemExit(0)
+
+
 taken = registry.builtin_node_types()["shell.run"]
 
 
@@ -59,6 +64,7 @@ def test_the_built_in_types_are_there_with_all_that_is_declared() -> None:
     assert set(types) >= {
         "shell.run", "http.request", "data.transform", "data.template", "files.write", "delay",
         "human.approval", "workflow.call", "loop.until",
+        "notify.webhook", "notify.email", "blob.put", "blob.get",
     }  # fmt: skip
     for uses, info in registry.catalogue(types).items():
         assert info.uses == uses
@@ -86,7 +92,11 @@ def test_every_example_is_a_valid_config() -> None:
             for step in path[:-1]:
                 holder = holder[step]
             holder[path[-1]] = "resolved"
-        ConfigReader(each).read(_json(config))
+        try:
+            ConfigReader(each).read(_json(config))
+        except ValidationError as error:
+            # What an expression makes is not known yet, and may be more than text.
+            assert all("${{" in str(one["input"]) for one in error.errors()), uses
 
 
 def test_types_of_packages_are_found_in_every_form(installed: Callable[..., None]) -> None:
@@ -107,6 +117,7 @@ def test_types_of_packages_are_found_in_every_form(installed: Callable[..., None
         ("tests.unit.nodes.no_such_module:x", "cannot be loaded: ModuleNotFoundError"),
         (f"{WITH_PROBLEM}:no_such_name", "cannot be loaded: AttributeError"),
         (f"{WITH_PROBLEM}:broken", "cannot be loaded: RuntimeError: no such library"),
+        (f"{WITH_PROBLEM}:leaving", "cannot be loaded: SystemExit: 0"),
         (f"{WITH_PROBLEM}:nothing", "offers no node types"),
         (f"{WITH_PROBLEM}:WITH_PROBLEM", "offers no node types"),
         (f"{WITH_PROBLEM}:taken", "'shell.run' of package"),

@@ -18,8 +18,10 @@ from legato.model.policy import EffectClass, Limits
 from legato.model.signals import ReportFailure, ReportSuccess
 from legato.model.values import BlobRef, load
 from legato.model.workflow import NodeSpec
+from legato.nodes.http_access import GuardedHttp
 from legato.ports.attempt_logs import LogLine
 from legato.ports.grants import Grants
+from legato.ports.http import HttpAccess
 from legato.ports.journal import StepKey, StepRow
 from legato.ports.node import NodeType
 from legato.runtime.attempt.isolated import Isolation, IsolationOptions
@@ -184,6 +186,8 @@ class World:
         self.secrets = NamedSecrets({"token": CANARY})
         self.launcher = Launcher()
         self.grants = Grants()
+        self.http: HttpAccess | None = None
+        """Takes the place of the real client."""
         self.options = RunnerOptions(
             scratch_root=folder / "scratch", cancel_grace_s=2.0, store_retry_s=(0.0, 0.0)
         )
@@ -196,9 +200,11 @@ class World:
             secrets=self.secrets,
             clock=self.clock,
             programs=self.launcher,
+            http=self.http or GuardedHttp(self.grants),
             grants=self.grants,
         )
-        isolation = Isolation(self.launcher, services, self.options, IsolationOptions())
+        apart = IsolationOptions(http="legato.nodes.http_access:GuardedHttp")
+        isolation = Isolation(self.launcher, services, self.options, apart)
         return AttemptRunner(self.types, services, self.options, isolation)
 
     def _hear(self, line: LogLine) -> None:

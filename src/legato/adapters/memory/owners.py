@@ -127,7 +127,7 @@ class MemoryOwners:
             for execution_id, fence in executions:
                 record = self._database.records.get(execution_id)
                 if record is not None and (record.owner, record.fence) == (engine, fence):
-                    record.owner = None
+                    _let_go(record)
 
         await self._database.run(self._process, "release", work)
 
@@ -160,7 +160,7 @@ class MemoryOwners:
     def _let_go(self, engine: EngineId) -> None:
         for record in self._database.live.values():
             if record.owner == engine:
-                record.owner = None
+                _let_go(record)
 
     def _reap(self, engine: EngineId) -> None:
         now_ms = self._steady_ms()
@@ -227,3 +227,9 @@ def _claim(record: Record) -> Claim:
         cause=cause,
         created_at=record.created_at,
     )
+
+
+def _let_go(record: Record) -> None:
+    """Nobody owns it: what its owner may still commit comes too late."""
+    record.owner = None
+    record.fence += 1

@@ -92,6 +92,9 @@ executions: Final = Table(
     postgresql_with={"fillfactor": 70},
 )
 
+NOBODYS: Final[dict[str, Any]] = {"owner": None, "fence": executions.c.fence + 1}
+"""What an execution becomes that its owner lets go: what that one still commits comes too late."""
+
 events: Final = Table(
     "events",
     metadata,

@@ -10,7 +10,7 @@ from legato.engine.decide.decision import Decision
 from legato.model import events as ev
 from legato.model.effects import Evaluate, SignalExecution, StartChild
 from legato.model.ids import ExecutionId, child_execution_id
-from legato.model.policy import CALL_DEPTH_MAX
+from legato.model.policy import CALL_DEPTH_MAX, CHILD_FAILED
 from legato.model.signals import CancelExecution, PauseExecution, ReportChild, ResumeExecution
 from legato.model.values import Value
 from legato.model.workflow import version_hash
@@ -80,9 +80,10 @@ def report_child(d: Decision, signal: ReportChild) -> None:
     )
     spec = d.state.spec(index)
     if signal.status != "completed":
-        reason = signal.error.message if signal.error is not None else f"it was {signal.status}"
-        error = ev.NodeError("child_failed", f"the called workflow ended {signal.status}: {reason}")
-        fail_call(d, index, signal.item, error)
+        reason = f"the called workflow was {signal.status}"
+        if signal.error is not None:
+            reason = signal.error.message
+        fail_call(d, index, signal.item, ev.NodeError(CHILD_FAILED, reason))
     elif spec.kind == "loop":
         ask_until(d, index, signal.item, signal.iteration, signal.output)
     else:

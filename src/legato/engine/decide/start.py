@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start an execution, with whatever a fork or retry keeps of its source.
 
-Rules: EN6, GR27, ST7.
+Rules: DO18, EN6, GR27, ST7.
 """
 
 from legato.engine.decide.decision import Decision
+from legato.engine.decide.end import end_execution
 from legato.model import events as ev
 from legato.model.signals import StartExecution
 
@@ -14,6 +15,9 @@ def start(d: Decision, signal: StartExecution) -> None:
     if d.state.started is not None:
         return
     d.emit(signal.started)
+    if signal.refusal is not None:
+        end_execution(d, ev.ExecutionEnded("failed", error=signal.refusal))
+        return
     for reuse in signal.reused:
         if d.find(reuse.node) is None:
             continue

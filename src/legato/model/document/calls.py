@@ -76,7 +76,7 @@ class CallReader:
             return None
         body_scope = Scope(
             scope.report, scope.catalogue, scope.limits, f"{scope.name}.{draft.id}",
-            scope.depth + 1, scope.node_count,
+            scope.depth + 1, None, scope.node_count,
         )  # fmt: skip
         nodes = inner.data.get("nodes")
         # `do: {nodes: {…}, outputs: {…}}`, or the nodes alone. A node called `nodes` has `uses`.

@@ -147,6 +147,14 @@ def _check_default(scope: Scope, part: Schema, name: str, path: Path) -> None:
         return
 
 
+def declared_inputs(schema: Schema) -> tuple[str, ...] | None:
+    """Return the names that inputs may have; None if the schema takes others, too."""
+    if schema.get("additionalProperties") is not False or "patternProperties" in schema:
+        return None
+    properties = schema.get("properties", {})
+    return tuple(properties) if isinstance(properties, dict) else None
+
+
 def _schema_fault(schema: Schema) -> tuple[Path, str] | None:
     import jsonschema_rs  # noqa: PLC0415
 

@@ -12,6 +12,7 @@ from legato.model.document.problems import Path
 from legato.model.document.scope import Read, Scope
 from legato.model.expressions.compile import Compiled, compile_expression
 from legato.model.expressions.lexer import offset_of, offset_of_path
+from legato.model.expressions.nearest import nearest_name
 from legato.model.expressions.template import OPEN, Hole, has_hole, moved, split_text
 
 ALWAYS: Final = frozenset({"inputs", "nodes", "run", "trigger"})
@@ -80,8 +81,22 @@ def _check_hole(
     for root in compiled.roots:
         if root not in ALWAYS and root not in extra:
             scope.report.add(path, _WHERE[root], at=start + offset_of_path(source, (root,)))
+    _check_inputs(scope, path, compiled, start)
     for node in compiled.node_refs:
         yield Read(node, path, start + _read_offset(compiled, node))
+
+
+def _check_inputs(scope: Scope, path: Path, compiled: Compiled, start: int) -> None:
+    """Report an input that the document does not declare."""
+    for read in compiled.paths:
+        if scope.inputs is None or read[0] != "inputs" or len(read) == 1 or read[1] in scope.inputs:
+            continue
+        near = nearest_name(read[1], scope.inputs)
+        known = f"one of {', '.join(scope.inputs)}" if scope.inputs else "it declared in `inputs`"
+        scope.report.add(
+            path, f"there is no input {read[1]}", expected=None if near else known, nearest=near,
+            at=start + offset_of_path(compiled.source, read[:2]),
+        )  # fmt: skip
 
 
 def _read_offset(compiled: Compiled, node: str) -> int:

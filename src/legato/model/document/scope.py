@@ -24,7 +24,8 @@ class Read:
 class Scope:
     """One graph of the document: the workflow itself, or the inline body of a loop.
 
-    `node_count` counts over all graphs of the document.
+    `node_count` counts over all graphs of the document. `inputs` are the names that may be read
+    from `inputs`; None if that is not known here (an inline body, an open schema).
     """
 
     report: Report
@@ -32,4 +33,5 @@ class Scope:
     limits: Limits
     name: str = ""
     depth: int = 0
+    inputs: tuple[str, ...] | None = None
     node_count: list[int] = field(default_factory=lambda: [0])

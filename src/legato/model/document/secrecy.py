@@ -20,8 +20,8 @@ _SECRET_NAME: Final = re.compile(REFERENCE_PATTERN[:-1] + r"\Z")
 _REFERENCE: Final = "{secret: name}"
 _SECRET_KEYS: Final = frozenset({
     "password", "passwd", "passphrase", "secret", "client_secret", "secret_key", "token",
-    "access_token", "refresh_token", "auth_token", "bearer_token", "id_token", "api_key", "apikey",
-    "x_api_key", "access_key", "secret_access_key", "private_key", "authorization",
+    "access_token", "refresh_token", "auth_token", "bearer", "bearer_token", "id_token", "api_key",
+    "apikey", "x_api_key", "access_key", "secret_access_key", "private_key", "authorization",
     "proxy_authorization",
 })  # fmt: skip
 _SECRET_TEXT: Final = re.compile(

@@ -19,7 +19,7 @@ from legato.model.document.edges import (
     check_reads,
 )
 from legato.model.document.fields import SLUG, SLUG_PATTERN, TITLE_LENGTH_MAX, Fields, shown
-from legato.model.document.inputs import read_inputs
+from legato.model.document.inputs import declared_inputs, read_inputs
 from legato.model.document.nodes import Draft, finish_node, read_node, with_edges
 from legato.model.document.problems import Path, Problem
 from legato.model.document.read import read_with_report
@@ -97,6 +97,7 @@ def _read_document(scope: Scope, fields: Fields) -> Workflow | None:
     if "inputs" in fields.data:
         inputs = read_inputs(scope, fields.data["inputs"], fields.below("inputs"))
         check_texts(scope, fields.data["inputs"], fields.below("inputs"))
+    scope.inputs = declared_inputs(inputs)
     built = _build_graph(scope, fields, fields.below("nodes"))
     _check_layout(fields)
     outputs, refs = _read_outputs(scope, fields)

@@ -29,6 +29,7 @@ from legato.model.signals import encode_signal
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
 from legato.ports.grants import Grants
+from legato.ports.http import HttpAccess
 from legato.ports.journal import StepKey, StepRow
 from legato.ports.node import NodeType
 from legato.runtime.attempt import pipe
@@ -231,16 +232,27 @@ def find_node_type(locator: str, uses: str) -> NodeType:
     Raises:
         Internal: It is not there.
     """
-    module, _, path = locator.partition(":")
-    found: Any = importlib.import_module(module)
-    for name in path.split("."):
-        found = getattr(found, name, None)
+    found = _load(locator)
     if callable(found) and not isinstance(found, NodeType):
         found = found()
     if isinstance(found, Mapping):
         found = found.get(uses)
     if not isinstance(found, NodeType):
         raise Internal(f"{locator} is not the node type {uses}")
+    return found
+
+
+def make_http(locator: str, grants: Grants) -> HttpAccess:
+    """Return the HTTP client that `module:attribute` makes of the grants."""
+    made: HttpAccess = _load(locator)(grants)
+    return made
+
+
+def _load(locator: str) -> Any:
+    module, _, path = locator.partition(":")
+    found: Any = importlib.import_module(module)
+    for name in path.split("."):
+        found = getattr(found, name, None)
     return found
 
 
@@ -254,6 +266,15 @@ def runner_of(begin: pipe.Begin, engine: Engine, node_type: NodeType) -> Attempt
         writable=roots,
         network=allowed.program_network,
     )
+    grants = Grants(
+        programs=allowed.programs,
+        roots=roots,
+        hosts=allowed.hosts,
+        program_network=allowed.program_network,
+        connections=allowed.connections,
+        mail_servers=allowed.mail_servers,
+        python=allowed.python,
+    )
     services = AttemptServices(
         journal=EngineJournal(engine),
         logs=EngineLines(engine),
@@ -261,15 +282,8 @@ def runner_of(begin: pipe.Begin, engine: Engine, node_type: NodeType) -> Attempt
         secrets=EngineSecrets(engine),
         clock=ChildClock(begin.now_ms),
         programs=Launcher(sandbox=Sandbox(sandbox)),
-        grants=Grants(
-            programs=allowed.programs,
-            roots=roots,
-            hosts=allowed.hosts,
-            program_network=allowed.program_network,
-            connections=allowed.connections,
-            mail_servers=allowed.mail_servers,
-            python=allowed.python,
-        ),
+        http=make_http(begin.http, grants),
+        grants=grants,
     )
     options = RunnerOptions(
         limits=begin.limits,

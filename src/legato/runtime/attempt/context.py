@@ -20,6 +20,7 @@ from legato.model.policy import EffectClass
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
 from legato.ports.grants import Grants
+from legato.ports.http import HttpAccess
 from legato.ports.node import BlobAccess, ProgramCall, ProgramResult
 from legato.runtime.attempt.blobs import AttemptBlobs
 from legato.runtime.attempt.failures import Redact, plain, shown
@@ -110,10 +111,12 @@ class Attempt:
     def deadline(self) -> datetime | None:
         """Keep `NodeContext.deadline`."""
         timeout_ms = self.request.timeout_ms
-        if timeout_ms is None:
-            return None
-        since = datetime(1970, 1, 1, tzinfo=UTC)
-        return since + timedelta(milliseconds=self.started_ms + timeout_ms)
+        return None if timeout_ms is None else _instant(self.started_ms + timeout_ms)
+
+    @property
+    def now(self) -> datetime:
+        """Keep `NodeContext.now`."""
+        return _instant(self._services.clock.now_ms())
 
     @property
     def is_cancelled(self) -> bool:
@@ -136,6 +139,11 @@ class Attempt:
         if self._blobs is None:
             self._blobs = AttemptBlobs(self._services.blobs, self.request.workspace)
         return self._blobs
+
+    @property
+    def http(self) -> HttpAccess:
+        """Keep `NodeContext.http`."""
+        return self._services.http
 
     @property
     def stored(self) -> tuple[BlobRef, ...]:
@@ -295,6 +303,11 @@ class Lines:
         if self._rest:
             self._take(self._rest.decode("utf-8", "replace"))
             self._rest = b""
+
+
+def _instant(ms: int) -> datetime:
+    """Return milliseconds since the Unix epoch as a time."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
 def _ignore(data: bytes) -> None:

@@ -23,6 +23,15 @@ def begin(attempt: Attempt, clock: Clock, grace_s: float) -> None:
         attempt.timer = loop.call_later(timeout_ms / 1000, _expire, attempt, grace_s)
 
 
+def note_overdue(attempt: Attempt) -> None:
+    """Note a time-out that could not strike: the node held the loop until it was over."""
+    timer = attempt.timer
+    if timer is None or attempt.stopping or attempt.timed_out:
+        return
+    if timer.when() <= asyncio.get_running_loop().time():
+        attempt.timed_out = True
+
+
 def end(attempt: Attempt) -> None:
     """Take every trace of interruption back; the task may go on."""
     attempt.driving = False

@@ -45,8 +45,12 @@ SPOOL_PIECE_BYTES: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IsolationOptions:
-    """How children are started: `hidden` and `sandbox_mode` are handed to their launchers."""
+    """How children are started: `hidden` and `sandbox_mode` are handed to their launchers.
 
+    `http` is `module:attribute` of what makes their HTTP client of the grants.
+    """
+
+    http: str
     hidden: tuple[Path, ...] = ()
     sandbox_mode: SandboxMode = "auto"
     limits: ProcessLimits = CHILD_LIMITS
@@ -78,13 +82,13 @@ class Isolation:
         launcher: Launcher,
         services: AttemptServices,
         options: RunnerOptions,
-        isolation: IsolationOptions | None = None,
+        isolation: IsolationOptions,
     ) -> None:
         """Args: launcher starts the processes; services answer what they ask for."""
         self._launcher = launcher
         self._services = services
         self._options = options
-        self._isolation = isolation or IsolationOptions()
+        self._isolation = isolation
 
     async def run(self, attempt: Attempt, node_type: NodeType) -> Report:
         """Run an attempt in a child; on cancellation stop it, then kill it."""
@@ -143,6 +147,7 @@ class Isolation:
         grants = self._services.grants
         return pipe.Begin(
             locator=locator_of(node_type),
+            http=self._isolation.http,
             request=msgspec.structs.replace(attempt.request, isolated=False),
             allowed=pipe.Allowed(
                 programs=grants.programs,

@@ -40,9 +40,14 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Begin(msgspec.Struct, frozen=True, kw_only=True, tag="begin"):
-    """The attempt to run. `locator` is `module:attribute` of its node type or of a registry."""
+    """The attempt to run.
+
+    `locator` is `module:attribute` of its node type or of a registry, `http` that of what makes
+    the HTTP client of grants.
+    """
 
     locator: str
+    http: str
     request: AttemptRequest
     allowed: Allowed
     limits: Limits

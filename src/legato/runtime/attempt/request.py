@@ -21,6 +21,7 @@ from legato.ports.attempt_logs import LogLine
 from legato.ports.blobs import Blobs
 from legato.ports.clock import Clock
 from legato.ports.grants import Grants
+from legato.ports.http import HttpAccess
 from legato.ports.journal import Journal
 from legato.ports.node import ProgramCall, ProgramResult
 from legato.ports.secrets import Secrets
@@ -114,6 +115,7 @@ class AttemptServices:
     secrets: Secrets
     clock: Clock
     programs: Programs
+    http: HttpAccess
     grants: Grants = field(default_factory=Grants)
 
 

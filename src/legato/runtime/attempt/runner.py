@@ -19,7 +19,7 @@ from legato.model.events import NodeError
 from legato.model.signals import ReportFailure
 from legato.model.values import Value, inline
 from legato.ports.node import NodeType
-from legato.runtime.attempt import control
+from legato.runtime.attempt import control, forks
 from legato.runtime.attempt.config import ConfigReader, Reference, invalid_config, with_secrets
 from legato.runtime.attempt.context import Attempt
 from legato.runtime.attempt.drive import GivenUp, drive
@@ -78,6 +78,7 @@ class AttemptRunner:
         self._options = options or RunnerOptions()
         self._isolation = isolation
         self._threads = NodeThreads(self._options.threads_max)
+        forks.watch()
         self._prepared: dict[str, _Prepared] = {}
         self._running: dict[AttemptKey, Attempt] = {}
         self._is_bound = False
@@ -167,6 +168,8 @@ class AttemptRunner:
             return request.cancelled(outcome_unknown=False)
         attempt.driving = True
         value, error = await drive(attempt, work)
+        forks.end_copy()
+        control.note_overdue(attempt)
         control.end(attempt)
         return await self._conclude(attempt, prepared, value, error)
 

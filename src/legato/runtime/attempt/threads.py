@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from legato.errors import LimitExceeded
+from legato.runtime.attempt import forks
 
 IDLE_S: Final = 10.0
 """A thread without work ends after this long."""
@@ -45,6 +46,7 @@ class Job:
             value = self.context.run(self.function, *self.arguments)
         except BaseException as raised:  # noqa: BLE001 - contained here: SystemExit must not pass
             error = raised
+        forks.end_copy()
         try:
             self.loop.call_soon_threadsafe(self._deliver, value, error)
         except RuntimeError:

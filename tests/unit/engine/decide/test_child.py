@@ -128,10 +128,22 @@ def test_a_child_that_did_not_complete_fails_the_node(status: ev.FinalStatus) ->
     error = ev.NodeError("exit.1", "no disk") if status == "failed" else None
     drive.turn(drive.child_end(_child(drive), status, error=error))
     found = drive.only(ev.NodeFailed).error
-    reason = "no disk" if error else f"it was {status}"
-    assert (found.kind, found.message) == (
-        "child_failed", f"the called workflow ended {status}: {reason}",
-    )  # fmt: skip
+    reason = "no disk" if error else f"the called workflow was {status}"
+    assert (found.kind, found.message) == ("child_failed", reason)
+
+
+def test_a_failure_names_where_it_began_however_deep() -> None:
+    """The child says workflow and node; who only passes it on adds nothing [GR19]."""
+    inner = Drive(workflow(node("work")))
+    inner.start(parent=parent("sub"))
+    inner.fail("work", kind="exit.1")
+    (told,) = (each.signal for each in inner.told)
+    assert isinstance(told, ReportChild)
+    assert told.error is not None
+    assert told.error.message == "test failed in work: exit.1: work failed"
+    outer = _call()
+    outer.turn(outer.child_end(_child(outer), "failed", error=told.error))
+    assert outer.only(ev.NodeFailed).error.message == told.error.message
 
 
 def test_a_childs_end_counts_once() -> None:

@@ -233,6 +233,7 @@ def test_references_to_secrets_stand_where_they_may(text: str) -> None:
             "headers.Authorization: a secret must not stand in a "
             "document (expected {secret: name}, got its text)",
         ),
+        ("json: {bearer: hunter2}", "json.bearer: a secret must not stand"),
         ("json: {deep: [{API-Key: hunter2}]}", "json.deep[0].API-Key: a secret must not stand"),
         ("json: {x: AKIAIOSFODNN7EXAMPLE}", "json.x: a secret must not stand"),
         ("json: {x: 'key ghp_" + "a1" * 18 + "'}", "json.x: a secret must not stand"),

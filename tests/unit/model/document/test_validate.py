@@ -522,3 +522,45 @@ def test_foreach_over_a_wait_is_refused(uses: str) -> None:
     (line,) = check(nodes(f"  a: {{uses: {uses}, foreach: [1, 2], with: {{{config}}}}}"))
     assert f"nodes.a.foreach: {uses} cannot be repeated by foreach" in line
     assert "workflow.call" in line
+
+
+def test_an_input_that_is_not_declared_cannot_be_read() -> None:
+    """A misspelt input is found before the run, with the nearest name [EX3, DO3]."""
+    text = nodes(
+        "  a: {uses: data.transform, with: {value: '${{ inputs.pth }}'}}\n"
+        "  b: {uses: data.transform, with: {value: '${{ inputs.path + inputs.zzz }}'}}\n",
+        "inputs: {path: string}\n",
+    )
+    assert check(text) == [
+        "5:48: nodes.a.with.value: there is no input pth (did you mean path?)",
+        "6:62: nodes.b.with.value: there is no input zzz (expected one of path)",
+    ]
+    (line,) = check(
+        "legato: 1\nname: x\nnodes:\n  a: {uses: delay, with: {for: '${{ inputs.t }}'}}"
+    )
+    assert "there is no input t (expected it declared in `inputs`)" in line
+
+
+@pytest.mark.parametrize("is_json", [False, True])
+def test_values_that_json_cannot_hold_are_reported_with_everything_else(is_json: bool) -> None:
+    """An integer beyond 64 bits, NUL and half characters have a place like any problem [DO2, DO7].
+
+    Written as escapes they come through the text's own check.
+    """
+    values = ("99999999999999999999999", '"a\\u0000"', '"a\\ud800"', "1e999")
+    nodes = ", ".join(
+        f'"n{at}": {{"uses": "data.transform", "with": {{"value": {value}}}}}'
+        for at, value in enumerate(values)
+    )
+    text = f'{{"legato": 1, "name": "x", "nodes": {{{nodes}, "z": {{"uses": "data.transfrm"}}}}}}'
+    found = check(
+        text if is_json else f"# not JSON\n{text}", file="x.json" if is_json else "x.yaml"
+    )
+    said = (
+        "an integer beyond 64 bits", "holds a NUL", "a lone surrogate", "too large",
+        "no node type 'data.transfrm'",
+    )  # fmt: skip
+    assert len(found) == len(said)
+    for line, words in zip(found, said, strict=True):
+        assert words in line
+        assert line.split(":")[0].isdigit() or line.startswith("x.")

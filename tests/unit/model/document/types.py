@@ -95,9 +95,13 @@ def good(text: str | bytes, *, file: str = "w.yaml", limits: Limits = LIMITS) ->
     return workflow
 
 
+OPEN_INPUTS = "inputs: {type: object, additionalProperties: true}\n"
+
+
 def nodes(text: str, head: str = "") -> str:
-    """Return a document with these nodes (indented by two spaces)."""
-    return f"legato: 1\nname: test\n{head}nodes:\n{text}"
+    """Return a document with these nodes (indented by two spaces); it takes any inputs."""
+    tail = "" if "inputs:" in head else f"\n{OPEN_INPUTS}"
+    return f"legato: 1\nname: test\n{head}nodes:\n{text}{tail}"
 
 
 def node(text: str, name: str = "a") -> NodeSpec:

@@ -54,8 +54,8 @@ SELECT search_texts.execution_id, search_texts.text FROM search_texts WHERE sear
 SELECT executions.id, executions.head_seq FROM executions WHERE executions.id = any($1::TEXT[]);
 -- inbox_tidy: []
 DELETE FROM inbox WHERE NOT inbox.consumed AND (EXISTS (SELECT * FROM executions WHERE executions.id = inbox.execution_id AND executions.status IN ('cancelled', 'completed', 'failed', 'timed_out')));
--- let_go: [[null], "engine"]
-UPDATE executions SET owner=$1::VARCHAR COLLATE "C" WHERE executions.owner = $2::VARCHAR COLLATE "C";
+-- let_go: [[null], [1], "engine"]
+UPDATE executions SET owner=$1::VARCHAR COLLATE "C", fence=(executions.fence + $2::BIGINT) WHERE executions.owner = $3::VARCHAR COLLATE "C";
 -- logs: ["execution_id", "after", "limit"]
 SELECT attempt_logs.id, attempt_logs.execution_id, attempt_logs.node, attempt_logs.item, attempt_logs.attempt, attempt_logs."offset", attempt_logs.at, attempt_logs.level, attempt_logs.text, attempt_logs.progress FROM attempt_logs WHERE attempt_logs.execution_id = $1::VARCHAR COLLATE "C" AND attempt_logs.id > $2::BIGINT ORDER BY attempt_logs.id LIMIT $3;
 -- logs_add: ["execution_ids", "nodes", "items", "attempts", "offsets", "ats", "levels", "texts", "progresss"]
@@ -88,8 +88,8 @@ SELECT count(*) AS count_1 FROM executions WHERE executions.status = 'queued';
 SELECT events.seq, events.at, events.body, events.crc FROM events WHERE events.execution_id = $1::VARCHAR COLLATE "C" AND events.seq > $2::BIGINT ORDER BY events.seq LIMIT $3;
 -- read_logs: ["ids"]
 SELECT events.execution_id, events.seq, events.at, events.body, events.crc FROM events WHERE events.execution_id = any($1::TEXT[]) ORDER BY events.execution_id, events.seq;
--- release: [[null], "ids", "fences", "engine"]
-UPDATE executions SET owner=$1::VARCHAR COLLATE "C" FROM unnest($2::TEXT[], $3::BIGINT[]) AS anon_1(id, fence) WHERE executions.owner = $4::VARCHAR COLLATE "C" AND executions.id = anon_1.id AND executions.fence = anon_1.fence;
+-- release: [[null], [1], "ids", "fences", "engine"]
+UPDATE executions SET owner=$1::VARCHAR COLLATE "C", fence=(executions.fence + $2::BIGINT) FROM unnest($3::TEXT[], $4::BIGINT[]) AS anon_1(id, fence) WHERE executions.owner = $5::VARCHAR COLLATE "C" AND executions.id = anon_1.id AND executions.fence = anon_1.fence;
 -- source: ["workspace", "name", "number"]
 SELECT publications.source FROM publications WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.name = $2::VARCHAR COLLATE "C" AND publications.number = $3::INTEGER;
 -- step: ["execution_id", "node", "item", "name", "ordinal"]

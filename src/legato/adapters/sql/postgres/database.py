@@ -5,6 +5,7 @@ Rules: LG13, LG27.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -29,6 +30,10 @@ SETTINGS: Final = {
     # Statements are short and prepared: compiling them would take longer than running them.
     "jit": "off",
 }
+
+# What fails is raised, too, and said once by whoever tries again; the pool would add a traceback
+# for every connection that it cannot make while the server is away.
+logging.getLogger("asyncpg").setLevel(logging.CRITICAL)
 
 _LOST: Final = (
     asyncpg.PostgresConnectionError,

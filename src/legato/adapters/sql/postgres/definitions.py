@@ -38,6 +38,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.postgres.definitions_catalogue import catalogue
 from legato.adapters.sql.schema import (
+    NOBODYS,
     attempt_logs,
     blobs,
     engines,
@@ -209,7 +210,7 @@ def _engines() -> Iterator[tuple[str, ClauseElement]]:
     )
     yield (
         "let_go",
-        update(executions).where(executions.c.owner == P("engine")).values(owner=None),
+        update(executions).where(executions.c.owner == P("engine")).values(**NOBODYS),
     )
     pairs = unnest("pairs", id=Text, fence=BigInteger)
     yield (
@@ -220,7 +221,7 @@ def _engines() -> Iterator[tuple[str, ClauseElement]]:
             executions.c.id == pairs.c.id,
             executions.c.fence == pairs.c.fence,
         )
-        .values(owner=None),
+        .values(**NOBODYS),
     )
 
 

@@ -120,7 +120,7 @@ INSERT INTO search_index (rowid, words) SELECT json_extract(value, '$[0]'), json
 -- index_drop:
 DELETE FROM search_index WHERE rowid IN (SELECT json_extract(value, '$[0]') FROM json_each(:rows));
 -- let_go:
-UPDATE executions SET owner=NULL WHERE executions.owner = :engine;
+UPDATE executions SET owner=NULL, fence=(executions.fence + 1) WHERE executions.owner = :engine;
 -- logs:
 SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution_id, 'node', r.node, 'item', r.item, 'attempt', r.attempt, 'offset', r."offset", 'at', r.at, 'level', r.level, 'text', r.text, 'progress', r.progress)) AS BLOB) AS json_group_array_1 FROM (SELECT attempt_logs.id AS id, attempt_logs.execution_id AS execution_id, attempt_logs.node AS node, attempt_logs.item AS item, attempt_logs.attempt AS attempt, attempt_logs."offset" AS "offset", attempt_logs.at AS at, attempt_logs.level AS level, attempt_logs.text AS text, attempt_logs.progress AS progress FROM attempt_logs WHERE attempt_logs.execution_id = :execution_id AND attempt_logs.id > :after ORDER BY attempt_logs.id LIMIT :limit OFFSET 0) AS r;
 -- logs_add:
@@ -154,7 +154,7 @@ SELECT CAST('[' || coalesce(group_concat('[' || coalesce(CAST(page.seq AS TEXT),
 -- read_logs:
 SELECT CAST('{' || coalesce(group_concat('"' || CAST(wanted.value AS TEXT) || '":' || (SELECT '[' || coalesce(group_concat('[' || coalesce(CAST(events.seq AS TEXT), 'null') || ',' || coalesce(CAST(events.at AS TEXT), 'null') || ',' || coalesce(CAST(events.crc AS TEXT), 'null') || ',' || CAST(events.body AS TEXT) || ']'), '') || ']' AS anon_2 FROM events WHERE events.execution_id = wanted.value)), '') || '}' AS BLOB) AS anon_1 FROM json_each(:ids) AS wanted;
 -- release:
-UPDATE executions SET owner=NULL WHERE executions.owner = :engine AND executions.id IN (SELECT json_extract(value, '$[0]') FROM json_each(:pairs)) AND (executions.id, executions.fence) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:pairs));
+UPDATE executions SET owner=NULL, fence=(executions.fence + 1) WHERE executions.owner = :engine AND executions.id IN (SELECT json_extract(value, '$[0]') FROM json_each(:pairs)) AND (executions.id, executions.fence) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:pairs));
 -- source:
 SELECT publications.source FROM publications WHERE publications.workspace = :workspace AND publications.name = :name AND publications.number = :number;
 -- step:

@@ -33,6 +33,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.schema import (
+    NOBODYS,
     engines,
     events,
     executions,
@@ -191,7 +192,7 @@ def _owners() -> Iterator[tuple[str, ClauseElement]]:
     )
     yield (
         "let_go",
-        update(executions).where(executions.c.owner == P("engine")).values(owner=None),
+        update(executions).where(executions.c.owner == P("engine")).values(**NOBODYS),
     )
     yield (
         "release",
@@ -201,7 +202,7 @@ def _owners() -> Iterator[tuple[str, ClauseElement]]:
             executions.c.id.in_(pairs("pairs", both=False)),
             tuple_(executions.c.id, executions.c.fence).in_(pairs("pairs")),
         )
-        .values(owner=None),
+        .values(**NOBODYS),
     )
     yield (
         "take",
