@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from legato.errors import InvalidInput
+from legato.model.document.inputs import Schema
 from legato.model.forms import check_answer, form_schema
+from legato.model.schema_cost import schema_cost
 
 FORM = {
     "message": "?",
@@ -76,7 +78,62 @@ def test_a_pattern_is_matched_in_linear_time(pattern: str) -> None:
         assert "text" in str(error)
 
 
-def test_a_schema_that_leads_back_to_itself_ends() -> None:
-    """It means nothing more than itself [ND72]."""
-    config = {"schema": {"type": "object", "properties": {"a": {"$ref": "#"}}}}
-    assert check_answer(config, {"a": {"a": {}}}) == {"a": {"a": {}}}
+def ladder(keyword: str, steps: int) -> Schema:
+    """Return a schema of few lines that asks about one value 2 ** steps times."""
+    rungs: Schema = {
+        f"d{at}": {keyword: [{"$ref": f"#/$defs/d{at + 1}"}] * 2} for at in range(steps)
+    }
+    return {
+        "type": "object",
+        "properties": {"x": {"$ref": "#/$defs/d0"}},
+        "$defs": {**rungs, f"d{steps}": {"type": "integer"}},
+    }
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "allOf", "oneOf"])
+@pytest.mark.parametrize("steps", [20, 60])
+def test_a_schema_that_is_too_much_to_check_is_refused(keyword: str, steps: int) -> None:
+    """Before any value meets it: the engine would stand still for every execution [ND72]."""
+    for work in (form_schema, lambda config: check_answer(config, {"x": "s"})):
+        with pytest.raises(InvalidInput, match="too much to check"):
+            work({"schema": ladder(keyword, steps)})
+    assert check_answer({"schema": ladder("allOf", 5)}, {"x": 1}) == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    "inner", [{"$ref": "#"}, {"$ref": "#/properties/a"}, {"anyOf": [{"$ref": "#"}, {"$ref": "#"}]}]
+)
+def test_a_schema_that_leads_back_to_itself_is_refused(inner: Schema) -> None:
+    """What it costs cannot be said [ND72]."""
+    with pytest.raises(InvalidInput, match="leads back to itself"):
+        form_schema({"schema": {"type": "object", "properties": {"a": inner}}})
+
+
+def test_a_reference_is_read_as_the_validator_reads_it() -> None:
+    """Steps with slashes and tildes; one with a percent sign is refused [ND72]."""
+    schema = {
+        "type": "object",
+        "properties": {"a": {"$ref": "#/$defs/x~1y~0z"}, "b": {"$ref": "#/$defs/list/oneOf/1"}},
+        "$defs": {"x/y~z": {"type": "integer"}, "list": {"oneOf": [True, {"type": "string"}]}},
+    }
+    assert check_answer({"schema": schema}, {"a": 1, "b": "s"}) == {"a": 1, "b": "s"}
+    assert schema_cost(schema, 100) == schema_cost(schema, 6)
+    with pytest.raises(InvalidInput, match="write it plain"):
+        form_schema({"schema": {"type": "object", "properties": {"a": {"$ref": "#/%24defs/x"}},
+                                "$defs": {"x": {}}}})  # fmt: skip
+
+
+def test_a_large_answer_is_judged_without_a_search() -> None:
+    """That it does not fit is said at once; how, only of small ones; the largest not at all
+    [ND74].
+    """
+    config = {"schema": {"list": {"type": "array", "items": {"type": "integer"}}}}
+    large: list[object] = [1] * 20_000
+    assert check_answer(config, {"list": large}) == {"list": large}
+    with pytest.raises(InvalidInput, match="does not fit the fields of its form"):
+        check_answer(config, {"list": [*large, "x"]})
+    with pytest.raises(InvalidInput, match=r"list\[1\]"):
+        check_answer(config, {"list": [1, "x"]})
+    wide = {"schema": {"list": {"items": {"anyOf": [{"type": "null"}] * 900}}}}
+    with pytest.raises(InvalidInput, match="too large for the fields"):
+        check_answer(wide, {"list": large})

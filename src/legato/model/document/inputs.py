@@ -215,6 +215,12 @@ def check_inputs(
     return filled
 
 
+def fits_inputs(schema: Schema, given: Mapping[str, Any]) -> bool:
+    """Tell whether values fit, without a word about what does not: many times cheaper."""
+    validator, parsed = _compile_cached(orjson.dumps(schema))
+    return validator.is_valid(_with_defaults(parsed, dict(given)))
+
+
 def _with_defaults(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
     """Fill in defaults in the order of the schema, also inside given objects."""
     properties = schema.get("properties")

@@ -66,6 +66,7 @@ def test_the_fields_of_a_form_are_a_schema() -> None:
         ("{amount: {type: whole}}", "nodes.a.with.schema.amount.type: unknown type"),
         ("{amount: {$ref: 'https://x.test/s'}}", "a reference out of the schema"),
         ("{amount: {type: integer, default: few}}", "the default does not fit"),
+        ("{again: {$ref: '#'}}", "nodes.a.with.schema: the fields cannot be used"),
     ],
 )
 def test_what_is_no_schema_of_a_form_is_refused(schema: str, said: str) -> None:
