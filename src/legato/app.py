@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from legato.ports.clock import Clock
     from legato.ports.grants import Grants
     from legato.ports.node import NodeType
+    from legato.ports.secrets import Secrets
     from legato.ports.stores import Stores
     from legato.runtime.attempt.leftovers import PidFile
     from legato.runtime.attempt.log_sink import LogSink
@@ -276,7 +277,6 @@ class App:
             shutil.rmtree(_scratch(self.settings.home, self._engine.engine_id), ignore_errors=True)
 
     def _make_runner(self, engine_id: EngineId, sink: LogSink) -> Runner:
-        from legato.adapters.env_secrets import EnvSecrets
         from legato.nodes.http_access import GuardedHttp
         from legato.runtime.attempt.isolated import Isolation, IsolationOptions
         from legato.runtime.attempt.leftovers import PidFile
@@ -295,7 +295,7 @@ class App:
             journal=self.stores.journal,
             logs=sink,
             blobs=self.stores.blobs,
-            secrets=EnvSecrets(os.environ, settings.secrets_file or home / "secrets.toml"),
+            secrets=open_secrets(settings),
             clock=self.clock,
             programs=Launcher(sandbox=sandbox, pids=self._pids),
             http=GuardedHttp(grants),
@@ -314,6 +314,13 @@ class App:
     def _tell_line(self, line: LogLine) -> None:
         if self.on_line is not None:
             self.on_line(line)
+
+
+def open_secrets(settings: Settings) -> Secrets:
+    """Return where secrets are looked up by name."""
+    from legato.adapters.env_secrets import EnvSecrets
+
+    return EnvSecrets(os.environ, settings.secrets_file or settings.home / "secrets.toml")
 
 
 def _grants(given: GrantSettings) -> Grants:

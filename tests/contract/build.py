@@ -87,6 +87,12 @@ def signal(number: int, key: str, text: bytes = b'{"type":"FireTimers"}') -> Out
     return OutSignal(execution_id(number), key, text, 7_000)
 
 
-def born(number: int = 1, owner: EngineId = A, **changes: Any) -> Turn:
+def born(
+    number: int = 1,
+    owner: EngineId = A,
+    blobs_of: tuple[ExecutionId, ...] = (),
+    **changes: Any,
+) -> Turn:
     """Return the first turn of an execution that its engine creates itself."""
-    return turn(number, new=new(number, owner=owner, start=None), **changes)
+    made = new(number, owner=owner, start=None, blobs_of=blobs_of)
+    return turn(number, new=made, **changes)

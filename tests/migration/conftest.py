@@ -22,7 +22,7 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_table("of_the_future", sa.Column("x", sa.Text))
-    op.add_column("published", sa.Column("note", sa.Text))
+    op.add_column("publications", sa.Column("note", sa.Text))
     op.bulk_insert(sa.table("of_the_future", sa.column("x")), [{{"x": "made"}}])
 """
 

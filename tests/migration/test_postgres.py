@@ -120,11 +120,32 @@ async def test_an_old_schema_is_lifted_and_keeps_its_data(
         upgrade(connection, REVISION)
 
     await run_sync(fresh_postgres_url, old)
-    await query(fresh_postgres_url, "INSERT INTO published VALUES ('local', 'report', 'f')")
+    await query(
+        fresh_postgres_url,
+        "INSERT INTO publications VALUES ('local', 'report', 1, 'f', '', 5, 'ann', NULL)",
+    )
     await asyncio.gather(*(start_and_stop(fresh_postgres_url) for _ in range(3)))
-    assert await query(fresh_postgres_url, "SELECT name, note FROM published") == [("report", None)]
+    found = await query(fresh_postgres_url, "SELECT name, note FROM publications")
+    assert found == [("report", None)]
     assert await query(fresh_postgres_url, "SELECT x FROM of_the_future") == [("made",)]
     assert await query(fresh_postgres_url, "SELECT * FROM alembic_version") == [(future,)]
+
+
+async def test_what_names_stood_for_is_the_first_publication(fresh_postgres_url: str) -> None:
+    """A store of 0.1.0 keeps its published names, with their sources [LG23, CL33]."""
+
+    def old(connection: Connection) -> None:
+        upgrade(connection, "0001")
+
+    await run_sync(fresh_postgres_url, old)
+    for statement in (
+        "INSERT INTO versions VALUES ('local', 'v', 'report', '{}', 'text', 7)",
+        "INSERT INTO published VALUES ('local', 'report', 'v')",
+    ):
+        await query(fresh_postgres_url, statement)
+    await start_and_stop(fresh_postgres_url)
+    found = await query(fresh_postgres_url, "SELECT * FROM publications")
+    assert found == [("local", "report", 1, "v", b"text", 7, "", None)]
 
 
 async def test_a_newer_schema_is_refused(fresh_postgres_url: str) -> None:

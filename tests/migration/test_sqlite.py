@@ -122,7 +122,9 @@ def make_old(path: Path) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     for statement in SCHEMA:
         connection.execute(statement)
-    connection.execute("INSERT INTO published VALUES ('local', 'report', 'f')")
+    connection.execute(
+        "INSERT INTO publications VALUES ('local', 'report', 1, 'f', '', 5, 'ann', NULL)"
+    )
     connection.close()
 
 
@@ -132,11 +134,27 @@ def test_an_old_schema_is_lifted_and_keeps_its_data(tmp_path: Path, future: str)
     make_old(path)
     for _ in range(2):
         connection = open_database(path)
-        row = connection.execute("SELECT name, note FROM published").fetchone()
+        row = connection.execute("SELECT name, note FROM publications").fetchone()
         assert row == ("report", None)
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         assert found == (future,)
         connection.close()
+
+
+def test_what_names_stood_for_is_the_first_publication(tmp_path: Path) -> None:
+    """A store of 0.1.0 keeps its published names, with their sources [LG23, CL33]."""
+    path = tmp_path / "legato.db"
+    with sqlite3.connect(path) as connection:
+        for line in migrated("0001").iterdump():
+            if "search_index" not in line and "sqlite_" not in line:
+                connection.execute(line)
+        connection.execute("INSERT INTO versions VALUES ('local', 'v', 'report', '{}', 'text', 7)")
+        connection.execute("INSERT INTO published VALUES ('local', 'report', 'v')")
+    connection.close()
+    connection = open_database(path)
+    found = connection.execute("SELECT * FROM publications").fetchall()
+    assert found == [("local", "report", 1, "v", "text", 7, "", None)]
+    connection.close()
 
 
 def test_a_migration_that_fails_half_way_leaves_the_old_schema(tmp_path: Path, future: str) -> None:

@@ -29,6 +29,10 @@ from tests.sim.host import Host, NoAnswer, World
 from tests.sim.workflows import make_wish
 
 PAUSE_BETWEEN_TRIES_S: Final = 0.7
+_ANSWERS: Final = (b'{"k":1}', b'{"k":"one"}', b"null")
+"""What people fill in: the first fits the fields of a form, the others do not."""
+_ABOUT: Final = ("", "7")
+"""What signals are about."""
 
 
 class People:
@@ -123,15 +127,15 @@ class People:
             (
                 CancelExecution("p"), PauseExecution("p"), PauseExecution("p"),
                 ResumeExecution("p"), RetryNode(name, "p", item=item),
-                SkipNode(name, "p", item=item), AnswerApproval(name, approved=True, by="p"),
+                SkipNode(name, "p", item=item), _answer(name, chance.choice(_ANSWERS)),
                 ForceNode(name, "completed", by="p", reason="r", item=item), self._named("go"),
-                self._named("on"),
+                self._named("on", chance.choice(_ABOUT)),
             )
         )  # fmt: skip
 
-    def _named(self, name: str) -> DeliverSignal:
+    def _named(self, name: str, about: str = "") -> DeliverSignal:
         self._sent += 1
-        return DeliverSignal(name, inline(b'"signal-%d"' % self._sent), "p")
+        return DeliverSignal(name, inline(b'"signal-%d"' % self._sent), "p", about)
 
     async def _send(self, execution_id: ExecutionId, signal: AnySignal, key: str) -> None:
         """Send at the door of some engine, or straight into the inbox as another process would."""
@@ -176,10 +180,9 @@ class People:
             if node.status == "needs_attention":
                 found.append(self._settle(name, None))
             elif node.wait in {"approval", "form"} and node.status == "waiting":
-                found.append(AnswerApproval(name, approved=True, by="p"))
+                found.append(_answer(name, _ANSWERS[0]))
             elif node.wait == "signal" and node.status == "waiting":
-                found.append(self._named("go"))
-                found.append(self._named("on"))
+                found.extend(self._named(each, about) for each in ("go", "on") for about in _ABOUT)
             if node.items is not None:
                 found.extend(self._settle(name, item) for item in sorted(node.items.parked))
         return found
@@ -193,3 +196,7 @@ class People:
                 ForceNode(name, "failed", by="p", reason="r", item=item),
             )
         )
+
+
+def _answer(name: NodeId, payload: bytes) -> AnswerApproval:
+    return AnswerApproval(name, approved=True, by="p", payload=inline(payload))

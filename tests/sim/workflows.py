@@ -22,11 +22,17 @@ _JOINS: Final[tuple[JoinRule, ...]] = ("all", "all", "all", "any", "all_done")
 _BACKOFFS: Final[tuple[Literal["constant", "linear", "exponential"], ...]] = (
     "constant", "linear", "exponential",
 )  # fmt: skip
+_CHOICES: Final = (
+    b'{"cases": {"yes": "${{ inputs.k > 5 }}", "no": "${{ inputs.k < 3 }}"}}',
+    b'{"cases": {"yes": "${{ inputs.no }}"}, "default": "no"}',
+    b'{"case": "${{ inputs.yes ? \'yes\' : null }}"}',
+    b'{"case": "${{ inputs.k }}"}',
+)
 _NO_LIST: Final = NodeSpec(id=NodeId("none"), uses="none").foreach
 """The very default: `Raw` is left out of JSON only if it is this object."""
 _KINDS: Final[tuple[tuple[NodeKind, int], ...]] = (
-    ("task", 70), ("delay", 7), ("approval", 4), ("form", 1), ("signal", 5), ("call", 7),
-    ("loop", 5),
+    ("task", 70), ("delay", 7), ("approval", 4), ("form", 3), ("signal", 5), ("call", 7),
+    ("loop", 5), ("switch", 5),
 )  # fmt: skip
 
 
@@ -75,6 +81,7 @@ def _make_workflow(
     nodes = tuple(
         _make_node(chance, index, draft, on_error.get(index), calls) for index in range(size)
     )
+    nodes = _with_cases(chance, nodes)
     budget = Budget(duration_ms=chance.randrange(2_000, 20_000)) if chance.random() < 0.1 else None
     return Workflow(
         name=name,
@@ -165,6 +172,21 @@ def _make_node(
     )
 
 
+def _with_cases(chance: random.Random, nodes: tuple[NodeSpec, ...]) -> tuple[NodeSpec, ...]:
+    """Have most edges out of a switch follow one of its cases."""
+    switches = {node.id for node in nodes if node.kind == "switch"}
+
+    def follow(need: Need) -> Need:
+        if need.node not in switches or need.kind != "normal" or chance.random() < 0.2:
+            return need
+        return Need(need.node, "case", chance.choice(("yes", "no", "default")))
+
+    return tuple(
+        msgspec.structs.replace(node, needs=tuple(follow(need) for need in node.needs))
+        for node in nodes
+    )
+
+
 def _retry(chance: random.Random) -> RetryPolicy:
     return RetryPolicy(
         max_attempts=chance.choice((1, 2, 3, 4)),
@@ -209,7 +231,12 @@ def _config(chance: random.Random, kind: NodeKind, above: list[int], has_items: 
     if kind == "delay":
         return msgspec.json.encode({"for": chance.choice(("1ms", "40ms", "700ms", "3s"))})
     if kind == "signal":
-        return msgspec.json.encode({"name": chance.choice(("go", "on"))})
+        about = chance.choice(({}, {}, {"correlation": "7"}))
+        return msgspec.json.encode({"name": chance.choice(("go", "on")), **about})
+    if kind == "switch":
+        return chance.choice(_CHOICES)
+    if kind == "form":
+        return b'{"message": "how many?", "schema": {"k": {"type": "integer"}}}'
     if kind != "task":
         return b'{"message": "may it?"}'
     choices = [b'{"v": 1}', b'{"v": "${{ inputs.k }}"}', b'{"v": "${{ inputs }}"}']

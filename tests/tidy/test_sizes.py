@@ -16,7 +16,6 @@ NESTING_MAX: Final = 3
 EXCEPTIONS: Final[dict[str, str]] = {
     "src/legato/ports/node.py::node": "a declaration: each argument is one property of the type",
     "src/legato/adapters/sql/sqlite/definitions.py::_owners": "one list of queries, no logic",
-    "src/legato/adapters/sql/sqlite/definitions_lists.py::lists": "one list of queries, no logic",
 }
 """`path`, or `path::function`, to the reason why it may be larger."""
 

@@ -51,7 +51,7 @@ def load_file(file: Path, catalogue: Mapping[str, NodeTypeInfo], limits: Limits)
         InvalidInput: It cannot be read.
         InvalidDocument: With every problem of the first file that has any.
     """
-    workflow, source = _read(file, catalogue, limits)
+    workflow, source = read_workflow(file, catalogue, limits)
     loaded = Loaded(workflow, source)
     wanted = list(called_workflows(workflow))
     while wanted:
@@ -64,7 +64,7 @@ def load_file(file: Path, catalogue: Mapping[str, NodeTypeInfo], limits: Limits)
         if beside is None:
             loaded.missing.append(name)
             continue
-        loaded.called[name], _ = _read(beside, catalogue, limits)
+        loaded.called[name], _ = read_workflow(beside, catalogue, limits)
         wanted.extend(called_workflows(loaded.called[name]))
     return loaded
 
@@ -108,9 +108,15 @@ async def complete(stores: Stores, loaded: Loaded) -> None:
         wanted.extend(called_workflows(workflow))
 
 
-def _read(
+def read_workflow(
     file: Path, catalogue: Mapping[str, NodeTypeInfo], limits: Limits
 ) -> tuple[Workflow, bytes]:
+    """Read and check one file; return its workflow and its text.
+
+    Raises:
+        InvalidInput: It cannot be read.
+        InvalidDocument: With every problem.
+    """
     text = read_bytes(file, limits.max_document_bytes)
     return load_workflow(text, file=str(file), catalogue=catalogue, limits=limits), text
 

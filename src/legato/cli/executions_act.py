@@ -1,33 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """`legato executions cancel`, `approve`, `reject` and the three ways to settle a parked node.
 
-A wish goes into the inbox, durable before anything else is said; whoever owns the execution takes
-it. The command waits a moment for the effect and says honestly if nobody is there to take it.
-Rules: CL1, CL6, EN15, ST8, ST12.
+Rules: CL1, CL6, CL26, EN15, ST8, ST12.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from legato.cli.invocation import OK, Invocation, command_options, examples
+from legato.cli.completing import execution_ids
+from legato.cli.invocation import Invocation, command_options, examples
 
 if TYPE_CHECKING:
-    from legato.app import App
-    from legato.cli.history import LogReader
-    from legato.model.events import AnyEvent
-    from legato.model.signals import AnySignal
-
-EFFECT_WAIT_S: Final = 2.0
-"""Promise P9 gives a cancel this long; every other wish is faster."""
-_LOOK_S: Final = 0.1
+    from legato.cli.questions import Question
 
 _node_argument = click.argument("node", metavar="NODE")
-_execution_argument = click.argument("execution", metavar="ID")
+_execution_argument = click.argument("execution", metavar="ID", shell_complete=execution_ids)
 _item_option = click.option("--item", type=click.IntRange(0), help="Index of one foreach item.")
 _reason_option = click.option("--reason", default="", help="Kept in the log beside your name.")
 
@@ -41,12 +32,13 @@ _reason_option = click.option("--reason", default="", help="Kept in the log besi
 def cancel(invocation: Invocation, execution: str, reason: str) -> int:
     """Stop an execution: nothing new starts, running attempts are told and then killed."""
     from legato.cli.person import person
+    from legato.cli.wishes import act
     from legato.model.events import CancelRequested
     from legato.model.signals import CancelExecution
 
     signal = CancelExecution(by=person(), reason=reason)
     return _run(
-        _act(invocation, execution, signal, lambda event: isinstance(event, CancelRequested))
+        act(invocation, execution, signal, lambda event: isinstance(event, CancelRequested))
     )
 
 
@@ -157,52 +149,35 @@ async def _answer(
 ) -> int:
     """Answer an approval after a look at the log: the door advises, the engine decides."""
     from legato.app import build
-    from legato.cli.history import LogReader, find_execution
+    from legato.cli.history import find_execution
     from legato.cli.person import person
-    from legato.errors import Conflict, InvalidInput
-    from legato.model.events import NodeCompleted
-    from legato.model.ids import NodeId
+    from legato.cli.questions import choose_question, send_answer
     from legato.model.signals import AnswerApproval
 
     async with build(invocation.settings(), role="reader") as app:
         row = await find_execution(app.stores, execution)
-        reader = await LogReader.open(app.stores, row.execution_id)
-        await reader.read()
-        state = reader.state
-        waiting = [
-            state.spec(index).id
-            for index, each in enumerate(state.nodes)
-            if each.status == "waiting" and each.wait in {"approval", "form"}
-        ]
-        if node is None:
-            if len(waiting) != 1:
-                names = ", ".join(waiting) or "none"
-                raise InvalidInput(f"name the node to answer; waiting for an answer: {names}")
-            node = waiting[0]
-        if node not in state.graph.index_of:
-            raise InvalidInput(f"there is no node {node} in {row.workflow}")
-        if node not in waiting:
-            raise Conflict(_why_not_waiting(reader, NodeId(node)))
-        signal = AnswerApproval(NodeId(node), approved, person(), comment)
-        return await _send(
-            app, invocation, reader, signal,
-            lambda event: isinstance(event, NodeCompleted) and event.node == node,
-        )  # fmt: skip
+        question = await choose_question(app.stores, row, node)
+        if approved:
+            _refuse_form(question)
+        signal = AnswerApproval(question.node, approved, person(), comment)
+        return await send_answer(app, invocation, question, signal)
 
 
-def _why_not_waiting(reader: LogReader, node: Any) -> str:
-    from legato.cli.text import word
+def _refuse_form(question: Question) -> None:
+    """A form is not approved but filled in."""
+    from legato.errors import InvalidInput
 
-    state = reader.state
-    found = state.nodes[state.graph.index_of[node]]
-    if found.status == "completed" and found.by:
-        return f"{node} has been answered already, by {found.by}"
-    return f"{node} does not wait for an answer; it is {word(found.status)}"
+    if question.is_form:
+        raise InvalidInput(
+            f"{question.node} is a form: it needs its fields",
+            hint=f"Fill it in: legato executions answer {question.execution_id} {question.node}",
+        )
 
 
 async def _settle(invocation: Invocation, execution: str, signal: Any) -> int:
     from legato.app import build
     from legato.cli.history import LogReader, find_execution
+    from legato.cli.wishes import send
     from legato.errors import Conflict, InvalidInput
     from legato.model import events as ev
 
@@ -222,89 +197,7 @@ async def _settle(invocation: Invocation, execution: str, signal: Any) -> int:
             raise Conflict(f"item {signal.item} of {signal.node} does not need attention")
         settled = (ev.NodeUnparked, ev.NodeSkipped, ev.NodeCompleted, ev.NodeFailed, ev.ItemForced,
                    ev.ItemFailed)  # fmt: skip
-        return await _send(
+        return await send(
             app, invocation, reader, signal,
             lambda event: isinstance(event, settled) and event.node == signal.node,
         )  # fmt: skip
-
-
-async def _act(
-    invocation: Invocation,
-    execution: str,
-    signal: AnySignal,
-    is_effect: Callable[[AnyEvent], bool],
-) -> int:
-    from legato.app import build
-    from legato.cli.history import LogReader, find_execution
-
-    async with build(invocation.settings(), role="reader") as app:
-        row = await find_execution(app.stores, execution)
-        reader = await LogReader.open(app.stores, row.execution_id)
-        await reader.read()
-        return await _send(app, invocation, reader, signal, is_effect)
-
-
-async def _send(
-    app: App,
-    invocation: Invocation,
-    reader: LogReader,
-    signal: AnySignal,
-    is_effect: Callable[[AnyEvent], bool],
-) -> int:
-    """Send a signal, wait for what comes of it, and say it."""
-    from legato.cli.history import ownership
-    from legato.cli.text import word
-    from legato.errors import Conflict
-    from legato.model.events import SignalRejected
-    from legato.model.signals import encode_signal
-
-    terminal = invocation.terminal
-    execution_id = reader.state.execution_id
-    if reader.state.ended is not None:
-        raise Conflict(f"{execution_id} has ended already: it is {word(reader.state.ended)}")
-    name = type(signal).__name__
-    await app.stores.inbox.send(execution_id, f"{name}:{app.clock.new_id()}", encode_signal(signal))
-
-    def is_news(event: AnyEvent) -> bool:
-        return is_effect(event) or (isinstance(event, SignalRejected) and event.signal == name)
-
-    news = await _wait_for(app, reader, is_news)
-    status = reader.state.status
-    result = {"execution_id": execution_id, "signal": name, "status": status}
-    if isinstance(news, SignalRejected):
-        raise Conflict(f"refused: {news.reason}")
-    if news is not None:
-        terminal.json({**result, "taken": True})
-        terminal.line(f"done: {execution_id} is {word(status)}")
-        return OK
-    row = await app.stores.executions.get(execution_id)
-    looked_after = row is not None and not (await ownership(app.stores, row)).is_unattended
-    terminal.json({**result, "taken": False, "looked_after": looked_after})
-    if looked_after:
-        terminal.line("it is stored and will be taken; the engine has not answered so far")
-    else:
-        terminal.line("it is stored, but no live engine owns this execution.")
-        terminal.line(
-            f"it takes effect when an engine runs it: legato executions resume {execution_id}"
-        )
-    return OK
-
-
-async def _wait_for(
-    app: App, reader: LogReader, is_news: Callable[[AnyEvent], bool]
-) -> AnyEvent | None:
-    """Return the first event that is news; after a cancel also wait for the end."""
-    found: AnyEvent | None = None
-    try:
-        async with asyncio.timeout(EFFECT_WAIT_S):
-            while True:
-                fresh: list[Any] = []
-                await reader.read(fresh)
-                if found is None:
-                    found = next((each.event for each in fresh if is_news(each.event)), None)
-                is_cancelling = reader.state.cancel is not None
-                if reader.state.ended or (found is not None and not is_cancelling):
-                    return found
-                await app.stores.changes.wait(_LOOK_S)
-    except TimeoutError:
-        return found

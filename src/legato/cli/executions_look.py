@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import execution_ids, workflow_names
 from legato.cli.invocation import Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -36,11 +37,18 @@ PAGE_MAX = 1_000
 @click.option(
     "--status", "statuses", multiple=True, type=click.Choice(STATUSES), help="Repeatable."
 )
-@click.option("--workflow", help="Only of the workflow with this name.")
+@click.option(
+    "--workflow", help="Only of the workflow with this name.", shell_complete=workflow_names
+)
 @click.option("--search", help="Only with these words in their inputs or outputs.")
 @click.option("--children", is_flag=True, help="Also those that other executions called.")
 @click.option("--limit", type=click.IntRange(1, PAGE_MAX), default=50, show_default=True)
-@click.option("--before", metavar="ID", help="The page after this id: older executions.")
+@click.option(
+    "--before",
+    metavar="ID",
+    help="The page after this id: older executions.",
+    shell_complete=execution_ids,
+)
 @command_options
 def list_executions(invocation: Invocation, **wanted: Any) -> int:
     """List executions, the newest first."""
@@ -55,7 +63,7 @@ def list_executions(invocation: Invocation, **wanted: Any) -> int:
 
 
 @click.command(epilog=examples("legato executions show ID", "legato executions show ID --json"))
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @command_options
 def show(invocation: Invocation, execution: str) -> int:
     """Show one execution: its nodes, outputs, error, and what you can do."""
@@ -77,7 +85,7 @@ def show(invocation: Invocation, execution: str) -> int:
 @click.command(
     epilog=examples("legato executions events ID", "legato executions events ID --json --after 41")
 )
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.option("--after", type=click.IntRange(0), default=0, help="Only events after this seq.")
 @command_options
 def events(invocation: Invocation, execution: str, after: int) -> int:

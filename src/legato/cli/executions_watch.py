@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import execution_ids
 from legato.cli.invocation import OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog=examples("legato executions watch ID", "legato executions watch ID --json"))
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @command_options
 def watch(invocation: Invocation, execution: str) -> int:
     """Watch an execution live, whichever process runs it. Ctrl-C only stops watching."""
@@ -42,7 +43,7 @@ def watch(invocation: Invocation, execution: str) -> int:
         "legato executions resume ID", "legato executions resume ID --allow-program git"
     )
 )
-@click.argument("execution", metavar="ID")
+@click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.option(
     "--allow-program", "programs", multiple=True, metavar="PROGRAM",
     help="Grant a program to shell.run while this command runs; repeatable.",

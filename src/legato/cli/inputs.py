@@ -4,7 +4,7 @@
 Rules: CL14, DO18.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,8 +24,19 @@ def read_inputs(workflow: Workflow, given: Sequence[str], file: Path | None) -> 
     Raises:
         InvalidInput: Not `name=value`, given twice, or not what the schema says; one line each.
     """
+    return change_inputs(workflow, {} if file is None else _read_file(file), given)
+
+
+def change_inputs(
+    workflow: Workflow, values: Mapping[str, Any], given: Sequence[str]
+) -> dict[str, Any]:
+    """Return inputs with what `--input` gives in place of some, checked, and with defaults.
+
+    Raises:
+        InvalidInput: Not `name=value`, given twice, or not what the schema says.
+    """
     schema = bytes(workflow.inputs_schema)
-    values = {} if file is None else _read_file(file)
+    values = dict(values)
     faults: list[str] = []
     unread: set[str] = set()
     for name, value in _pairs(given, faults):

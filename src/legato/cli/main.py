@@ -40,14 +40,22 @@ EXIT_CODES: Final[tuple[tuple[type[errors.LegatoError], int], ...]] = (
 )
 """The only place that maps error classes to exit codes; a defect is 1."""
 DEBUG_VARIABLE: Final = "LEGATO_DEBUG"
+COMPLETE_VARIABLE: Final = "_LEGATO_COMPLETE"
+"""Set by the completion script of a shell: click then answers what could follow."""
 
 COMMANDS: Final = {
     "run": ("legato.cli.run:run", "Run a workflow and watch it live."),
     "validate": ("legato.cli.validate:validate", "Check workflow files; nothing is executed."),
     "executions": ("legato.cli.executions:executions", "Look at executions and act on them."),
+    "workflows": (
+        "legato.cli.workflows:workflows",
+        "Publish workflows and look at what is published.",
+    ),
     "nodes": ("legato.cli.nodes:nodes", "Show the node types that workflows can use."),
     "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow files."),
     "engine": ("legato.cli.engine:engine", "Run every execution that has no live owner."),
+    "doctor": ("legato.cli.doctor:doctor", "Check this installation and say what to do."),
+    "completion": ("legato.cli.completion:completion", "Print the completion script of a shell."),
     "migrate": ("legato.cli.migrate:migrate", "Bring the database to this program's schema."),
     "version": ("legato.cli.version:version", "Print the version."),
 }
@@ -148,7 +156,9 @@ def invoke(arguments: Sequence[str], env: Mapping[str, str]) -> int:
         as_json="--json" in arguments,
     )
     try:
-        result = legato.main(list(arguments), "legato", standalone_mode=False, obj=invocation)
+        result = legato.main(
+            list(arguments), "legato", COMPLETE_VARIABLE, standalone_mode=False, obj=invocation
+        )
     except Exception as error:  # the outermost edge: nothing passes as a traceback
         if debug:
             raise

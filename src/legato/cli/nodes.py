@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.completing import node_types
 from legato.cli.invocation import OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def list_nodes(invocation: Invocation) -> int:
 
 
 @nodes.command("show", epilog=examples("legato nodes show shell.run"))
-@click.argument("uses", metavar="NODE")
+@click.argument("uses", metavar="NODE", shell_complete=node_types)
 @command_options
 def show_node(invocation: Invocation, uses: str) -> int:
     """Show one node type: what it does, what it takes and gives, an example."""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from legato.cli.invocation import CANCELLED, OK, Invocation, command_options, examples
+from legato.cli.completing import workflows_and_files
+from legato.cli.invocation import Invocation, command_options, examples
 
 if TYPE_CHECKING:
     from legato.app import App
     from legato.cli.documents import Loaded
-    from legato.runtime.submission import Submission
     from legato.settings import Settings
 
 
@@ -41,7 +41,7 @@ class Wish:
         "legato run nightly.yaml --detach",
     )
 )
-@click.argument("source", metavar="FILE|NAME")
+@click.argument("source", metavar="FILE|NAME", shell_complete=workflows_and_files)
 @click.option("--input", "inputs", multiple=True, metavar="NAME=VALUE", help="Repeatable.")
 @click.option(
     "--inputs-file", type=click.Path(dir_okay=False, path_type=Path), help="JSON object of inputs."
@@ -78,6 +78,7 @@ async def _run(invocation: Invocation, wish: Wish) -> int:
     from legato.cli.inputs import read_inputs
     from legato.cli.permission import with_grants
     from legato.cli.person import person
+    from legato.cli.starting import role_of, start
     from legato.runtime.submission import Submission
 
     settings = invocation.settings(programs=wish.programs)
@@ -94,11 +95,9 @@ async def _run(invocation: Invocation, wish: Wish) -> int:
         by=person(),
         called=loaded.called,
     )
-    async with build(settings, role="submit" if wish.is_detached else "run") as app:
+    async with build(settings, role=role_of(is_detached=wish.is_detached)) as app:
         await _note_interrupted(app, invocation, loaded.workflow.name)
-        if wish.is_detached:
-            return await _detached(app, invocation, submission)
-        return await _attached(app, invocation, submission)
+        return await start(app, invocation, submission, is_detached=wish.is_detached)
 
 
 async def _load(source: str, settings: Settings) -> Loaded:
@@ -114,68 +113,6 @@ async def _load(source: str, settings: Settings) -> Loaded:
         async with build(settings, role="reader") as app:
             await complete(app.stores, loaded)
     return loaded
-
-
-async def _attached(app: App, invocation: Invocation, submission: Submission) -> int:
-    """Run it in this process and show it."""
-    from dataclasses import replace
-
-    from legato.cli.session import Session
-    from legato.engine.state import ExecutionState
-    from legato.model.graph import Graph
-    from legato.model.ids import ExecutionId
-
-    execution_id = ExecutionId(app.clock.new_id())
-    session = Session(app, invocation, execution_id)
-    try:
-        await session.watch()
-        submitting = app.engine.submit(replace(submission, execution_id=execution_id))
-        if not await session.is_accepted(submitting):
-            await session.close()
-            return CANCELLED
-    except BaseException:
-        await session.close()
-        raise
-    _say_started(invocation, submission, execution_id)
-    session.show(ExecutionState(execution_id, Graph(submission.workflow)))
-    return await session.run()
-
-
-async def _detached(app: App, invocation: Invocation, submission: Submission) -> int:
-    """Make it durable and leave it to an engine that lives longer than this process."""
-    from legato.cli.background import ensure_engine
-
-    execution_id = await app.engine.submit(submission)
-    engine = await ensure_engine(app, invocation)
-    terminal = invocation.terminal
-    terminal.json(
-        {
-            "type": "accepted",
-            "execution_id": execution_id,
-            "workflow": submission.workflow.name,
-            "engine_pid": engine.pid,
-        }
-    )
-    terminal.line(execution_id)
-    terminal.note(f"process {engine.pid} runs it; watch it with:")
-    terminal.note(f"  legato executions watch {execution_id}")
-    return OK
-
-
-def _say_started(invocation: Invocation, submission: Submission, execution_id: str) -> None:
-    workflow = submission.workflow
-    invocation.terminal.json(
-        {
-            "type": "started",
-            "execution_id": execution_id,
-            "workflow": workflow.name,
-            "nodes": len(workflow.nodes),
-        }
-    )
-    if not invocation.terminal.is_live:
-        invocation.terminal.line(
-            f"run {execution_id}  {workflow.name}  {len(workflow.nodes)} nodes"
-        )
 
 
 async def _note_interrupted(app: App, invocation: Invocation, workflow: str) -> None:

@@ -23,6 +23,7 @@ from legato.cli.history import fetch, load_history, ownership_text
 from legato.cli.invocation import CANCELLED, NEEDS_ATTENTION, OK, Invocation
 from legato.cli.keys import Keys
 from legato.cli.person import person
+from legato.cli.questions import how_to_answer
 from legato.engine.view import snapshot
 from legato.errors import LegatoError, OwnershipLost
 from legato.model.ids import ExecutionId, NodeId
@@ -345,7 +346,7 @@ class Session:
                     self._spawn(self._ask_about(place))
             elif place not in self._told:
                 self._told.add(place)
-                self._spawn(self._tell_about(place))
+                self._spawn(self._tell_about(place, is_form=node.wait == "form"))
 
     async def _ask_about(self, place: tuple[ExecutionId, NodeId]) -> None:
         message = await self._message(place)
@@ -354,12 +355,12 @@ class Session:
                 f"{place[1]}: {message or 'approve?'}   a approve   r reject   s skip for now"
             )
 
-    async def _tell_about(self, place: tuple[ExecutionId, NodeId]) -> None:
+    async def _tell_about(self, place: tuple[ExecutionId, NodeId], *, is_form: bool) -> None:
         message = await self._message(place)
         say = self.feed.display.say
         say(f"{place[1]} waits for an answer{': ' if message else ''}{message}")
-        for verb in ("approve", "reject"):
-            say(f"  legato executions {verb} {place[0]} {place[1]}")
+        for line in how_to_answer(*place, is_form=is_form):
+            say(f"  {line}")
 
     async def _message(self, place: tuple[ExecutionId, NodeId]) -> str:
         """Return what the approval asks."""

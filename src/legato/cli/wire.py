@@ -14,6 +14,7 @@ from legato.model.events import Recorded, encode_event
 from legato.model.frames import Frame
 from legato.model.values import load
 from legato.ports.attempt_logs import LogLine
+from legato.ports.catalogue import Publication
 from legato.ports.executions import ExecutionRow
 
 _TIMES: Final = frozenset(
@@ -55,6 +56,11 @@ def line_json(line: LogLine) -> dict[str, Any]:
 def row_json(row: ExecutionRow) -> dict[str, Any]:
     """Return one row of a list of executions."""
     return _plain(row)
+
+
+def publication_json(publication: Publication) -> dict[str, Any]:
+    """Return a publication."""
+    return _plain(publication)
 
 
 def ownership_json(found: Ownership) -> dict[str, Any]:

@@ -8,7 +8,7 @@ Rules: ST7, GR27-GR30.
 """
 
 from collections.abc import Collection, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from legato.engine.state import ExecutionState
 from legato.errors import InvalidInput
@@ -16,7 +16,10 @@ from legato.model.graph import Graph
 from legato.model.ids import NodeId
 from legato.model.signals import Reuse
 from legato.model.values import Value
-from legato.model.workflow import node_hash
+from legato.model.workflow import NodeKind, node_hash
+
+_ANSWERED: Final[frozenset[NodeKind]] = frozenset({"approval", "form"})
+"""Kinds whose output is the word of a person."""
 
 
 def keep_for_retry(source: ExecutionState, by: str = "") -> tuple[Reuse, ...]:
@@ -31,6 +34,8 @@ def keep_for_fork(
     from_nodes: Collection[NodeId],
     edits: Mapping[NodeId, Value],
     by: str = "",
+    *,
+    has_new_inputs: bool = False,
 ) -> tuple[Reuse, ...]:
     """Return what a fork keeps.
 
@@ -40,6 +45,8 @@ def keep_for_fork(
         from_nodes: Nodes that run again, with everything downstream of them.
         edits: Node -> output given by a person instead of running it.
         by: Who asked.
+        has_new_inputs: The inputs are edited: every node may be downstream of them, so no answer
+            of a person is kept.
 
     Raises:
         InvalidInput: A named node does not exist, an approval is edited, or a kept node's
@@ -49,9 +56,12 @@ def keep_for_fork(
         if name not in target.index_of:
             raise InvalidInput(f"there is no node {name} in {target.workflow.name}")
     for name in edits:
-        if target.nodes[target.index_of[name]].kind in {"approval", "form"}:
+        if target.nodes[target.index_of[name]].kind in _ANSWERED:
             raise InvalidInput(f"{name} is answered by a person; its answer cannot be edited")
-    dropped = _downstream(target, [*from_nodes, *edits]) | set(from_nodes) | set(edits)
+    roots = [*from_nodes, *edits]
+    if has_new_inputs:
+        roots += [node.id for node in target.nodes if node.kind in _ANSWERED]
+    dropped = _downstream(target, roots) | set(roots)
     kept: list[Reuse] = []
     for index in range(len(source.nodes)):
         spec = source.spec(index)

@@ -3,7 +3,7 @@
 
 Pure functions of evaluated configs; nothing here looks at a state.
 
-Rules: GR7, AT18, EN16.
+Rules: GR7, AT18, EN16, ND70, ND71.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,40 @@ from typing import Any, Final
 
 from legato.errors import InvalidInput
 from legato.model.durations import parse_duration
+from legato.model.signal_names import (
+    CORRELATION_RULE,
+    SIGNAL_NAME_RULE,
+    correlated,
+    is_correlation,
+    is_signal_name,
+)
 from legato.model.values import Value, load
-from legato.model.workflow import NodeSpec
+from legato.model.workflow import DEFAULT_CASE, NodeSpec
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def signal_name(spec: NodeSpec, config: Value) -> str:
-    """Return the name of the signal that a `wait.signal` node waits for; by default its own id."""
+    """Return what a `wait.signal` node waits for: name and correlation; by default its own id."""
     loaded = load(config.json) if config.is_inline else None
-    name = loaded.get("name") if isinstance(loaded, dict) else None
-    return spec.id if name is None else str(name)
+    if not isinstance(loaded, dict):
+        return spec.id
+    name, correlation = loaded.get("name"), loaded.get("correlation")
+    name = spec.id if name is None else str(name)
+    return name if correlation is None else correlated(name, str(correlation))
+
+
+def check_signal(config: Mapping[str, Any]) -> None:
+    """Refuse a name or correlation that no signal can have.
+
+    Raises:
+        InvalidInput: It is no text of the allowed form.
+    """
+    name, correlation = config.get("name"), config.get("correlation")
+    if name is not None and not is_signal_name(name):
+        raise InvalidInput(f"name: {name!r:.80} is no name of a signal; {SIGNAL_NAME_RULE}")
+    if correlation is not None and not is_correlation(correlation):
+        raise InvalidInput(f"correlation: {correlation!r:.80} is not one; {CORRELATION_RULE}")
 
 
 def end_of_delay(now: int, config: Mapping[str, Any]) -> int:
@@ -49,7 +72,8 @@ def end_of_delay(now: int, config: Mapping[str, Any]) -> int:
 def chosen_case(config: Mapping[str, Any]) -> str | None:
     """Return the case that a `flow.switch` chose, None for none.
 
-    `case` names it. Or `cases` maps names to conditions: the first that is true, else `default`.
+    `case` names it. Or `cases` maps names to conditions: the first that is true, else the case
+    that `default` names, by default `default`.
 
     Raises:
         InvalidInput: A name is no text, or a condition is neither true nor false.
@@ -62,7 +86,8 @@ def chosen_case(config: Mapping[str, Any]) -> str | None:
         for name, condition in cases.items():
             if not isinstance(condition, bool):
                 raise InvalidInput(f"the case {name} must be true or false, got {condition!r:.60}")
-        chosen = next((name for name, holds in cases.items() if holds), config.get("default"))
+        otherwise = config.get("default", DEFAULT_CASE)
+        chosen = next((name for name, holds in cases.items() if holds), otherwise)
     if chosen is not None and not isinstance(chosen, str):
         raise InvalidInput(f"a case is named by text, got {chosen!r:.60}")
     return chosen

@@ -165,11 +165,15 @@ class AnswerApproval(Signal, frozen=True, omit_defaults=True, tag="AnswerApprova
 
 
 class DeliverSignal(Signal, frozen=True, omit_defaults=True, tag="DeliverSignal"):
-    """Hand a named signal to a `wait.signal` node, now or when it begins to wait."""
+    """Hand a named signal to a `wait.signal` node, now or when it begins to wait.
+
+    With `correlation` only to a node that waits for the same one.
+    """
 
     name: str
     payload: Value = NULL
     by: str = ""
+    correlation: str = ""
 
 
 class RetryNode(Signal, frozen=True, omit_defaults=True, tag="RetryNode"):

@@ -37,6 +37,9 @@ KIND_OF_USES: Final[dict[str, NodeKind]] = {
 KINDS_WITH_ITEMS: Final[frozenset[NodeKind]] = frozenset({"task", "call", "loop"})
 """Kinds that `foreach` may repeat; a wait inside a list is a called workflow that waits."""
 
+DEFAULT_CASE: Final = "default"
+"""The case of a switch where no condition holds, unless its config names another."""
+
 
 class Need(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
     """One edge into a node: the node it needs, and over which kind of edge.

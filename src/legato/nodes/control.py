@@ -3,7 +3,7 @@
 
 Only their description is here: config, output, docs.
 
-Rules: ND26, ND27, GR19, GR23.
+Rules: ND26, ND27, ND70-ND74, GR7, GR19, GR23, EN16.
 """
 
 from datetime import datetime
@@ -13,6 +13,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from legato.errors import Internal, InvalidInput
 from legato.model.durations import parse_duration
+from legato.model.signal_names import CORRELATION_CHARS_MAX, SIGNAL_NAME_PATTERN
+from legato.model.workflow import DEFAULT_CASE
 from legato.nodes.fields import Config, Output
 from legato.ports.node import NodeContext, NodeType, node
 
@@ -73,6 +75,70 @@ class ApprovalOutput(Output):
     at: str = Field(description="When, as RFC 3339.")
     comment: str = Field(default="", description="What the person wrote.")
     data: Any = Field(default=None, description="What the person filled in.")
+
+
+class FormConfig(Config):
+    """`with` of human.form."""
+
+    message: str = Field(description="What a person reads above the fields.")
+    schema_: dict[str, Any] = Field(
+        alias="schema",
+        description="The fields: JSON Schema (2020-12) of an object, or names with their schemas "
+        "as under `inputs`.",
+    )
+    details: Any = Field(default=None, description="What the person should see to fill it in.")
+
+
+class FormOutput(Output):
+    """Output of human.form."""
+
+    approved: bool = Field(description="True: filled in. False: declined.")
+    by: str = Field(description="Who answered.")
+    at: str = Field(description="When, as RFC 3339.")
+    comment: str = Field(default="", description="What the person wrote.")
+    data: dict[str, Any] | None = Field(
+        default=None, description="The fields by name, with defaults; null if it was declined."
+    )
+
+
+class SignalConfig(Config):
+    """`with` of wait.signal."""
+
+    name: str | None = Field(
+        default=None,
+        pattern=SIGNAL_NAME_PATTERN,
+        description="Name of the signal; by default the node's id.",
+    )
+    correlation: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=CORRELATION_CHARS_MAX,
+        description="Only a signal about this is taken, for example an order number.",
+    )
+
+
+class SwitchConfig(Config):
+    """`with` of flow.switch: exactly one of `cases` and `case`."""
+
+    cases: dict[str, bool | str] | None = Field(
+        default=None, description="Name -> condition. The first that is true is chosen."
+    )
+    default: str = Field(
+        default=DEFAULT_CASE, description="The case of `cases` where no condition is true."
+    )
+    case: str | None = Field(default=None, description="The name of the case, ready chosen.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        if ("cases" in self.model_fields_set) == ("case" in self.model_fields_set):
+            raise ValueError("exactly one of `case` and `cases` is needed")
+        return self
+
+
+class SwitchOutput(Output):
+    """Output of flow.switch."""
+
+    case: str | None = Field(description="The case that was chosen.")
 
 
 class CallConfig(Config):
@@ -153,6 +219,80 @@ async def approval(ctx: NodeContext, config: ApprovalConfig) -> ApprovalOutput:
 
 
 @node(
+    "human.form",
+    title="Ask for a form",
+    group="people",
+    icon="clipboard-list",
+    effect="idempotent",
+    example="""\
+uses: human.form
+with:
+  message: Which budget does the campaign get?
+  schema:
+    amount: {type: integer, minimum: 1, maximum: 10000}
+    note: {type: string, default: ""}
+timeout: 2d
+""",
+)
+async def form(ctx: NodeContext, config: FormConfig) -> FormOutput:
+    """Wait until a person has filled in a form.
+
+    Its fields are given by `schema`. An answer that does not fit is refused with the place of each
+    mistake, and the wait goes on. Declining completes the node too: look at `approved`. The wait
+    is durable and holds no slot. Without an answer within `timeout` the node fails with kind
+    `timeout`.
+    """
+    _not_here("human.form")
+
+
+@node(
+    "wait.signal",
+    title="Wait for a signal",
+    group="flow",
+    icon="radio-receiver",
+    effect="idempotent",
+    example="""\
+uses: wait.signal
+with: {name: order-paid, correlation: "${{ string(inputs.order) }}"}
+timeout: 30d
+""",
+)
+async def wait_signal(ctx: NodeContext, config: SignalConfig) -> Any:
+    """Wait for a named signal from outside and return what it carries.
+
+    A signal that comes before the node waits is kept and taken when it does; each is taken once,
+    by the node that has waited longest. With `correlation` only a signal about the same is taken.
+    The wait is durable and holds no slot. Without a signal within `timeout` the node fails with
+    kind `timeout`.
+    """
+    _not_here("wait.signal")
+
+
+@node(
+    "flow.switch",
+    title="Choose a way",
+    group="flow",
+    icon="split",
+    effect="pure",
+    example="""\
+uses: flow.switch
+with:
+  cases:
+    urgent: ${{ inputs.priority > 8 }}
+    normal: ${{ inputs.priority > 2 }}
+""",
+)
+async def switch(ctx: NodeContext, config: SwitchConfig) -> SwitchOutput:
+    """Choose one of the ways on; the nodes behind the others are skipped.
+
+    A node follows one case with `needs: [route.urgent]`, where `route` is the id of the switch and
+    `urgent` the case; `needs: [route]` follows in any case. The first of `cases` whose condition is
+    true is chosen, else `default`; or an expression names the `case` itself.
+    """
+    _not_here("flow.switch")
+
+
+@node(
     "workflow.call",
     title="Call a workflow",
     group="flow",
@@ -198,4 +338,4 @@ async def loop(ctx: NodeContext, config: LoopConfig) -> Any:
     _not_here("loop.until")
 
 
-NODE_TYPES: tuple[NodeType, ...] = (delay, approval, call, loop)
+NODE_TYPES: tuple[NodeType, ...] = (delay, approval, form, wait_signal, switch, call, loop)

@@ -22,11 +22,42 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int = 0
 
 
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """What a name stood for from `at` (ms) on, until the next one. `number` counts from 1.
+
+    `restores` is the number of the publication that was published again.
+    """
+
+    workspace: WorkspaceId
+    name: str
+    number: int
+    version: VersionHash
+    at: int
+    by: str = ""
+    restores: int | None = None
+
+
 class Versions(Protocol):
     """Store and find versions."""
 
-    async def put(self, row: VersionRow, *, publish: bool) -> None:
-        """Store a version if it is new; with `publish` the name stands for it from now on."""
+    async def put(self, row: VersionRow) -> None:
+        """Store a version if it is new; what its name stands for does not change."""
+        ...
+
+    async def publish(
+        self, row: VersionRow, *, by: str = "", restores: int | None = None
+    ) -> tuple[Publication, bool]:
+        """Store a version, and have its name stand for it and its source from now on.
+
+        Args:
+            row: Its `created_at` is the time of the publication.
+            by: Who publishes.
+            restores: The publication that is published again.
+
+        Returns:
+            The newest publication of the name, and whether it is new: publishing the same version
+            and source again changes nothing.
+        """
         ...
 
     async def get(self, version: VersionHash) -> VersionRow | None:
@@ -39,4 +70,18 @@ class Versions(Protocol):
 
     async def names(self, workspace: WorkspaceId) -> list[str]:
         """Return all published names, sorted."""
+        ...
+
+    async def newest(self, workspace: WorkspaceId) -> list[Publication]:
+        """Return what every published name stands for now, sorted by name."""
+        ...
+
+    async def publications(
+        self, workspace: WorkspaceId, name: str, *, limit: int = 1_000
+    ) -> list[Publication]:
+        """Return the publications of a name, the newest first."""
+        ...
+
+    async def source(self, workspace: WorkspaceId, name: str, number: int) -> bytes | None:
+        """Return the text of a publication, byte for byte, or None."""
         ...

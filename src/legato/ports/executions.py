@@ -10,6 +10,7 @@ import msgspec
 
 from legato.model.frames import ExecutionStatus
 from legato.model.ids import ExecutionId, VersionHash, WorkspaceId
+from legato.model.values import BlobRef
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +60,14 @@ class Executions(Protocol):
 
     async def find_by_prefix(self, workspace: WorkspaceId, prefix: str) -> list[ExecutionId]:
         """Return at most 10 ids that begin with this text (a person types few characters)."""
+        ...
+
+    async def descendants(self, execution_id: ExecutionId, *, limit: int) -> list[ExecutionRow]:
+        """Return the executions that this one called, at any depth, the oldest first."""
+        ...
+
+    async def blobs(self, execution_id: ExecutionId) -> list[BlobRef]:
+        """Return the payloads that are kept as long as this execution is, sorted by hash."""
         ...
 
     async def counts(self, workspace: WorkspaceId) -> dict[ExecutionStatus, int]:

@@ -49,7 +49,8 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
     """A row to create. `start` (an encoded StartExecution) is set if no turn has begun it yet.
 
     With `owner` the creating engine owns it from the first moment, with fence 1; without, it is
-    queued and any engine may claim it. Creating an id that exists changes nothing.
+    queued and any engine may claim it. Creating an id that exists changes nothing. `blobs_of`: a
+    fork keeps the payloads of these executions too, from the moment on at which it exists.
     """
 
     execution_id: ExecutionId
@@ -64,6 +65,7 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
     forked_from: ExecutionId | None = None
     trigger: str = "manual"
     nodes_total: int = 0
+    blobs_of: tuple[ExecutionId, ...] = ()
 
 
 class OutSignal(msgspec.Struct, frozen=True):

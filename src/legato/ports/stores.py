@@ -7,6 +7,8 @@ Rules: LG.
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from legato.ports.attempt_logs import AttemptLogs
 from legato.ports.blobs import Blobs
 from legato.ports.bus import Changes
@@ -16,6 +18,19 @@ from legato.ports.inbox import Inbox
 from legato.ports.journal import Journal
 from legato.ports.log import Log
 from legato.ports.owners import Owners
+
+
+class StoreLook(msgspec.Struct, frozen=True, kw_only=True):
+    """How a store does. `now` is its clock in ms, `took_ms` a read and a write, there and back.
+
+    `durability` are the settings that make a commit last.
+    """
+
+    kind: str
+    version: str
+    durability: dict[str, str]
+    now: int
+    took_ms: float
 
 
 class Lifecycle(Protocol):
@@ -36,6 +51,14 @@ class Lifecycle(Protocol):
 
     async def epoch(self) -> int:
         """Return the incarnation of the store; changed only by restore or loss of history."""
+        ...
+
+    async def look(self) -> StoreLook:
+        """Read and write once, changing nothing, and tell how the store does.
+
+        Raises:
+            StoreUnavailable: It does not answer.
+        """
         ...
 
 

@@ -170,10 +170,10 @@ class Engine:
             return execution_id
         inputs = await self._store_inputs(submission)
         prepared = prepare(submission, execution_id, inputs, self._clock.now_ms(), self._limits)
-        for row, publish in prepared.versions:
-            if row.version not in self._known_versions or publish:
+        for row in prepared.versions:
+            if row.version not in self._known_versions:
                 crash_point("catalogue.before_write")
-                await self._stores.versions.put(row, publish=publish)
+                await self._stores.versions.put(row)
                 crash_point("catalogue.after_commit")
                 self._known_versions.add(row.version)
         plan = self._plans.put(submission.workflow, prepared.new.version)

@@ -27,7 +27,8 @@ from legato.ports.log import NewExecution
 class Submission:
     """A wish to run a workflow with inputs that were checked against its schema.
 
-    `called` holds every workflow that may be called by name. `source` is the file's text.
+    `called` holds every workflow that may be called by name. `source` is the file's text. A fork
+    keeps `reused` of its source, and the payloads of the executions `blobs_of`.
     """
 
     workflow: Workflow
@@ -40,13 +41,14 @@ class Submission:
     execution_id: ExecutionId | None = None
     reused: tuple[Reuse, ...] = ()
     forked_from: Source | None = None
+    blobs_of: tuple[ExecutionId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A submission made ready: what to store first, the row, the first signal."""
 
-    versions: tuple[tuple[VersionRow, bool], ...]
+    versions: tuple[VersionRow, ...]
     new: NewExecution
     start: StartExecution
 
@@ -81,7 +83,7 @@ def prepare(
         root=execution_id,
         forked_from=submission.forked_from,
     )
-    versions: dict[VersionHash, tuple[VersionRow, bool]] = {}
+    versions: dict[VersionHash, VersionRow] = {}
     for each, source in [
         (workflow, submission.source),
         *((w, b"") for w in submission.called.values()),
@@ -97,6 +99,7 @@ def prepare(
         forked_from=submission.forked_from.execution_id if submission.forked_from else None,
         trigger=str(submission.trigger.get("kind", "manual")),
         nodes_total=len(workflow.nodes),
+        blobs_of=submission.blobs_of,
     )
     return Prepared(tuple(versions.values()), new, StartExecution(started, submission.reused))
 
@@ -125,7 +128,7 @@ def _pins(submission: Submission, limits: Limits) -> dict[str, VersionHash]:
 
 
 def _add_versions(
-    versions: dict[VersionHash, tuple[VersionRow, bool]],
+    versions: dict[VersionHash, VersionRow],
     workflow: Workflow,
     source: bytes,
     workspace: WorkspaceId,
@@ -134,7 +137,7 @@ def _add_versions(
     """Add a workflow and its inline bodies; none of them is published by running it."""
     version = version_hash(workflow)
     if version not in versions:
-        row = VersionRow(
+        versions[version] = VersionRow(
             version=version,
             workspace=workspace,
             name=workflow.name,
@@ -142,7 +145,6 @@ def _add_versions(
             source=source,
             created_at=now,
         )
-        versions[version] = (row, False)
     for node in workflow.nodes:
         if node.call is not None and node.call.body is not None:
             _add_versions(versions, node.call.body, b"", workspace, now)

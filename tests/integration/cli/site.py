@@ -124,19 +124,21 @@ class Site:
         self.home = folder / "home"
         self.home.mkdir(mode=0o700)
         self.grant("git", "sh", "sleep")
+        self.more: dict[str, str] = {}
         self._count = 0
         self._running: list[Process] = []
 
     def grant(self, *programs: str) -> None:
-        """Write the settings: these programs may be run."""
+        """Write the settings: these programs may be run, and write into the site's folder."""
         names = ", ".join(f'"{each}"' for each in programs)
         settings = f"[grants.shell]\nprograms = [{names}]\n"
+        settings += f'[grants.files]\nroots = ["{self.folder}"]\n'
         (self.home / "legato.toml").write_text(settings, encoding="utf-8")
 
     def env(self, **more: str) -> dict[str, str]:
         """Return the environment of a command."""
         clean = {name: value for name, value in os.environ.items() if "LEGATO_" not in name}
-        return {**clean, "LEGATO_HOME": str(self.home), **more}
+        return {**clean, "LEGATO_HOME": str(self.home), **self.more, **more}
 
     def start(self, *arguments: object, **env: str) -> Process:
         """Start a command."""

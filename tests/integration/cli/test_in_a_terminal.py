@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.cli.pseudo_terminal import CTRL_C, Person
 from tests.integration.cli.site import Site, completed, wait_for_end
-from tests.integration.cli.workflows import ASK, FAIL, GATE, HELLO, SLOW
+from tests.integration.cli.workflows import ASK, FAIL, FORM, GATE, HELLO, SLOW
 
 pytestmark = pytest.mark.linux
 
@@ -65,6 +65,32 @@ def test_an_approval_can_be_skipped_and_answered_elsewhere(site: Site, start: St
     person.sees("s skip for now").presses("s").sees("skipped; answer later")
     site.ok("executions", "reject", newest(site))
     assert person.finish().code == 0
+
+
+def test_a_form_is_filled_in_field_by_field(site: Site, start: Start) -> None:
+    """What cannot be read is asked again, and so is everything if it does not fit; the run says
+    which command asks [CL25, ND73].
+    """
+    run = start("run", site.write(FORM))
+    run.sees("legato executions answer").sees("budget")
+    person = start("executions", "answer", newest(site))
+    person.sees("Which budget?").sees("amount (integer)").presses("many\n")
+    person.sees("must be integer").sees("amount (integer)").presses("0\n")
+    person.sees("note (string, default none)").presses("\n").sees("less than the minimum")
+    person.sees("amount (integer)").presses("12\n").sees("note (string").presses("trip\n")
+    assert person.finish().code == 0
+    assert run.finish().code == 0
+    assert site.show(newest(site))["outputs"]["data"] == {"amount": 12, "note": "trip"}
+
+
+def test_a_form_can_be_given_up(site: Site, start: Start) -> None:
+    """Ctrl-C answers nothing; the form waits on [CL25, CL1]."""
+    run = start("run", site.write(FORM)).sees("legato executions answer")
+    person = start("executions", "answer", newest(site)).sees("amount (integer)").presses(CTRL_C)
+    assert person.finish().code == 130
+    assert site.show(newest(site))["status"] == "waiting"
+    site.ok("executions", "reject", newest(site))
+    assert run.finish().code == 0
 
 
 def test_ctrl_c_asks_and_c_cancels(site: Site, start: Start) -> None:

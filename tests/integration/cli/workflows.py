@@ -89,3 +89,99 @@ nodes:
 outputs: {after: "${{ nodes.after.output }}"}
 """
 """Its node `send` is not repeatable and runs into its time-out: nobody knows what happened."""
+
+LEDGER: Final = """\
+legato: 1
+name: ledger
+inputs:
+  ledger: {type: string, format: path}
+  word: {type: string, default: first}
+nodes:
+  draft:
+    uses: shell.run
+    effect: idempotent
+    with: {program: sh, args: [-c, 'echo draft >> "$0"; echo text', "${{ inputs.ledger }}"]}
+  large:
+    uses: shell.run
+    effect: pure
+    with: {program: sh, args: [-c, "head -c 100000 /dev/zero | tr '\\\\0' x"]}
+  each:
+    needs: [draft]
+    foreach: [a, b, c]
+    uses: shell.run
+    effect: idempotent
+    concurrency: 1
+    with:
+      program: sh
+      args:
+        - -c
+        - 'echo "each $1" >> "$0"; [ "$1" != c ] || [ -e "$0.ok" ]'
+        - "${{ inputs.ledger }}"
+        - "${{ item }}"
+  send:
+    needs: [draft, each, large]
+    uses: data.transform
+    with: {value: "${{ inputs.word + ' ' + nodes.draft.output.stdout }}"}
+outputs: {sent: "${{ nodes.send.output }}", size: "${{ size(nodes.large.output.stdout) }}"}
+"""
+"""Each program leaves a line in a file outside; item c fails until `LEDGER.ok` is there."""
+
+FORM: Final = """\
+legato: 1
+name: form
+nodes:
+  budget:
+    uses: human.form
+    with:
+      message: Which budget?
+      schema:
+        amount: {type: integer, minimum: 1}
+        note: {type: string, default: none}
+outputs: {data: "${{ nodes.budget.output.data }}", approved: "${{ nodes.budget.output.approved }}"}
+"""
+
+SIGNALS: Final = """\
+legato: 1
+name: signals
+nodes:
+  paid: {uses: wait.signal, with: {name: order-paid, correlation: "4711"}}
+  go: {needs: [paid], uses: wait.signal}
+outputs: {paid: "${{ nodes.paid.output }}", go: "${{ nodes.go.output }}"}
+"""
+
+NESTED: Final = """\
+legato: 1
+name: nested
+nodes:
+  again:
+    uses: loop.until
+    with:
+      workflow: asking
+      until: ${{ previous.approved }}
+      max_iterations: 3
+outputs: {by: "${{ nodes.again.output }}"}
+"""
+
+ASKING: Final = """\
+legato: 1
+name: asking
+inputs: {previous: {default: null}}
+nodes:
+  ask: {uses: human.approval, with: {message: "Good enough?"}}
+outputs: {approved: "${{ nodes.ask.output.approved }}"}
+"""
+"""Called by NESTED until somebody says yes."""
+
+BROKEN: Final = """\
+legato: 1
+name: broken
+nodes:
+  call: {uses: workflow.call, with: {workflow: breaks}}
+"""
+
+BREAKS: Final = """\
+legato: 1
+name: breaks
+nodes:
+  boom: {uses: data.transform, with: {value: "${{ 1 / 0 }}"}}
+"""

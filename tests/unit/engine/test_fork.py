@@ -195,6 +195,20 @@ def test_an_approval_that_is_upstream_of_everything_edited_is_kept() -> None:
 
 
 @pytest.mark.parametrize("uses", ["human.approval", "human.form"])
+def test_an_answer_is_never_reused_with_other_inputs(uses: str) -> None:
+    """Whatever it was about may have changed; what the person did not see is kept [GR30, CL22]."""
+    flow = workflow(node("a"), node("ask", uses=uses), node("z", "ask"), node("last", "a"))
+    drive = Drive(flow)
+    drive.start()
+    drive.turn(AnswerApproval(NodeId("ask"), approved=True))
+    drive.run_out()
+    roots = [NodeId("last")]
+    assert _names(keep_for_fork(drive.state, drive.graph, roots, {})) == ["a", "ask", "z"]
+    kept = keep_for_fork(drive.state, drive.graph, roots, {}, has_new_inputs=True)
+    assert _names(kept) == ["a"]
+
+
+@pytest.mark.parametrize("uses", ["human.approval", "human.form"])
 def test_a_persons_answer_cannot_be_edited(uses: str) -> None:
     """An edit is no approval [GR30]."""
     drive = Drive(workflow(node("ask", uses=uses)))

@@ -70,13 +70,14 @@ def test_a_delay_that_cannot_be_read_is_refused_by_name(config: dict[str, Any], 
         ({}, None),
         ({"cases": {"a": False, "b": True, "c": True}}, "b"),
         ({"cases": {"a": False}, "default": "z"}, "z"),
-        ({"cases": {}, "case": "ignored"}, None),
+        ({"cases": {"a": False}}, "default"),
+        ({"cases": {}, "case": "ignored"}, "default"),
     ],
 )
 def test_a_switch_chooses_the_first_case_that_holds(
     config: dict[str, Any], case: str | None
 ) -> None:
-    """Else its default, else none [GR7]."""
+    """Else the one named for it, by default `default`; or the one that is named [GR7, ND70]."""
     assert chosen_case(config) == case
 
 

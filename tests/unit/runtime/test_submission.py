@@ -37,7 +37,7 @@ def test_every_workflow_that_can_be_called_is_pinned() -> None:
         "middle": version_hash(middle),
         "leaf": version_hash(leaf),
     }
-    assert {row.name for row, _ in prepared.versions} == {"root", "middle", "leaf"}
+    assert {row.name for row in prepared.versions} == {"root", "middle", "leaf"}
     assert prepared.start.started.version == version_hash(root)
 
 
@@ -73,7 +73,7 @@ def test_an_inline_body_is_a_version_of_its_own() -> None:
     )
     root = Workflow(name="root", nodes=(loop,), triggers=msgspec.Raw(b"[]"))
     prepared = prepare(Submission(root, {}), ID, INPUTS, 1, Limits())
-    assert {row.version for row, _ in prepared.versions} == {
+    assert {row.version for row in prepared.versions} == {
         version_hash(root),
         version_hash(body),
     }

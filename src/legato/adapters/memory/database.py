@@ -17,8 +17,9 @@ import msgspec
 from legato.model.frames import FINAL_EXECUTION, ExecutionStatus
 from legato.model.ids import EngineId, ExecutionId, VersionHash, WorkspaceId
 from legato.model.policy import Limits
+from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
-from legato.ports.catalogue import VersionRow
+from legato.ports.catalogue import Publication, VersionRow
 from legato.ports.clock import Clock
 from legato.ports.journal import StepKey, StepRow
 from legato.ports.log import LogRow
@@ -28,7 +29,7 @@ T = TypeVar("T")
 WRITES: Final = frozenset(
     {
         "append", "create", "send", "register", "renew", "resign", "claim", "claim_one", "release",
-        "put_version", "begin", "finish", "append_logs", "put_blob",
+        "put_version", "publish", "begin", "finish", "append_logs", "put_blob",
     }
 )  # fmt: skip
 """Operations after whose commit other processes are told of a change."""
@@ -123,11 +124,12 @@ class MemoryDatabase:
         self.live: dict[ExecutionId, Record] = {}
         self.engines: dict[EngineId, EngineRecord] = {}
         self.versions: dict[VersionHash, VersionRow] = {}
-        self.names: dict[tuple[WorkspaceId, str], VersionHash] = {}
+        self.publications: dict[tuple[WorkspaceId, str], list[tuple[Publication, bytes]]] = {}
         self.steps: dict[StepKey, StepRow] = {}
         self.lines: dict[ExecutionId, list[tuple[int, LogLine]]] = {}
         self.line_keys: set[tuple[object, ...]] = set()
         self.blobs: dict[tuple[WorkspaceId, str], bytes] = {}
+        self.references: dict[ExecutionId, dict[str, BlobRef]] = {}
         self.commits: dict[str, int] = {}
         self._waiters: dict[asyncio.Future[None], str] = {}
         self._last_id = 0

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from legato.adapters.memory.database import MemoryDatabase, Record
 from legato.errors import Conflict, LimitExceeded, NotFound
 from legato.model.ids import EngineId, ExecutionId
+from legato.model.values import BlobRef
 from legato.ports.inbox import InboxRow
 from legato.ports.log import LogRow, NewExecution, OutSignal, Turn
 
@@ -163,7 +164,15 @@ def _create(database: MemoryDatabase, new: NewExecution) -> bool:
     )
     database.records[new.execution_id] = record
     database.live[new.execution_id] = record
+    for source in new.blobs_of:
+        other = database.records.get(source)
+        if other is not None and other.workspace == new.workspace:
+            _refer(database, new.execution_id, database.references.get(source, {}).values())
     return True
+
+
+def _refer(database: MemoryDatabase, execution_id: ExecutionId, refs: Iterable[BlobRef]) -> None:
+    database.references.setdefault(execution_id, {}).update({ref.hash: ref for ref in refs})
 
 
 def _apply(database: MemoryDatabase, turn: Turn) -> bool:
@@ -179,6 +188,8 @@ def _apply(database: MemoryDatabase, turn: Turn) -> bool:
     if record.head_seq:
         record.start = None
     _project(record, turn)
+    if turn.blobs:
+        _refer(database, turn.execution_id, turn.blobs)
     for row_id in turn.consumed:
         record.inbox.pop(row_id, None)
     for child in turn.children:

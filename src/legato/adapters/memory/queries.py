@@ -15,7 +15,7 @@ from legato.model.frames import ExecutionStatus
 from legato.model.ids import ExecutionId, NodeId, VersionHash, WorkspaceId
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
-from legato.ports.catalogue import VersionRow
+from legato.ports.catalogue import Publication, VersionRow
 from legato.ports.executions import ExecutionFilter, ExecutionRow
 from legato.ports.journal import StepKey, StepRow
 
@@ -61,6 +61,31 @@ class MemoryExecutions:
 
         return await self._database.run(self._process, "find_by_prefix", work)
 
+    async def descendants(self, execution_id: ExecutionId, *, limit: int) -> list[ExecutionRow]:
+        """Keep `Executions.descendants`."""
+
+        def work() -> list[ExecutionRow]:
+            family = {execution_id}
+            found: list[Record] = []
+            # A child is made after its parent, so one look in the order of making is enough.
+            for each in self._database.records.values():
+                if each.parent in family:
+                    family.add(each.execution_id)
+                    found.append(each)
+            found.sort(key=_place)
+            return [_row(each) for each in found[:limit]]
+
+        return await self._database.run(self._process, "descendants", work)
+
+    async def blobs(self, execution_id: ExecutionId) -> list[BlobRef]:
+        """Keep `Executions.blobs`."""
+
+        def work() -> list[BlobRef]:
+            kept = self._database.references.get(execution_id, {})
+            return [kept[name] for name in sorted(kept)]
+
+        return await self._database.run(self._process, "blobs", work)
+
     async def counts(self, workspace: WorkspaceId) -> dict[ExecutionStatus, int]:
         """Keep `Executions.counts`."""
 
@@ -78,15 +103,37 @@ class MemoryVersions:
         self._database = database
         self._process = process
 
-    async def put(self, row: VersionRow, *, publish: bool) -> None:
+    async def put(self, row: VersionRow) -> None:
         """Keep `Versions.put`."""
 
         def work() -> None:
             self._database.versions.setdefault(row.version, row)
-            if publish:
-                self._database.names[row.workspace, row.name] = row.version
 
         await self._database.run(self._process, "put_version", work)
+
+    async def publish(
+        self, row: VersionRow, *, by: str = "", restores: int | None = None
+    ) -> tuple[Publication, bool]:
+        """Keep `Versions.publish`."""
+
+        def work() -> tuple[Publication, bool]:
+            past = self._database.publications.setdefault((row.workspace, row.name), [])
+            if past and (past[-1][0].version, past[-1][1]) == (row.version, row.source):
+                return past[-1][0], False
+            made = Publication(
+                workspace=row.workspace,
+                name=row.name,
+                number=len(past) + 1,
+                version=row.version,
+                at=row.created_at,
+                by=by,
+                restores=restores,
+            )
+            self._database.versions.setdefault(row.version, row)
+            past.append((made, row.source))
+            return made, True
+
+        return await self._database.run(self._process, "publish", work)
 
     async def get(self, version: VersionHash) -> VersionRow | None:
         """Keep `Versions.get`."""
@@ -96,17 +143,41 @@ class MemoryVersions:
 
     async def published(self, workspace: WorkspaceId, name: str) -> VersionHash | None:
         """Keep `Versions.published`."""
-        return await self._database.run(
-            self._process, "published", lambda: self._database.names.get((workspace, name))
-        )
+        found = await self.publications(workspace, name, limit=1)
+        return found[0].version if found else None
 
     async def names(self, workspace: WorkspaceId) -> list[str]:
         """Keep `Versions.names`."""
+        return [each.name for each in await self.newest(workspace)]
 
-        def work() -> list[str]:
-            return sorted(name for space, name in self._database.names if space == workspace)
+    async def newest(self, workspace: WorkspaceId) -> list[Publication]:
+        """Keep `Versions.newest`."""
 
-        return await self._database.run(self._process, "names", work)
+        def work() -> list[Publication]:
+            places = sorted(self._database.publications.items())
+            return [past[-1][0] for (space, _), past in places if space == workspace]
+
+        return await self._database.run(self._process, "newest", work)
+
+    async def publications(
+        self, workspace: WorkspaceId, name: str, *, limit: int = 1_000
+    ) -> list[Publication]:
+        """Keep `Versions.publications`."""
+
+        def work() -> list[Publication]:
+            past = self._database.publications.get((workspace, name), [])
+            return [each for each, _ in reversed(past)][:limit]
+
+        return await self._database.run(self._process, "publications", work)
+
+    async def source(self, workspace: WorkspaceId, name: str, number: int) -> bytes | None:
+        """Keep `Versions.source`."""
+
+        def work() -> bytes | None:
+            past = self._database.publications.get((workspace, name), [])
+            return next((source for each, source in past if each.number == number), None)
+
+        return await self._database.run(self._process, "source", work)
 
 
 class MemoryJournal:

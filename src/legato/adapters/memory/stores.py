@@ -17,7 +17,7 @@ from legato.adapters.memory.queries import (
     MemoryVersions,
 )
 from legato.ports.clock import Clock
-from legato.ports.stores import Stores
+from legato.ports.stores import StoreLook, Stores
 
 
 class MemoryLifecycle:
@@ -35,6 +35,11 @@ class MemoryLifecycle:
     async def epoch(self) -> int:
         """Keep `Lifecycle.epoch`."""
         return self._database.epoch
+
+    async def look(self) -> StoreLook:
+        """Keep `Lifecycle.look`; the clock is the one of leases."""
+        now = 0 if self._database.clock is None else self._database.clock.now_ms()
+        return StoreLook(kind="memory", version="1", durability={}, now=now, took_ms=0.0)
 
 
 class MemoryChanges:

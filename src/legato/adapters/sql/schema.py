@@ -148,13 +148,20 @@ versions: Final = Table(
     PrimaryKeyConstraint("version", "workspace"),
 )
 
-published: Final = Table(
-    "published",
+publications: Final = Table(
+    "publications",
     metadata,
     Column("workspace", _Key, nullable=False),
     Column("name", _Key, nullable=False),
+    # From 1. The highest is what the name stands for now.
+    Column("number", Integer, nullable=False),
     Column("version", _Key, nullable=False),
-    PrimaryKeyConstraint("workspace", "name"),
+    # As it was written: two of them may have the same version and differ in layout and comments.
+    Column("source", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("restores", Integer),
+    PrimaryKeyConstraint("workspace", "name", "number"),
 )
 
 node_steps: Final = Table(

@@ -16,10 +16,11 @@ from legato.engine.decide.child import call_child, loop_goes_on
 from legato.engine.decide.decision import Decision
 from legato.engine.decide.end import end_execution
 from legato.engine.decide.items import item_evaluated, list_errors
-from legato.engine.waits import chosen_case, end_of_delay, signal_name
+from legato.engine.waits import check_signal, chosen_case, end_of_delay, signal_name
 from legato.errors import InvalidInput
 from legato.model import events as ev
 from legato.model.effects import Evaluate, RunAttempt
+from legato.model.forms import form_schema
 from legato.model.policy import INLINE_BYTES_MAX
 from legato.model.signals import ReportEvaluated
 from legato.model.values import NULL, Value, inline, load
@@ -158,6 +159,10 @@ def _start_wait(d: Decision, index: int, config: Value) -> None:
         elif spec.kind == "delay":
             _start_delay(d, spec, end_of_delay(d.now, loaded), config)
         else:
+            if spec.kind == "signal":
+                check_signal(loaded)
+            elif spec.kind == "form" and "schema" in loaded:
+                form_schema(loaded)
             _wait_for_somebody(d, spec, config)
     except InvalidInput as error:
         _refuse_config(d, spec, str(error))

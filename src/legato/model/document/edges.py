@@ -11,8 +11,10 @@ from legato.model.document.nodes import Draft
 from legato.model.document.problems import Path
 from legato.model.document.scope import Read, Scope
 from legato.model.expressions.nearest import nearest_name
+from legato.model.expressions.template import has_hole
 from legato.model.graph import find_cycle, topological_order
 from legato.model.ids import NodeId
+from legato.model.workflow import DEFAULT_CASE
 
 _CYCLE_SHOWN = 20
 
@@ -57,14 +59,12 @@ def _check_case(scope: Scope, source: Draft | None, case: str, path: Path) -> No
 def _cases_of(source: Draft) -> list[str] | None:
     """Return the cases of a switch, or None if they are not written out."""
     config = source.fields.data.get("with")
-    cases = config.get("cases") if isinstance(config, dict) else None
-    if isinstance(cases, dict):
-        return [*cases, "default"]
-    if isinstance(cases, list):
-        names = [case.get("name") if isinstance(case, dict) else case for case in cases]
-        if all(isinstance(name, str) for name in names):
-            return [*map(str, names), "default"]
-    return None
+    if not isinstance(config, dict) or not isinstance(config.get("cases"), dict):
+        return None
+    otherwise = config.get("default", DEFAULT_CASE)
+    if not isinstance(otherwise, str) or has_hole(otherwise):
+        return None
+    return list(dict.fromkeys([*config["cases"], otherwise]))
 
 
 def check_on_error(

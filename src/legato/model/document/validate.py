@@ -26,6 +26,7 @@ from legato.model.document.read import read_with_report
 from legato.model.document.reads import check_template
 from legato.model.document.scope import Scope
 from legato.model.document.secrecy import check_texts
+from legato.model.document.waits import check_wait
 from legato.model.ids import NodeId
 from legato.model.node_type import NodeTypeInfo
 from legato.model.policy import Limits
@@ -154,6 +155,7 @@ def _build_graph(scope: Scope, fields: Fields, path: Path) -> tuple[NodeSpec, ..
     calls = CallReader(_build_body)
     for draft in drafts.values():
         finish_node(draft, calls.read)
+        check_wait(draft)
     check_cycle(scope, drafts)
     check_reads(scope, drafts, nodes)
     return tuple(with_edges(draft, failures) for draft in drafts.values())

@@ -157,13 +157,139 @@ def test_an_answer_that_comes_with_the_cancel_is_too_late() -> None:
     assert drive.reached == "cancelled"
 
 
-def test_a_form_waits_like_an_approval() -> None:
-    """It is answered with data [EN15]."""
-    drive = Drive(workflow(node("ask", uses="human.form")))
+FORM = {"message": "?", "schema": {"age": {"type": "integer"}, "name": {"default": "x"}}}
+
+
+def _form(config: Any = FORM, **fields: Any) -> Drive:
+    drive = Drive(workflow(node("ask", uses="human.form", **fields)), {("ask", "config"): config})
     drive.start()
+    return drive
+
+
+def test_a_form_waits_like_an_approval() -> None:
+    """It is answered with data, checked and with its defaults [EN15, ND73]."""
+    drive = _form()
     assert drive.only(ev.NodeWaiting).kind == "form"
+    drive.turn(AnswerApproval(ASK, approved=True, by="ann", payload=val({"age": 7})))
+    output = drive.output("ask")
+    assert (output["data"], output["by"], output["approved"]) == (
+        {"age": 7, "name": "x"}, "ann", True,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (val({"age": "old"}), "ask: age: "),
+        (val({}), "ask: age: this field is missing"),
+        (val({"age": 7, "sex": 1}), "sex: there is no such field"),
+        (val(None), "an object of its fields"),
+        (val(["age"]), "an object of its fields"),
+    ],
+)
+def test_a_wrong_answer_is_refused_and_the_form_waits_on(payload: Value, said: str) -> None:
+    """Whatever door let it through; then a right one is taken [ND73, ND74, EN7]."""
+    drive = _form()
+    drive.turn(AnswerApproval(ASK, approved=True, by="eve", payload=payload))
+    rejected = drive.only(ev.SignalRejected)
+    assert (rejected.signal, rejected.code, rejected.by) == (
+        "AnswerApproval", "invalid_answer", "eve",
+    )  # fmt: skip
+    assert said in rejected.reason
+    assert drive.status("ask") == "waiting"
+    drive.crash()
     drive.turn(AnswerApproval(ASK, approved=True, payload=val({"age": 7})))
-    assert drive.output("ask")["data"] == {"age": 7}
+    assert drive.status("ask") == "completed"
+
+
+def test_a_refusal_stays_small() -> None:
+    """A wrong answer cannot fill the log with itself [ND74, EN19]."""
+    drive = _form()
+    drive.turn(AnswerApproval(ASK, approved=True, payload=val({"x" * 9_000: 1, "y" * 9_000: 2})))
+    assert len(drive.only(ev.SignalRejected).reason) <= 1_000
+
+
+def test_a_form_can_be_declined() -> None:
+    """Without data, whatever was sent along [ND74]."""
+    drive = _form()
+    drive.turn(AnswerApproval(ASK, approved=False, by="ann", comment="no", payload=val([1])))
+    output = drive.output("ask")
+    assert (output["approved"], output["data"], output["comment"]) == (False, None, "no")
+
+
+def test_a_form_times_out_like_any_wait() -> None:
+    """With kind timeout [ND74, AT18]."""
+    drive = _form(timeout_ms=1_000)
+    drive.turn(AnswerApproval(ASK, approved=True, payload=val({})))
+    drive.advance(1_000)
+    assert drive.only(ev.NodeFailed).error.kind == "timeout"
+
+
+@pytest.mark.parametrize("schema", [5, {"age": {"type": "years"}}, {"a": {"$ref": "http://x/"}}])
+def test_a_form_whose_fields_are_no_schema_fails_its_node(schema: Any) -> None:
+    """An expression may have made it: invalid_config, not retried [ND72]."""
+    drive = _form({"message": "?", "schema": schema})
+    error = drive.only(ev.NodeFailed).error
+    assert (error.kind, error.retryable) == ("invalid_config", False)
+    assert "schema" in error.message
+
+
+def _correlated(about: str | None) -> Drive:
+    config = {"name": "paid"} if about is None else {"name": "paid", "correlation": about}
+    drive = Drive(workflow(_signal("a")), {("a", "config"): config})
+    drive.start()
+    return drive
+
+
+@pytest.mark.parametrize(
+    ("waits", "comes", "taken"),
+    [("7", "7", True), ("7", "8", False), ("7", "", False), (None, "7", False), (None, "", True)],
+)
+def test_a_signal_reaches_only_who_waits_for_the_same(
+    waits: str | None,
+    comes: str,
+    taken: bool,
+) -> None:
+    """Name and correlation must agree; what nobody waits for is kept [ND71, EN16]."""
+    drive = _correlated(waits)
+    drive.turn(DeliverSignal("paid", val(1), correlation=comes))
+    assert (drive.status("a") == "completed") is taken
+    assert drive.state.kept == (not taken)
+
+
+def test_a_kept_signal_with_its_correlation_is_taken_once() -> None:
+    """By the node that waits for both [ND71, EN16]."""
+    drive = Drive(
+        workflow(node("w"), _signal("a", "w"), _signal("b", "w")),
+        {
+            ("a", "config"): {"name": "paid", "correlation": "7"},
+            ("b", "config"): {"name": "paid", "correlation": "8"},
+        },
+    )
+    drive.start()
+    drive.turn(DeliverSignal("paid", val("seven"), correlation="7"))
+    drive.crash()
+    drive.run_out()
+    assert drive.status("a", "b") == ["completed", "waiting"]
+    assert drive.output("a") == "seven"
+
+
+@pytest.mark.parametrize(
+    "config", [{"name": ""}, {"name": "a#b"}, {"name": 5}, {"correlation": ""}, {"correlation": 5}]
+)
+def test_a_name_that_no_signal_has_fails_the_node(config: dict[str, Any]) -> None:
+    """Rather than wait for ever [ND71]."""
+    drive = Drive(workflow(_signal("a")), {("a", "config"): config})
+    drive.start()
+    assert drive.only(ev.NodeFailed).error.kind == "invalid_config"
+
+
+def test_a_signal_carries_what_an_event_may_hold() -> None:
+    """More is refused with the bound [ND71, EN19]."""
+    drive = _correlated(None)
+    drive.turn(DeliverSignal("paid", val("x" * INLINE_BYTES_MAX)))
+    assert drive.only(ev.SignalRejected).code == "limit_exceeded"
+    assert drive.status("a") == "waiting"
 
 
 @pytest.mark.parametrize("config", ["text", {"message": "x" * INLINE_BYTES_MAX}])

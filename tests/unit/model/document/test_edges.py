@@ -14,7 +14,7 @@ def test_kinds_of_edges() -> None:
         "  a: {uses: delay, on_error: mend}\n"
         "  mend: {uses: delay, needs: [a]}\n"
         "  b: {uses: delay, needs: a}\n"
-        "  route: {uses: flow.switch, needs: [a], with: {cases: {urgent: x}}}\n"
+        "  route: {uses: flow.switch, needs: [a], with: {cases: {urgent: true}}}\n"
         "  c: {uses: delay, needs: [route.urgent, route.default, b]}\n"
     )
     workflow = good(text)
@@ -59,7 +59,7 @@ def test_kinds_of_edges() -> None:
             ],
         ),
         (
-            "  a: {uses: flow.switch, with: {cases: [{name: urgent}, calm]}}\n"
+            "  a: {uses: flow.switch, with: {cases: {urgent: true, calm: false}}}\n"
             "  b: {uses: delay, needs: [a.urgnt, a.zzz, a.calm]}\n",
             [
                 "5:28: nodes.b.needs[0]: a has no case 'urgnt' (did you mean urgent?)",
@@ -72,7 +72,16 @@ def test_kinds_of_edges() -> None:
             "  b: {uses: delay, needs: [a.any]}\n",
             [],
         ),
-        ("  a: {uses: flow.switch, with: {cases: [1]}}\n  b: {uses: delay, needs: [a.any]}\n", []),
+        (
+            "  a: {uses: flow.switch, with: {cases: {b: true}, default: other}}\n"
+            "  b: {uses: delay, needs: [a.other, a.b, a.default]}\n",
+            ["5:42: nodes.b.needs[2]: a has no case 'default' (expected one of b, other)"],
+        ),
+        (
+            "  a: {uses: flow.switch, with: {cases: {b: true}, default: '${{ inputs.x }}'}}\n"
+            "  b: {uses: delay, needs: [a.any]}\n",
+            [],
+        ),
         (
             "  a: 1\n  b: {uses: delay, needs: [a.any]}\n",
             ["4:6: nodes.a: a node is a map (expected a map with `uses`, got 1)"],

@@ -264,7 +264,8 @@ def test_problems_of_the_document(text: str, lines: list[str]) -> None:
             [
                 "4:13: nodes.a.uses: there is no node type 'zzz' (expected one of data.transform, "
                 "delay, "
-                "flow.switch, http.request, human.approval, loop.until, shell.run, workflow.call)"
+                "flow.switch, http.request, human.approval, human.form, loop.until, shell.run, "
+                "wait.signal, workflow.call)"
             ],
         ),
         (

@@ -64,7 +64,9 @@ CATALOGUE: Final[dict[str, NodeTypeInfo]] = {
         ),
         node_type("delay", {"for": {"type": ["string", "integer"]}}),
         node_type("human.approval", {"message": _TEXT}),
-        node_type("flow.switch", {"cases": {}}),
+        node_type("human.form", {"message": _TEXT, "schema": {}}),
+        node_type("wait.signal", {"name": _TEXT, "correlation": _TEXT}),
+        node_type("flow.switch", {"cases": {}, "case": {}, "default": _TEXT}),
         node_type("workflow.call", {}),
         node_type("loop.until", {}),
     )

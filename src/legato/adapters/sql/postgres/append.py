@@ -51,9 +51,12 @@ _TEXTS: Final = (("ord", "int"), ("id", "text"), ("workspace", "text"), ("text",
 _BLOBS: Final = (
     ("ord", "int"), ("id", "text"), ("workspace", "text"), ("hash", "text"), ("size", "bigint"),
 )  # fmt: skip
+_INHERITED: Final = (
+    ("ord", "int"), ("id", "text"), ("workspace", "text"), ("source", "text"),
+)  # fmt: skip
 _LEAN_TABLES: Final = (_TURNS, _EVENTS)
 _FULL_TABLES: Final = (
-    _TURNS, _EVENTS, _CREATED, _CREATED, _SIGNALS, _CONSUMED, _ENDED, _TEXTS, _BLOBS,
+    _TURNS, _EVENTS, _CREATED, _CREATED, _SIGNALS, _CONSUMED, _ENDED, _TEXTS, _BLOBS, _INHERITED,
 )  # fmt: skip
 
 
@@ -61,7 +64,7 @@ class Batch:
     """Turns as parallel arrays, one list per column.
 
     `tables` are in the order of `_FULL_TABLES`: turns, events, born, children, signals, consumed,
-    ended, texts, blobs.
+    ended, texts, blobs, inherited.
     """
 
     def __init__(self) -> None:
@@ -103,7 +106,7 @@ class Batch:
             self._add_more(place, turn, is_last=is_last)
 
     def _add_more(self, place: int, turn: Turn, *, is_last: bool) -> None:
-        _, _, _, children, signals, consumed, ended, texts, blobs = self._rows
+        _, _, _, children, signals, consumed, ended, texts, blobs, inherited = self._rows
         workspace = None if turn.new is None else turn.new.workspace
         for child in turn.children:
             children.append((place, *created_row(child)))
@@ -118,6 +121,8 @@ class Batch:
             texts.append((place, turn.execution_id, workspace, clean(text[:TEXT_MAX])))
         for blob in turn.blobs:
             blobs.append((place, turn.execution_id, workspace, blob.hash, blob.size))
+        if turn.new is not None:
+            inherited.extend((place, *row) for row in inherited_rows(turn.new))
 
     def arguments(self) -> Iterator[list[Any]]:
         """Yield the parameters of `LEAN` or `FULL`."""
@@ -134,6 +139,11 @@ def _has_more(turn: Turn) -> bool:
         or turn.blobs
         or turn.projection.search is not None
     )
+
+
+def inherited_rows(new: NewExecution) -> list[tuple[str, str, str]]:
+    """Return (id, workspace, source) of each execution whose payloads a fork keeps."""
+    return [(new.execution_id, new.workspace, source) for source in new.blobs_of]
 
 
 def columns_of(rows: Sequence[tuple[Any, ...]], width: int) -> list[list[Any]]:
@@ -240,6 +250,9 @@ def _full() -> str:
         " ON CONFLICT (execution_id) DO UPDATE SET text = excluded.text)",
         "referred AS (INSERT INTO blobs (execution_id, workspace, hash, size)"  # noqa: S608
         f" SELECT x.id, {workspace}, x.hash, x.size FROM {_table(_BLOBS, first[8], 'x')}"
+        f" WHERE x.{_KEPT} UNION SELECT x.id, b.workspace, b.hash, b.size"
+        f" FROM {_table(_INHERITED, first[9], 'x')}"
+        " JOIN blobs b ON b.execution_id = x.source AND b.workspace = x.workspace"
         f" WHERE x.{_KEPT} ON CONFLICT DO NOTHING)",
     ]
     return f"WITH {', '.join(parts)} SELECT ord FROM accepted"  # noqa: S608
@@ -254,6 +267,16 @@ CREATE: Final = (
 )
 """Parameters: the columns of `created_row`. Returns the ids that are new."""
 CREATE_WIDTH: Final = len(_CREATED) - 1
+
+INHERIT: Final = (
+    "INSERT INTO blobs (execution_id, workspace, hash, size)"  # noqa: S608
+    " SELECT DISTINCT x.id, b.workspace, b.hash, b.size"
+    f" FROM {_table(_INHERITED[1:], 1, 'x')}"
+    " JOIN blobs b ON b.execution_id = x.source AND b.workspace = x.workspace"
+    " ON CONFLICT DO NOTHING"
+)
+"""Parameters: the columns of `inherited_rows`."""
+INHERIT_WIDTH: Final = len(_INHERITED) - 1
 
 SEND: Final = (
     f"WITH s AS (SELECT * FROM {_table(_SIGNALS, 1, 's')}),"  # noqa: S608

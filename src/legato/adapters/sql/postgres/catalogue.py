@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workflow versions and their names on PostgreSQL.
+"""Workflow versions, and what their names stand for, on PostgreSQL.
 
-Rules: LG20, LG26.
+Rules: LG20, LG26, CL30, CL33.
 """
 
-from legato.adapters.sql.postgres.database import Database, do
+from typing import Any
+
+from legato.adapters.sql.postgres.database import Database, do, rows
 from legato.model.ids import VersionHash, WorkspaceId
-from legato.ports.catalogue import VersionRow
+from legato.ports.catalogue import Publication, VersionRow
 
 
 class PostgresVersions:
@@ -15,29 +17,40 @@ class PostgresVersions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def put(self, row: VersionRow, *, publish: bool) -> None:
-        """Keep `Versions.put`. Costs one or two queries if nothing is new."""
-        if not await self._is_new(row, publish=publish):
-            return
-        async with self._database.transaction() as connection:
-            await do(
-                connection,
-                "version_put",
-                workspace=row.workspace,
-                version=row.version,
-                name=row.name,
-                compiled=row.compiled,
-                source=row.source,
-                created_at=row.created_at,
-            )
-            if publish:
-                await do(
-                    connection,
-                    "publish",
+    async def put(self, row: VersionRow) -> None:
+        """Keep `Versions.put`. Costs one query if nothing is new."""
+        known = await self._database.fetch_value(
+            "version_known", version=row.version, workspace=row.workspace
+        )
+        if known is None:
+            async with self._database.transaction() as connection:
+                await _put(connection, row)
+
+    async def publish(
+        self, row: VersionRow, *, by: str = "", restores: int | None = None
+    ) -> tuple[Publication, bool]:
+        """Keep `Versions.publish`. Tried again if somebody else takes the number first."""
+        while True:
+            async with self._database.transaction() as connection:
+                last = await rows(
+                    connection, "publications", workspace=row.workspace, name=row.name, limit=1
+                )
+                newest = Publication(**dict(last[0])) if last else None
+                if newest is not None and await _is_same(connection, newest, row):
+                    return newest, False
+                made = Publication(
                     workspace=row.workspace,
                     name=row.name,
+                    number=1 if newest is None else newest.number + 1,
                     version=row.version,
+                    at=row.created_at,
+                    by=by,
+                    restores=restores,
                 )
+                await _put(connection, row)
+                fields = {name: getattr(made, name) for name in made.__struct_fields__}
+                if await do(connection, "publication_add", **fields, source=row.source):
+                    return made, True
 
     async def get(self, version: VersionHash) -> VersionRow | None:
         """Keep `Versions.get`."""
@@ -51,12 +64,39 @@ class PostgresVersions:
 
     async def names(self, workspace: WorkspaceId) -> list[str]:
         """Keep `Versions.names`."""
-        return [row[0] for row in await self._database.fetch("names", workspace=workspace)]
+        return [each.name for each in await self.newest(workspace)]
 
-    async def _is_new(self, row: VersionRow, *, publish: bool) -> bool:
-        known = await self._database.fetch_value(
-            "version_known", version=row.version, workspace=row.workspace
+    async def newest(self, workspace: WorkspaceId) -> list[Publication]:
+        """Keep `Versions.newest`."""
+        found = await self._database.fetch("newest", workspace=workspace)
+        return [Publication(**dict(each)) for each in found]
+
+    async def publications(
+        self, workspace: WorkspaceId, name: str, *, limit: int = 1_000
+    ) -> list[Publication]:
+        """Keep `Versions.publications`."""
+        found = await self._database.fetch(
+            "publications", workspace=workspace, name=name, limit=limit
         )
-        if known is None:
-            return True
-        return publish and await self.published(row.workspace, row.name) != row.version
+        return [Publication(**dict(each)) for each in found]
+
+    async def source(self, workspace: WorkspaceId, name: str, number: int) -> bytes | None:
+        """Keep `Versions.source`."""
+        found: bytes | None = await self._database.fetch_value(
+            "source", workspace=workspace, name=name, number=number
+        )
+        return found
+
+
+async def _put(connection: Any, row: VersionRow) -> None:
+    fields = {name: getattr(row, name) for name in row.__struct_fields__}
+    await do(connection, "version_put", **fields)
+
+
+async def _is_same(connection: Any, newest: Publication, row: VersionRow) -> bool:
+    if newest.version != row.version:
+        return False
+    found = await rows(
+        connection, "source", workspace=row.workspace, name=row.name, number=newest.number
+    )
+    return bool(found) and bytes(found[0][0]) == row.source

@@ -2,6 +2,8 @@
 -- Made by `python -m legato.adapters.sql.postgres.compile`. Do not edit.
 -- anything: [[1000], "engine"]
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_6 FROM owners WHERE owners.owner IS NOT NULL) SELECT (EXISTS (SELECT anon_2.id FROM (SELECT DISTINCT inbox.execution_id AS id FROM inbox WHERE NOT inbox.consumed AND (SELECT executions.owner IS NULL AS anon_3 FROM executions WHERE executions.id = inbox.execution_id AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out')) LIMIT 1) AS anon_2 UNION SELECT anon_4.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.wake_at IS NOT NULL AND executions.wake_at <= CAST(EXTRACT(epoch FROM clock_timestamp()) * $1::INTEGER AS BIGINT) LIMIT 1) AS anon_4 UNION SELECT anon_5.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.is_busy LIMIT 1) AS anon_5)) OR (EXISTS (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines)))) OR (SELECT executions.id FROM executions WHERE executions.status = 'queued' AND executions.owner IS NULL ORDER BY executions.workspace, executions.created_at, executions.id LIMIT 1) IS NOT NULL OR (EXISTS (SELECT * FROM engines WHERE engines.id != $2::VARCHAR COLLATE "C" AND engines.lease_until <= CAST(EXTRACT(epoch FROM clock_timestamp()) * $1::INTEGER AS BIGINT))) AS anon_1;
+-- blobs_of: ["execution_id"]
+SELECT blobs.hash, blobs.size FROM blobs WHERE blobs.execution_id = $1::VARCHAR COLLATE "C" ORDER BY blobs.hash;
 -- by_prefix: ["workspace", "first", "beyond", [10]]
 SELECT executions.id FROM executions WHERE executions.workspace = $1::VARCHAR COLLATE "C" AND executions.id >= $2::VARCHAR COLLATE "C" AND executions.id < $3::VARCHAR COLLATE "C" ORDER BY executions.id LIMIT $4::INTEGER;
 -- claim_row: ["execution_id"]
@@ -10,6 +12,8 @@ SELECT executions.id AS execution_id, executions.workspace, executions.version, 
 SELECT executions.status, count(*) AS count_1 FROM executions WHERE executions.workspace = $1::VARCHAR COLLATE "C" GROUP BY executions.status;
 -- created_at: ["execution_id"]
 SELECT executions.created_at FROM executions WHERE executions.id = $1::VARCHAR COLLATE "C";
+-- descendants: ["execution_id", "limit"]
+WITH RECURSIVE tree(id) AS (SELECT executions.id AS id FROM executions WHERE executions.parent = $1::VARCHAR COLLATE "C" UNION SELECT below.id AS id FROM executions AS below, tree WHERE below.parent = tree.id) SELECT executions.id AS execution_id, executions.workspace, executions.workflow, executions.version, executions.status, executions.head_seq, executions.nodes_done, executions.nodes_total, executions.created_at, executions.started_at, executions.ended_at, executions.error, executions.waiting_for, executions.parent, executions.forked_from, executions.owner, executions.trigger FROM executions WHERE executions.id IN (SELECT tree.id FROM tree) ORDER BY executions.created_at, executions.id LIMIT $2;
 -- engine_drop: ["engine"]
 DELETE FROM engines WHERE engines.id = $1::VARCHAR COLLATE "C";
 -- engine_known: ["engine"]
@@ -60,8 +64,8 @@ INSERT INTO attempt_logs (execution_id, node, item, attempt, "offset", at, level
 SELECT attempt_logs.id, attempt_logs.execution_id, attempt_logs.node, attempt_logs.item, attempt_logs.attempt, attempt_logs."offset", attempt_logs.at, attempt_logs.level, attempt_logs.text, attempt_logs.progress FROM attempt_logs WHERE attempt_logs.execution_id = $1::VARCHAR COLLATE "C" AND attempt_logs.id > $2::BIGINT AND attempt_logs.node = $3::VARCHAR COLLATE "C" ORDER BY attempt_logs.id LIMIT $4;
 -- meta: ["key"]
 SELECT meta.value FROM meta WHERE meta.key = $1::VARCHAR COLLATE "C";
--- names: ["workspace"]
-SELECT published.name FROM published WHERE published.workspace = $1::VARCHAR COLLATE "C" ORDER BY published.name;
+-- newest: ["workspace"]
+SELECT publications.workspace, publications.name, publications.number, publications.version, publications.at, publications.by, publications.restores FROM publications WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT * FROM publications AS later WHERE later.workspace = publications.workspace AND later.name = publications.name AND later.number > publications.number)) ORDER BY publications.name;
 -- orphaned: ["limit"]
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_1 FROM owners WHERE owners.owner IS NOT NULL) SELECT executions.id AS execution_id, executions.workspace, executions.version, executions.workflow, executions.fence, executions.head_seq, executions.status, executions.created_at, executions.owner, executions.is_busy, executions.start FROM executions WHERE executions.owner IN (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines))) ORDER BY executions.created_at, executions.id LIMIT $1 FOR UPDATE OF executions SKIP LOCKED;
 -- owner_of: [[1000], "execution_id"]
@@ -70,10 +74,12 @@ SELECT engines.id, engines.host, engines.pid, engines.lease_until - CAST(EXTRACT
 SELECT inbox.id, inbox.execution_id, inbox.body FROM inbox WHERE NOT inbox.consumed AND (SELECT executions.owner FROM executions WHERE executions.id = inbox.execution_id AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out')) = $1::VARCHAR COLLATE "C" ORDER BY inbox.id LIMIT $2;
 -- pending_for: ["ids"]
 SELECT inbox.id, inbox.execution_id, inbox.body FROM inbox WHERE NOT inbox.consumed AND inbox.execution_id = any($1::TEXT[]) AND (SELECT true FROM executions WHERE executions.id = inbox.execution_id AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out')) ORDER BY inbox.id;
--- publish: ["workspace", "name", "version"]
-INSERT INTO published (workspace, name, version) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C") ON CONFLICT (workspace, name) DO UPDATE SET version = excluded.version;
--- published: ["workspace", "name"]
-SELECT published.version FROM published WHERE published.workspace = $1::VARCHAR COLLATE "C" AND published.name = $2::VARCHAR COLLATE "C";
+-- publication_add: ["workspace", "name", "number", "version", "source", "at", "by", "restores"]
+INSERT INTO publications (workspace, name, number, version, source, at, by, restores) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::INTEGER, $4::VARCHAR COLLATE "C", $5::BYTEA, $6::BIGINT, $7::VARCHAR, $8::INTEGER) ON CONFLICT DO NOTHING;
+-- publications: ["workspace", "name", "limit"]
+SELECT publications.workspace, publications.name, publications.number, publications.version, publications.at, publications.by, publications.restores FROM publications WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.name = $2::VARCHAR COLLATE "C" ORDER BY publications.number DESC LIMIT $3;
+-- published: ["workspace", "name", [1]]
+SELECT publications.version, publications.source FROM publications WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.name = $2::VARCHAR COLLATE "C" ORDER BY publications.number DESC LIMIT $3::INTEGER;
 -- queued: ["limit", "last_workspace"]
 WITH RECURSIVE spaces(workspace) AS (SELECT min(executions.workspace) AS workspace FROM executions WHERE executions.status = 'queued' UNION ALL SELECT (SELECT min(executions.workspace) AS min_1 FROM executions WHERE executions.status = 'queued' AND executions.workspace > spaces.workspace) AS anon_1 FROM spaces WHERE spaces.workspace IS NOT NULL) SELECT executions.id AS execution_id, executions.workspace, executions.version, executions.workflow, executions.fence, executions.head_seq, executions.status, executions.created_at, executions.owner, executions.is_busy, executions.start FROM executions JOIN (SELECT line.id AS id, line.place AS place, spaces.workspace AS workspace FROM spaces JOIN LATERAL (SELECT executions.id AS id, row_number() OVER (ORDER BY executions.created_at, executions.id) AS place FROM executions WHERE executions.status = 'queued' AND executions.workspace = spaces.workspace AND executions.owner IS NULL ORDER BY executions.created_at, executions.id LIMIT $1) AS line ON true) AS queue ON queue.id = executions.id WHERE executions.owner IS NULL AND executions.status = 'queued' ORDER BY queue.place, queue.workspace <= $2::VARCHAR COLLATE "C", queue.workspace LIMIT $1 FOR UPDATE OF executions SKIP LOCKED;
 -- queued_count: []
@@ -84,6 +90,8 @@ SELECT events.seq, events.at, events.body, events.crc FROM events WHERE events.e
 SELECT events.execution_id, events.seq, events.at, events.body, events.crc FROM events WHERE events.execution_id = any($1::TEXT[]) ORDER BY events.execution_id, events.seq;
 -- release: [[null], [1], "ids", "fences", "engine"]
 UPDATE executions SET owner=$1::VARCHAR COLLATE "C", fence=(executions.fence + $2::BIGINT) FROM unnest($3::TEXT[], $4::BIGINT[]) AS anon_1(id, fence) WHERE executions.owner = $5::VARCHAR COLLATE "C" AND executions.id = anon_1.id AND executions.fence = anon_1.fence;
+-- source: ["workspace", "name", "number"]
+SELECT publications.source FROM publications WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.name = $2::VARCHAR COLLATE "C" AND publications.number = $3::INTEGER;
 -- step: ["execution_id", "node", "item", "name", "ordinal"]
 SELECT node_steps.attempt, node_steps.input_hash, node_steps.output FROM node_steps WHERE node_steps.execution_id = $1::VARCHAR COLLATE "C" AND node_steps.node = $2::VARCHAR COLLATE "C" AND node_steps.item = $3::INTEGER AND node_steps.name = $4::VARCHAR COLLATE "C" AND node_steps.ordinal = $5::INTEGER;
 -- step_begin: ["execution_id", "node", "item", "name", "ordinal", "attempt", "input_hash", "output"]

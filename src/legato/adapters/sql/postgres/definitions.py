@@ -36,18 +36,18 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR, insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
+from legato.adapters.sql.postgres.definitions_catalogue import catalogue
 from legato.adapters.sql.schema import (
     NOBODYS,
     attempt_logs,
+    blobs,
     engines,
     events,
     executions,
     inbox,
     meta,
     node_steps,
-    published,
     search_texts,
-    versions,
 )
 from legato.model.frames import FINAL_EXECUTION
 
@@ -83,7 +83,10 @@ def unnest(name: str, **columns: Any) -> Any:
 
 def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
-    groups = (_log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _steps(), _search())
+    groups = (
+        _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), catalogue(), _steps(),
+        _search(),
+    )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 
 
@@ -403,28 +406,22 @@ def _lists() -> Iterator[tuple[str, ClauseElement]]:
         .where(row.c.workspace == P("workspace"))
         .group_by(row.c.status),
     )
-    yield "version_put", insert(versions).on_conflict_do_nothing()
-    publish = insert(published)
+    tree = select(row.c.id).where(row.c.parent == P("execution_id")).cte("tree", recursive=True)
+    below = executions.alias("below")
+    tree = tree.union(select(below.c.id).where(below.c.parent == tree.c.id))
     yield (
-        "publish",
-        publish.on_conflict_do_update(
-            index_elements=["workspace", "name"], set_={"version": publish.excluded.version}
-        ),
+        "descendants",
+        select(*row_columns())
+        .where(row.c.id.in_(select(tree.c.id)))
+        .order_by(row.c.created_at, row.c.id)
+        .limit(P("limit")),
     )
-    columns = (
-        versions.c.workspace, versions.c.name, versions.c.compiled, versions.c.source,
-        versions.c.created_at,
-    )  # fmt: skip
-    yield "version", select(*columns).where(versions.c.version == P("version")).limit(1)
     yield (
-        "version_known",
-        select(literal_column("1"))
-        .select_from(versions)
-        .where(versions.c.version == P("version"), versions.c.workspace == P("workspace")),
+        "blobs_of",
+        select(blobs.c.hash, blobs.c.size)
+        .where(blobs.c.execution_id == P("execution_id"))
+        .order_by(blobs.c.hash),
     )
-    mine = published.c.workspace == P("workspace")
-    yield "published", select(published.c.version).where(mine, published.c.name == P("name"))
-    yield "names", select(published.c.name).where(mine).order_by(published.c.name)
     yield "meta", select(meta.c.value).where(meta.c.key == P("key"))
 
 

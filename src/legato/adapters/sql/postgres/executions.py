@@ -10,6 +10,7 @@ from legato.adapters.search import holds, search_words
 from legato.adapters.sql.postgres.database import Database
 from legato.model.frames import ExecutionStatus
 from legato.model.ids import ExecutionId, WorkspaceId
+from legato.model.values import BlobRef
 from legato.ports.executions import ExecutionFilter, ExecutionRow
 
 FRESH_TEXTS_MAX: Final = 500
@@ -68,6 +69,16 @@ class PostgresExecutions:
             "by_prefix", workspace=workspace, first=prefix, beyond=prefix + "g"
         )
         return [ExecutionId(row[0]) for row in rows]
+
+    async def descendants(self, execution_id: ExecutionId, *, limit: int) -> list[ExecutionRow]:
+        """Keep `Executions.descendants`."""
+        found = await self._database.fetch("descendants", execution_id=execution_id, limit=limit)
+        return [_row(row) for row in found]
+
+    async def blobs(self, execution_id: ExecutionId) -> list[BlobRef]:
+        """Keep `Executions.blobs`."""
+        found = await self._database.fetch("blobs_of", execution_id=execution_id)
+        return [BlobRef(row[0], row[1]) for row in found]
 
     async def counts(self, workspace: WorkspaceId) -> dict[ExecutionStatus, int]:
         """Keep `Executions.counts`."""

@@ -13,10 +13,13 @@ from legato.adapters.sql.postgres.append import (
     CREATE,
     CREATE_WIDTH,
     FULL,
+    INHERIT,
+    INHERIT_WIDTH,
     LEAN,
     Batch,
     columns_of,
     created_row,
+    inherited_rows,
     waves,
 )
 from legato.adapters.sql.postgres.committer import Committer, Job
@@ -104,7 +107,12 @@ class _Creations:
         if not executions:
             return set()
         columns = columns_of([created_row(each) for each in executions], CREATE_WIDTH)
-        new = {row[0] for row in await connection.fetch(CREATE, *columns)}
+        heirs = [row for each in executions for row in inherited_rows(each)]
+        async with connection.transaction():
+            new = {row[0] for row in await connection.fetch(CREATE, *columns)}
+            if heirs:
+                kept = [row for row in heirs if row[0] in new]
+                await connection.execute(INHERIT, *columns_of(kept, INHERIT_WIDTH))
         self._queued += len(new)
         self._uncounted += len(new)
         return new

@@ -5,6 +5,7 @@ Rules: LG13, LG21, LG22, LG27.
 """
 
 import asyncio
+import time
 from typing import Final
 
 import asyncpg
@@ -24,7 +25,7 @@ from legato.crashpoints import crash_point
 from legato.errors import StoreUnavailable
 from legato.model.policy import Limits
 from legato.ports.blobs import Blobs
-from legato.ports.stores import Stores
+from legato.ports.stores import StoreLook, Stores
 
 MIGRATION_LOCK: Final = 0x6C656761746F
 """Key of the advisory lock ("legato" in ASCII) under which one process migrates."""
@@ -86,6 +87,25 @@ class PostgresLifecycle:
     async def epoch(self) -> int:
         """Keep `Lifecycle.epoch`."""
         return int(await self.database.fetch_value("meta", key="epoch"))
+
+    async def look(self) -> StoreLook:
+        """Keep `Lifecycle.look`."""
+        began = time.perf_counter()
+        async with self.database.transaction() as connection:
+            names = ("server_version", "fsync", "full_page_writes", "synchronous_commit")
+            found = {name: str(await connection.fetchval(f"SHOW {name}")) for name in names}
+            # A number of the transaction is only given out to one that may write.
+            now = await connection.fetchval(
+                "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+                " FROM pg_current_xact_id()"
+            )
+        return StoreLook(
+            kind="PostgreSQL",
+            version=found.pop("server_version"),
+            durability=found,
+            now=int(now),
+            took_ms=(time.perf_counter() - began) * 1000,
+        )
 
     async def _migrate(self) -> None:
         if judge(await self._revision(), REVISION) == "current":

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workflow versions and their names on SQLite.
+"""Workflow versions, and what their names stand for, on SQLite.
 
-Rules: LG20, LG26.
+Rules: LG20, LG26, CL30, CL33.
 """
 
 import sqlite3
@@ -12,9 +12,10 @@ from legato.adapters.sql.sqlite.readers import Readers
 from legato.adapters.sql.sqlite.statements import SQL
 from legato.adapters.sql.sqlite.writer import Writer
 from legato.model.ids import VersionHash, WorkspaceId
-from legato.ports.catalogue import VersionRow
+from legato.ports.catalogue import Publication, VersionRow
 
-_NAMES: Final = Query("names", list[str])
+_PUBLICATIONS: Final = Query("publications", list[Publication])
+_NEWEST: Final = Query("newest", list[Publication])
 
 
 class SqliteVersions:
@@ -24,25 +25,43 @@ class SqliteVersions:
         self._writer = writer
         self._readers = readers
 
-    async def put(self, row: VersionRow, *, publish: bool) -> None:
+    async def put(self, row: VersionRow) -> None:
         """Keep `Versions.put`. Costs one read if nothing is new."""
-        if not await self._readers.call(lambda connection: _is_new(connection, row, publish)):
+        if await self._readers.call(lambda connection: _is_known(connection, row)):
             return
-        values = {
-            "workspace": row.workspace,
-            "version": row.version,
-            "name": row.name,
-            "compiled": row.compiled,
-            "source": row.source,
-            "created_at": row.created_at,
-        }
 
         def work(connection: sqlite3.Connection) -> None:
-            connection.execute(SQL["version_put"], values)
-            if publish:
-                connection.execute(SQL["publish"], values)
+            _put(connection, row)
 
         await self._writer.call(work)
+
+    async def publish(
+        self, row: VersionRow, *, by: str = "", restores: int | None = None
+    ) -> tuple[Publication, bool]:
+        """Keep `Versions.publish`."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Publication, bool]:
+            values = {"workspace": row.workspace, "name": row.name}
+            last = connection.execute(SQL["published"], values).fetchone()
+            if last is not None and last[1:] == (row.version, row.source):
+                (newest,) = _PUBLICATIONS.run(connection, limit=1, **values)
+                return newest, False
+            made = Publication(
+                workspace=row.workspace,
+                name=row.name,
+                number=1 if last is None else last[0] + 1,
+                version=row.version,
+                at=row.created_at,
+                by=by,
+                restores=restores,
+            )
+            _put(connection, row)
+            fields = {name: getattr(made, name) for name in made.__struct_fields__}
+            connection.execute(SQL["publication_add"], {**fields, "source": row.source})
+            return made, True
+
+        made: tuple[Publication, bool] = await self._writer.call(work)
+        return made
 
     async def get(self, version: VersionHash) -> VersionRow | None:
         """Keep `Versions.get`."""
@@ -65,28 +84,56 @@ class SqliteVersions:
 
     async def published(self, workspace: WorkspaceId, name: str) -> VersionHash | None:
         """Keep `Versions.published`."""
-        return await self._readers.call(lambda connection: _published(connection, workspace, name))
+
+        def read(connection: sqlite3.Connection) -> VersionHash | None:
+            values = {"workspace": workspace, "name": name}
+            row = connection.execute(SQL["published"], values).fetchone()
+            return None if row is None else VersionHash(row[1])
+
+        return await self._readers.call(read)
 
     async def names(self, workspace: WorkspaceId) -> list[str]:
         """Keep `Versions.names`."""
+        return [each.name for each in await self.newest(workspace)]
 
-        def read(connection: sqlite3.Connection) -> list[str]:
-            found: list[str] = _NAMES.run(connection, workspace=workspace)
+    async def newest(self, workspace: WorkspaceId) -> list[Publication]:
+        """Keep `Versions.newest`."""
+
+        def read(connection: sqlite3.Connection) -> list[Publication]:
+            found: list[Publication] = _NEWEST.run(connection, workspace=workspace)
             return found
 
         return await self._readers.call(read)
 
+    async def publications(
+        self, workspace: WorkspaceId, name: str, *, limit: int = 1_000
+    ) -> list[Publication]:
+        """Keep `Versions.publications`."""
 
-def _published(
-    connection: sqlite3.Connection, workspace: WorkspaceId, name: str
-) -> VersionHash | None:
-    values = {"workspace": workspace, "name": name}
-    row = connection.execute(SQL["published"], values).fetchone()
-    return None if row is None else VersionHash(row[0])
+        def read(connection: sqlite3.Connection) -> list[Publication]:
+            found: list[Publication] = _PUBLICATIONS.run(
+                connection, workspace=workspace, name=name, limit=limit
+            )
+            return found
+
+        return await self._readers.call(read)
+
+    async def source(self, workspace: WorkspaceId, name: str, number: int) -> bytes | None:
+        """Keep `Versions.source`."""
+
+        def read(connection: sqlite3.Connection) -> bytes | None:
+            values = {"workspace": workspace, "name": name, "number": number}
+            row = connection.execute(SQL["source"], values).fetchone()
+            return None if row is None else bytes(row[0])
+
+        return await self._readers.call(read)
 
 
-def _is_new(connection: sqlite3.Connection, row: VersionRow, publish: bool) -> bool:  # noqa: FBT001
+def _put(connection: sqlite3.Connection, row: VersionRow) -> None:
+    fields = {name: getattr(row, name) for name in row.__struct_fields__}
+    connection.execute(SQL["version_put"], fields)
+
+
+def _is_known(connection: sqlite3.Connection, row: VersionRow) -> bool:
     values = {"version": row.version, "workspace": row.workspace}
-    if connection.execute(SQL["version_known"], values).fetchone() is None:
-        return True
-    return publish and _published(connection, row.workspace, row.name) != row.version
+    return connection.execute(SQL["version_known"], values).fetchone() is not None

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Made by `python -m legato.adapters.sql.sqlite.compile`. Do not edit.
--- revision: 0001
+-- revision: 0002
 -- schema:
 CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) );
 -- schema:
@@ -34,8 +34,6 @@ CREATE TABLE engines ( id TEXT NOT NULL, host TEXT NOT NULL, pid INTEGER NOT NUL
 -- schema:
 CREATE TABLE versions ( workspace TEXT NOT NULL, version TEXT NOT NULL, name TEXT NOT NULL, compiled BLOB NOT NULL, source BLOB NOT NULL, created_at BIGINT NOT NULL, CONSTRAINT pk_versions PRIMARY KEY (version, workspace) );
 -- schema:
-CREATE TABLE published ( workspace TEXT NOT NULL, name TEXT NOT NULL, version TEXT NOT NULL, CONSTRAINT pk_published PRIMARY KEY (workspace, name) );
--- schema:
 CREATE TABLE node_steps ( execution_id TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, name TEXT NOT NULL, ordinal INTEGER NOT NULL, attempt INTEGER NOT NULL, input_hash TEXT NOT NULL, output BLOB, CONSTRAINT pk_node_steps PRIMARY KEY (execution_id, node, item, name, ordinal) );
 -- schema:
 CREATE TABLE attempt_logs ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, execution_id TEXT NOT NULL, node TEXT NOT NULL, item INTEGER NOT NULL, attempt INTEGER NOT NULL, "offset" INTEGER NOT NULL, at BIGINT NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL, progress FLOAT, CONSTRAINT uq_attempt_logs_execution_id_node_item_attempt_offset UNIQUE (execution_id, node, item, attempt, "offset") );
@@ -54,11 +52,15 @@ CREATE VIRTUAL TABLE search_index USING fts5(words, tokenize = "ascii tokenchars
 -- schema:
 CREATE TABLE meta ( "key" TEXT NOT NULL, value TEXT NOT NULL, CONSTRAINT pk_meta PRIMARY KEY ("key") );
 -- schema:
+CREATE TABLE publications ( workspace TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, version TEXT NOT NULL, source BLOB NOT NULL, at BIGINT NOT NULL, "by" TEXT NOT NULL, restores INTEGER, CONSTRAINT pk_publications PRIMARY KEY (workspace, name, number) );
+-- schema:
 INSERT INTO meta VALUES ('epoch', '1');
 -- schema:
-INSERT INTO alembic_version VALUES ('0001');
+INSERT INTO alembic_version VALUES ('0002');
 -- anything:
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_5 FROM owners WHERE owners.owner IS NOT NULL) SELECT (EXISTS (SELECT anon_2.id FROM (SELECT DISTINCT inbox.execution_id AS id FROM inbox WHERE NOT inbox.consumed AND (EXISTS (SELECT * FROM executions WHERE executions.id = inbox.execution_id AND executions.owner IS NULL AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out'))) LIMIT 1 OFFSET 0) AS anon_2 UNION SELECT anon_3.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.wake_at IS NOT NULL AND executions.wake_at <= :now LIMIT 1 OFFSET 0) AS anon_3 UNION SELECT anon_4.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.is_busy LIMIT 1 OFFSET 0) AS anon_4)) OR (EXISTS (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines)))) OR (EXISTS (SELECT 1 FROM executions WHERE executions.status = 'queued' AND executions.owner IS NULL)) AS anon_1;
+-- blobs_of:
+SELECT CAST(json_group_array(json_object('hash', r.hash, 'size', r.size)) AS BLOB) AS json_group_array_1 FROM (SELECT blobs.hash AS hash, blobs.size AS size FROM blobs WHERE blobs.execution_id = :execution_id ORDER BY blobs.hash) AS r;
 -- by_prefix:
 SELECT CAST(json_group_array(anon_1.id) AS BLOB) AS json_group_array_1 FROM (SELECT executions.id AS id FROM executions WHERE executions.workspace = :workspace AND executions.id >= :first AND executions.id < :beyond ORDER BY executions.id LIMIT 10 OFFSET 0) AS anon_1;
 -- claim_row:
@@ -67,6 +69,8 @@ SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'worksp
 SELECT CAST(json_group_object(anon_1.status, anon_1.count) AS BLOB) AS json_group_object_1 FROM (SELECT executions.status AS status, count(*) AS count FROM executions WHERE executions.workspace = :workspace GROUP BY executions.status) AS anon_1;
 -- created_at:
 SELECT executions.created_at FROM executions WHERE executions.id = :execution_id;
+-- descendants:
+WITH RECURSIVE tree(id) AS (SELECT executions.id AS id FROM executions WHERE executions.parent = :execution_id UNION SELECT below.id AS id FROM executions AS below, tree WHERE below.parent = tree.id) SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'workspace', r.workspace, 'workflow', r.workflow, 'version', r.version, 'status', r.status, 'head_seq', r.head_seq, 'nodes_done', r.nodes_done, 'nodes_total', r.nodes_total, 'created_at', r.created_at, 'started_at', r.started_at, 'ended_at', r.ended_at, 'error', r.error, 'waiting_for', r.waiting_for, 'parent', r.parent, 'forked_from', r.forked_from, 'owner', r.owner, 'trigger', r."trigger")) AS BLOB) AS json_group_array_1 FROM (SELECT executions.id AS execution_id, executions.workspace AS workspace, executions.workflow AS workflow, executions.version AS version, executions.status AS status, executions.head_seq AS head_seq, executions.nodes_done AS nodes_done, executions.nodes_total AS nodes_total, executions.created_at AS created_at, executions.started_at AS started_at, executions.ended_at AS ended_at, executions.error AS error, executions.waiting_for AS waiting_for, executions.parent AS parent, executions.forked_from AS forked_from, executions.owner AS owner, executions."trigger" AS "trigger" FROM executions WHERE executions.id IN (SELECT tree.id FROM tree) ORDER BY executions.created_at, executions.id LIMIT :limit OFFSET 0) AS r;
 -- engine_add:
 INSERT INTO engines (id, host, pid, machine, lease_steady, lease_until, adopts, registered_at) VALUES (:id, :host, :pid, :machine, :lease_steady, :lease_until, :adopts, :registered_at);
 -- engine_drop:
@@ -125,8 +129,8 @@ INSERT INTO attempt_logs (execution_id, node, item, attempt, "offset", at, level
 SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution_id, 'node', r.node, 'item', r.item, 'attempt', r.attempt, 'offset', r."offset", 'at', r.at, 'level', r.level, 'text', r.text, 'progress', r.progress)) AS BLOB) AS json_group_array_1 FROM (SELECT attempt_logs.id AS id, attempt_logs.execution_id AS execution_id, attempt_logs.node AS node, attempt_logs.item AS item, attempt_logs.attempt AS attempt, attempt_logs."offset" AS "offset", attempt_logs.at AS at, attempt_logs.level AS level, attempt_logs.text AS text, attempt_logs.progress AS progress FROM attempt_logs WHERE attempt_logs.execution_id = :execution_id AND attempt_logs.id > :after AND attempt_logs.node = :node ORDER BY attempt_logs.id LIMIT :limit OFFSET 0) AS r;
 -- meta:
 SELECT meta.value FROM meta WHERE meta."key" = :key;
--- names:
-SELECT CAST(json_group_array(anon_1.name) AS BLOB) AS json_group_array_1 FROM (SELECT published.name AS name FROM published WHERE published.workspace = :workspace ORDER BY published.name) AS anon_1;
+-- newest:
+SELECT CAST(json_group_array(json_object('workspace', r.workspace, 'name', r.name, 'number', r.number, 'version', r.version, 'at', r.at, 'by', r."by", 'restores', r.restores)) AS BLOB) AS json_group_array_1 FROM (SELECT publications.workspace AS workspace, publications.name AS name, publications.number AS number, publications.version AS version, publications.at AS at, publications."by" AS "by", publications.restores AS restores FROM publications WHERE publications.workspace = :workspace AND NOT (EXISTS (SELECT * FROM publications AS later WHERE later.workspace = publications.workspace AND later.name = publications.name AND later.number > publications.number)) ORDER BY publications.name) AS r;
 -- orphaned:
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_1 FROM owners WHERE owners.owner IS NOT NULL) SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'workspace', r.workspace, 'version', r.version, 'workflow', r.workflow, 'fence', r.fence, 'head_seq', r.head_seq, 'status', r.status, 'created_at', r.created_at, 'owner', r.owner, 'is_busy', r.is_busy, 'start', r.start)) AS BLOB) AS json_group_array_1 FROM (SELECT executions.id AS execution_id, executions.workspace AS workspace, executions.version AS version, executions.workflow AS workflow, executions.fence AS fence, executions.head_seq AS head_seq, executions.status AS status, executions.created_at AS created_at, executions.owner AS owner, executions.is_busy AS is_busy, CAST(executions.start AS TEXT) AS start FROM executions WHERE executions.owner IN (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines))) ORDER BY executions.created_at, executions.id LIMIT :limit OFFSET 0) AS r;
 -- owner_of:
@@ -135,10 +139,12 @@ SELECT CAST(json_group_array(json_object('id', r.id, 'host', r.host, 'pid', r.pi
 SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution_id, 'body', r.body)) AS BLOB) AS json_group_array_1 FROM (SELECT inbox.id AS id, inbox.execution_id AS execution_id, CAST(inbox.body AS TEXT) AS body FROM inbox INDEXED BY ix_inbox_waiting WHERE NOT inbox.consumed AND (SELECT executions.owner FROM executions WHERE executions.id = inbox.execution_id) = :engine ORDER BY inbox.id LIMIT :limit OFFSET 0) AS r;
 -- pending_for:
 SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution_id, 'body', r.body)) AS BLOB) AS json_group_array_1 FROM (SELECT inbox.id AS id, inbox.execution_id AS execution_id, CAST(inbox.body AS TEXT) AS body FROM inbox INDEXED BY ix_inbox_waiting WHERE NOT inbox.consumed AND inbox.execution_id IN (SELECT anon_1.value FROM json_each(:ids) AS anon_1) ORDER BY inbox.id) AS r;
--- publish:
-INSERT INTO published (workspace, name, version) VALUES (:workspace, :name, :version) ON CONFLICT (workspace, name) DO UPDATE SET version = excluded.version;
+-- publication_add:
+INSERT INTO publications (workspace, name, number, version, source, at, "by", restores) VALUES (:workspace, :name, :number, :version, :source, :at, :by, :restores);
+-- publications:
+SELECT CAST(json_group_array(json_object('workspace', r.workspace, 'name', r.name, 'number', r.number, 'version', r.version, 'at', r.at, 'by', r."by", 'restores', r.restores)) AS BLOB) AS json_group_array_1 FROM (SELECT publications.workspace AS workspace, publications.name AS name, publications.number AS number, publications.version AS version, publications.at AS at, publications."by" AS "by", publications.restores AS restores FROM publications WHERE publications.workspace = :workspace AND publications.name = :name ORDER BY publications.number DESC LIMIT :limit OFFSET 0) AS r;
 -- published:
-SELECT published.version FROM published WHERE published.workspace = :workspace AND published.name = :name;
+SELECT publications.number, publications.version, publications.source FROM publications WHERE publications.workspace = :workspace AND publications.name = :name ORDER BY publications.number DESC LIMIT 1 OFFSET 0;
 -- queued:
 WITH RECURSIVE spaces(workspace) AS (SELECT min(executions.workspace) AS workspace FROM executions INDEXED BY ix_executions_queued WHERE executions.status = 'queued' UNION ALL SELECT (SELECT min(executions.workspace) AS min_1 FROM executions INDEXED BY ix_executions_queued WHERE executions.status = 'queued' AND executions.workspace > spaces.workspace) AS anon_1 FROM spaces WHERE spaces.workspace IS NOT NULL) SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'workspace', r.workspace, 'version', r.version, 'workflow', r.workflow, 'fence', r.fence, 'head_seq', r.head_seq, 'status', r.status, 'created_at', r.created_at, 'owner', r.owner, 'is_busy', r.is_busy, 'start', r.start)) AS BLOB) AS json_group_array_1 FROM (SELECT found.id AS execution_id, found.workspace AS workspace, found.version AS version, found.workflow AS workflow, found.fence AS fence, found.head_seq AS head_seq, found.status AS status, found.created_at AS created_at, found.owner AS owner, found.is_busy AS is_busy, CAST(found.start AS TEXT) AS start FROM spaces JOIN executions AS found ON found.id IN (SELECT executions.id FROM executions INDEXED BY ix_executions_queued WHERE executions.status = 'queued' AND executions.workspace = spaces.workspace AND executions.owner IS NULL ORDER BY executions.created_at, executions.id LIMIT :limit OFFSET 0) ORDER BY row_number() OVER (PARTITION BY found.workspace ORDER BY found.created_at, found.id), found.workspace <= :last_workspace, found.workspace LIMIT :limit OFFSET 0) AS r;
 -- queued_count:
@@ -149,6 +155,8 @@ SELECT CAST('[' || coalesce(group_concat('[' || coalesce(CAST(page.seq AS TEXT),
 SELECT CAST('{' || coalesce(group_concat('"' || CAST(wanted.value AS TEXT) || '":' || (SELECT '[' || coalesce(group_concat('[' || coalesce(CAST(events.seq AS TEXT), 'null') || ',' || coalesce(CAST(events.at AS TEXT), 'null') || ',' || coalesce(CAST(events.crc AS TEXT), 'null') || ',' || CAST(events.body AS TEXT) || ']'), '') || ']' AS anon_2 FROM events WHERE events.execution_id = wanted.value)), '') || '}' AS BLOB) AS anon_1 FROM json_each(:ids) AS wanted;
 -- release:
 UPDATE executions SET owner=NULL, fence=(executions.fence + 1) WHERE executions.owner = :engine AND executions.id IN (SELECT json_extract(value, '$[0]') FROM json_each(:pairs)) AND (executions.id, executions.fence) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:pairs));
+-- source:
+SELECT publications.source FROM publications WHERE publications.workspace = :workspace AND publications.name = :name AND publications.number = :number;
 -- step:
 SELECT node_steps.attempt, node_steps.input_hash, node_steps.output FROM node_steps WHERE node_steps.execution_id = :execution_id AND node_steps.node = :node AND node_steps.item = :item AND node_steps.name = :name AND node_steps.ordinal = :ordinal;
 -- step_begin:

@@ -50,7 +50,13 @@ from legato.adapters.sql.sqlite.definitions_base import (
     body_text,
     pairs,
 )
-from legato.adapters.sql.sqlite.definitions_lists import finds, lists, search, steps
+from legato.adapters.sql.sqlite.definitions_lists import (
+    catalogue,
+    finds,
+    lists,
+    search,
+    steps,
+)
 
 
 def _claim_columns(table: Any) -> list[ColumnElement[Any]]:
@@ -66,7 +72,9 @@ def _claim_columns(table: Any) -> list[ColumnElement[Any]]:
 
 def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
-    groups = (_log(), _inbox(), _owners(), finds(), lists(), steps(), search())
+    groups = (
+        _log(), _inbox(), _owners(), finds(), lists(), catalogue(), steps(), search(),
+    )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     and_,
     cast,
+    exists,
     func,
     literal_column,
     or_,
@@ -26,10 +27,11 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.schema import (
     attempt_logs,
+    blobs,
     executions,
     meta,
     node_steps,
-    published,
+    publications,
     search_texts,
     versions,
 )
@@ -115,7 +117,7 @@ def _found_text() -> Any:
 
 
 def lists() -> Iterator[tuple[str, ClauseElement]]:
-    """Yield the reads of executions and versions."""
+    """Yield the reads of executions."""
     row = executions
     yield "execution", as_json(select(*_row_columns(row)).where(row.c.id == P("execution_id")))
     yield "created_at", select(row.c.created_at).where(row.c.id == P("execution_id"))
@@ -137,14 +139,33 @@ def lists() -> Iterator[tuple[str, ClauseElement]]:
         "counts",
         select(cast(func.json_group_object(counted.c.status, counted.c.count), LargeBinary)),
     )
-    yield "version_put", insert(versions).on_conflict_do_nothing()
-    publish = insert(published)
+    tree = select(row.c.id).where(row.c.parent == P("execution_id")).cte("tree", recursive=True)
+    below = executions.alias("below")
+    tree = tree.union(select(below.c.id).where(below.c.parent == tree.c.id))
     yield (
-        "publish",
-        publish.on_conflict_do_update(
-            index_elements=["workspace", "name"], set_={"version": publish.excluded.version}
+        "descendants",
+        as_json(
+            select(*_row_columns(row))
+            .where(row.c.id.in_(select(tree.c.id)))
+            .order_by(row.c.created_at, row.c.id)
+            .limit(P("limit"))
         ),
     )
+    yield (
+        "blobs_of",
+        as_json(
+            select(blobs.c.hash, blobs.c.size)
+            .where(blobs.c.execution_id == P("execution_id"))
+            .order_by(blobs.c.hash)
+        ),
+    )
+    yield "meta", select(meta.c.value).where(meta.c.key == P("key"))
+
+
+def catalogue() -> Iterator[tuple[str, ClauseElement]]:
+    """Yield what stores, publishes and reads versions."""
+    yield "version_put", insert(versions).on_conflict_do_nothing()
+    yield "publication_add", insert(publications)
     # Bytes as they are: a source need not be JSON. One row, so one step.
     yield (
         "version",
@@ -164,20 +185,35 @@ def lists() -> Iterator[tuple[str, ClauseElement]]:
         .select_from(versions)
         .where(versions.c.version == P("version"), versions.c.workspace == P("workspace")),
     )
+    mine = publications.c.workspace == P("workspace")
+    this = and_(mine, publications.c.name == P("name"))
+    newest = publications.c.number.desc()
     yield (
         "published",
-        select(published.c.version).where(
-            published.c.workspace == P("workspace"), published.c.name == P("name")
-        ),
+        select(publications.c.number, publications.c.version, publications.c.source)
+        .where(this)
+        .order_by(newest)
+        .limit(1),
     )
-    names = (
-        select(published.c.name)
-        .where(published.c.workspace == P("workspace"))
-        .order_by(published.c.name)
-        .subquery()
+    yield (
+        "source",
+        select(publications.c.source).where(this, publications.c.number == P("number")),
     )
-    yield "names", select(cast(func.json_group_array(names.c.name), LargeBinary))
-    yield "meta", select(meta.c.value).where(meta.c.key == P("key"))
+    columns = [each for each in publications.c if each.name != "source"]
+    yield (
+        "publications",
+        as_json(select(*columns).where(this).order_by(newest).limit(P("limit"))),
+    )
+    later = publications.alias("later")
+    is_newest = ~exists().where(
+        later.c.workspace == publications.c.workspace,
+        later.c.name == publications.c.name,
+        later.c.number > publications.c.number,
+    )
+    yield (
+        "newest",
+        as_json(select(*columns).where(mine, is_newest).order_by(publications.c.name)),
+    )
 
 
 def steps() -> Iterator[tuple[str, ClauseElement]]:

@@ -15,6 +15,7 @@ from legato.adapters.sql.sqlite.readers import Readers
 from legato.adapters.sql.sqlite.statements import SQL
 from legato.model.frames import ExecutionStatus
 from legato.model.ids import ExecutionId, WorkspaceId
+from legato.model.values import BlobRef
 from legato.ports.executions import ExecutionFilter, ExecutionRow
 
 FRESH_TEXTS_MAX: Final = 500
@@ -34,6 +35,8 @@ class Text(msgspec.Struct):
 
 _EXECUTION: Final = Query("execution", list[ExecutionRow])
 _BY_PREFIX: Final = Query("by_prefix", list[ExecutionId])
+_DESCENDANTS: Final = Query("descendants", list[ExecutionRow])
+_BLOBS: Final = Query("blobs_of", list[BlobRef])
 _COUNTS: Final = Query("counts", dict[ExecutionStatus, int])
 _FRESH: Final = Query("fresh_texts", list[Text])
 _FIND: Final = {
@@ -71,6 +74,26 @@ class SqliteExecutions:
             found: list[ExecutionId] = _BY_PREFIX.run(
                 connection, workspace=workspace, first=prefix, beyond=prefix + "g"
             )
+            return found
+
+        return await self._readers.call(read)
+
+    async def descendants(self, execution_id: ExecutionId, *, limit: int) -> list[ExecutionRow]:
+        """Keep `Executions.descendants`."""
+
+        def read(connection: sqlite3.Connection) -> list[ExecutionRow]:
+            found: list[ExecutionRow] = _DESCENDANTS.run(
+                connection, execution_id=execution_id, limit=limit
+            )
+            return found
+
+        return await self._readers.call(read)
+
+    async def blobs(self, execution_id: ExecutionId) -> list[BlobRef]:
+        """Keep `Executions.blobs`."""
+
+        def read(connection: sqlite3.Connection) -> list[BlobRef]:
+            found: list[BlobRef] = _BLOBS.run(connection, execution_id=execution_id)
             return found
 
         return await self._readers.call(read)

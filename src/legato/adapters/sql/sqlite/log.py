@@ -19,7 +19,7 @@ from legato.adapters.sql.sqlite.rows import (
     ROWS_MAX,
     WIDTH,
     fill_up,
-    pack_new,
+    pack_created,
     pack_turn,
     statement,
 )
@@ -153,10 +153,11 @@ class _Creations:
     def run_alone(self, connection: sqlite3.Connection, jobs: Sequence[Job]) -> bool:
         """Create everything in one statement, if it fits and nothing exists yet."""
         fresh = [each for job in jobs for each in job.what]
-        if len(fresh) > ROWS_MAX or not self._has_room(connection, len(fresh)):
+        parameters = [field for each in fresh for field in pack_created(each, op=NEW)]
+        if len(parameters) > ROWS_MAX * WIDTH or not self._has_room(connection, len(fresh)):
             return False
         try:
-            insert_rows(connection, [field for each in fresh for field in pack_new(each, op=NEW)])
+            insert_rows(connection, parameters)
         except sqlite3.IntegrityError:
             return False
         self._count(len(fresh))
@@ -184,7 +185,7 @@ class _Creations:
             new = [each for each, is_new in zip(job.what, job.result, strict=True) if is_new]
             known.update(each.execution_id for each in new)
             self._count(len(new))
-            parameters += [field for each in new for field in pack_new(each)]
+            parameters += [field for each in new for field in pack_created(each)]
         insert_rows(connection, parameters)
 
     def _count(self, fresh: int) -> None:

@@ -14,6 +14,8 @@ Rules: LG1, LG3, LG4, LG8, LG14, OW1.
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+import msgspec
+
 from legato.adapters.search import TEXT_MAX
 from legato.adapters.sql.checksum import turn_checksum
 from legato.adapters.sql.clean import clean, clean_or_none
@@ -38,6 +40,7 @@ SIGNAL: Final = 6
 CONSUMED: Final = 7
 SEARCH: Final = 8
 BLOB: Final = 9
+INHERITED: Final = 10
 
 TURN_BODIES: Final = 4
 """Events that travel in a turn's own row."""
@@ -94,6 +97,8 @@ def pack_turn(turn: Turn) -> list[Any]:
         row.append(crc if first + ROW_BODIES >= count else None)
     if turn.consumed or turn.children or turn.outbox or p.search is not None or turn.blobs:
         _pack_rest(row, turn)
+    if turn.new is not None and turn.new.blobs_of:
+        row += _pack_inherited(turn.new)
     return row
 
 
@@ -120,6 +125,17 @@ def pack_new(new: NewExecution, *, op: int = CHILD) -> list[Any]:
         new.owner, 0 if new.owner is None else 1, new.start, new.parent, new.root,
         new.forked_from, clean_or_none(new.trigger), new.nodes_total,
     )  # fmt: skip
+
+
+def pack_created(new: NewExecution, *, op: int = CHILD) -> list[Any]:
+    """Return the rows that create an execution that no turn has begun."""
+    row = pack_new(new, op=op)
+    return row + _pack_inherited(new) if new.blobs_of else row
+
+
+def _pack_inherited(new: NewExecution) -> list[Any]:
+    # ids of executions as JSON
+    return _padded(INHERITED, new.execution_id, msgspec.json.encode(new.blobs_of).decode())
 
 
 def pack_signal(signal: OutSignal) -> list[Any]:
@@ -217,6 +233,14 @@ def setup() -> Sequence[str]:
             f"NEW.op = {BLOB}",
             "INSERT OR IGNORE INTO blobs (workspace, hash, execution_id, size)"
             " SELECT workspace, NEW.c1, id, NEW.c2 FROM executions WHERE id = NEW.id;",
+        ),
+        _trigger(
+            "inherited",
+            f"NEW.op = {INHERITED}",
+            "INSERT OR IGNORE INTO blobs (workspace, hash, execution_id, size)"
+            " SELECT b.workspace, b.hash, e.id, b.size FROM executions e JOIN blobs b"
+            " ON b.workspace = e.workspace WHERE e.id = NEW.id"
+            " AND b.execution_id IN (SELECT value FROM json_each(NEW.c1));",
         ),
     )
 

@@ -7,6 +7,7 @@ Rules: LG13, LG21, LG22, LG27, LG28.
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -17,6 +18,7 @@ from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
 from legato.adapters.sql.sqlite.catalogue import SqliteVersions
 from legato.adapters.sql.sqlite.changes import SqliteChanges
 from legato.adapters.sql.sqlite.connection import (
+    SYNCHRONOUS_FULL,
     connect_writer,
     prepare_file,
     quick_check,
@@ -35,7 +37,7 @@ from legato.crashpoints import crash_point
 from legato.errors import StoreUnavailable
 from legato.model.policy import Limits
 from legato.ports.blobs import Blobs
-from legato.ports.stores import Stores
+from legato.ports.stores import StoreLook, Stores
 
 _EPOCH: Final = "epoch"
 
@@ -84,6 +86,32 @@ class SqliteLifecycle:
             return int(value)
 
         return await self.readers.call(read)
+
+    async def look(self) -> StoreLook:
+        """Keep `Lifecycle.look`."""
+
+        def work(connection: sqlite3.Connection) -> tuple[str, int, int]:
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            (synchronous,) = connection.execute("PRAGMA synchronous").fetchone()
+            # Days since noon in Greenwich on November 24, 4714 B.C.; SQLite's own clock.
+            days = "SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+            (now,) = connection.execute(days).fetchone()
+            return mode, synchronous, now
+
+        began = time.perf_counter()
+        await self.epoch()
+        mode, synchronous, now = await self.writer.call(work)
+        is_full = synchronous == SYNCHRONOUS_FULL
+        return StoreLook(
+            kind="SQLite",
+            version=sqlite3.sqlite_version,
+            durability={
+                "journal_mode": mode,
+                "synchronous": "full" if is_full else str(synchronous),
+            },
+            now=now,
+            took_ms=(time.perf_counter() - began) * 1000,
+        )
 
 
 def open_database(path: Path) -> sqlite3.Connection:

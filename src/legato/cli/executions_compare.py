@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`legato executions compare`: two executions node by node, and where they first part.
+
+Rules: CL27.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from legato.cli.completing import execution_ids
+from legato.cli.invocation import OK, Invocation, command_options, examples
+
+if TYPE_CHECKING:
+    from legato.cli.history import History
+    from legato.cli.terminal import Terminal
+    from legato.engine.compare import Comparison, Side
+
+_WORDS = {
+    "only_one": "only in one",
+    "definition": "defined otherwise",
+    "input": "another input",
+    "status": "another status",
+    "case": "another case",
+    "output": "another output",
+}
+
+
+@click.command(
+    epilog=examples(
+        "legato executions compare ID OTHER", "legato executions compare ID OTHER --json"
+    )
+)
+@click.argument("one", metavar="ID", shell_complete=execution_ids)
+@click.argument("other", metavar="OTHER", shell_complete=execution_ids)
+@command_options
+def compare(invocation: Invocation, one: str, other: str) -> int:
+    """Compare two executions node by node: status, time, and the first place where they part."""
+    from legato.app import build, run
+    from legato.cli.history import find_execution, load_history
+    from legato.engine.compare import compare as compare_states
+
+    async def work() -> None:
+        async with build(invocation.settings(), role="reader") as app:
+            rows = [await find_execution(app.stores, each) for each in (one, other)]
+            left, right = [await load_history(app.stores, row.execution_id) for row in rows]
+        found = compare_states(left.state, right.state)
+        if invocation.as_json:
+            invocation.terminal.json(_json(left, right, found))
+        else:
+            _write(invocation.terminal, left, right, found)
+
+    run(work())
+    return OK
+
+
+def _json(left: History, right: History, found: Comparison) -> dict[str, Any]:
+    return {
+        "one": left.row.execution_id,
+        "other": right.row.execution_id,
+        "same_version": found.same_version,
+        "same_inputs": found.same_inputs,
+        "first_difference": found.first,
+        "nodes": [
+            {
+                "node": row.node,
+                "differs": list(row.differs),
+                "one": _side_json(row.one),
+                "other": _side_json(row.other),
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def _side_json(side: Side | None) -> dict[str, Any] | None:
+    if side is None:
+        return None
+    return {
+        "status": side.status,
+        "took_ms": side.took_ms,
+        "cost_usd": None,  # no node of this version has a price
+        "attempts": side.attempts,
+        "reused": side.reused,
+        "edited": side.edited,
+    }
+
+
+def _write(terminal: Terminal, left: History, right: History, found: Comparison) -> None:
+    from legato.cli.text import table, word
+
+    for name, each in (("A", left), ("B", right)):
+        status = word(each.state.status)
+        terminal.line(f"{name}  {each.row.execution_id}  {each.row.workflow}  {status}")
+    if not found.same_version:
+        terminal.line("their versions differ")
+    if not found.same_inputs:
+        terminal.line("their inputs differ")
+    lines = [("", "NODE", "A", "TOOK", "B", "TOOK", "")]
+    for row in found.rows:
+        mark = ">" if row.node == found.first else ""
+        words = ", ".join(_WORDS[aspect] for aspect in row.differs)
+        lines.append((mark, row.node, *_cells(row.one), *_cells(row.other), words))
+    terminal.lines(line.rstrip() for line in table(lines))
+    if found.first is None:
+        terminal.line("no node differs")
+    else:
+        terminal.line(f"they part at {found.first}")
+
+
+def _cells(side: Side | None) -> tuple[str, str]:
+    from legato.cli.text import duration, word
+
+    if side is None:
+        return "-", "-"
+    note = " (edited)" if side.edited else " (kept)" if side.reused else ""
+    took = "-" if side.took_ms is None else duration(side.took_ms)
+    return word(side.status) + note, took

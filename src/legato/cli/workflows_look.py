@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`legato workflows list`, `versions`, `pull` and `diff`: what is published, read only.
+
+Rules: CL31-CL33.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from legato.cli.completing import workflow_names, workflows_and_files
+from legato.cli.invocation import OK, Invocation, command_options, examples
+
+if TYPE_CHECKING:
+    from legato.app import App
+    from legato.cli.documents import Loaded
+    from legato.cli.terminal import Terminal
+    from legato.model.document.diff import Difference
+    from legato.settings import Settings
+
+_VALUE_CHARS_MAX = 120
+_MOVED_SHOWN = 10
+
+
+@click.command("list", epilog=examples("legato workflows list", "legato workflows list --json"))
+@command_options
+def list_workflows(invocation: Invocation) -> int:
+    """List the published workflows, each with its newest version."""
+    from legato.app import build, run
+    from legato.model.ids import LOCAL_WORKSPACE
+
+    async def work() -> None:
+        async with build(invocation.settings(), role="reader") as app:
+            found = await app.stores.versions.newest(LOCAL_WORKSPACE)
+            _write_publications(invocation.terminal, found, with_name=True)
+            if not found:
+                invocation.terminal.note("no workflow is published: legato workflows apply FILE")
+
+    run(work())
+    return OK
+
+
+@click.command(epilog=examples("legato workflows versions report"))
+@click.argument("name", metavar="NAME", shell_complete=workflow_names)
+@command_options
+def versions(invocation: Invocation, name: str) -> int:
+    """List every publication of a name, the newest first."""
+    from legato.app import build, run
+    from legato.cli.publications import find_publication
+    from legato.model.ids import LOCAL_WORKSPACE
+
+    async def work() -> None:
+        async with build(invocation.settings(), role="reader") as app:
+            await find_publication(app.stores, name, None)
+            found = await app.stores.versions.publications(LOCAL_WORKSPACE, name)
+            _write_publications(invocation.terminal, found, with_name=False)
+
+    run(work())
+    return OK
+
+
+@click.command(
+    epilog=examples(
+        "legato workflows pull report",
+        "legato workflows pull report@3 --output old-report.yaml",
+        "legato workflows pull report --output -",
+    )
+)
+@click.argument("name", metavar="NAME[@VERSION]", shell_complete=workflow_names)
+@click.option(
+    "--output", metavar="FILE", help="Where to; default NAME.yaml or NAME.json, - stdout."
+)
+@click.option("--force", is_flag=True, help="Replace a file that holds something else.")
+@command_options
+def pull(invocation: Invocation, name: str, output: str | None, force: bool) -> int:
+    """Write a published file, byte for byte as it was applied."""
+    from legato.app import build, run
+    from legato.cli.files import write_file, write_stdout
+    from legato.cli.publications import find_publication, load_published, split_name
+    from legato.cli.wire import publication_json
+
+    async def work() -> None:
+        async with build(invocation.settings(), role="reader") as app:
+            wanted, version = split_name(name)
+            found = await find_publication(app.stores, wanted, version)
+            text = (await load_published(app.stores, found)).source
+        if output == "-":
+            write_stdout(text)
+            return
+        is_json = text.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"{"
+        file = Path(output or f"{wanted}{'.json' if is_json else '.yaml'}")
+        is_new = write_file(file, text, is_forced=force)
+        invocation.terminal.json({**publication_json(found), "file": str(file), "written": is_new})
+        said = f"version {found.number} of {wanted}"
+        invocation.terminal.line(f"{file}: {said}" + ("" if is_new else ", already there"))
+
+    run(work())
+    return OK
+
+
+@click.command(
+    epilog=examples(
+        "legato workflows diff report.yaml",
+        "legato workflows diff report",
+        "legato workflows diff report.yaml report@3",
+        "legato workflows diff report@5 report@3 --json",
+    )
+)
+@click.argument("new", metavar="FILE|NAME[@VERSION]", shell_complete=workflows_and_files)
+@click.argument(
+    "old", metavar="[FILE|NAME[@VERSION]]", required=False, shell_complete=workflows_and_files
+)
+@command_options
+def diff(invocation: Invocation, new: str, old: str | None) -> int:
+    """Show what the first has that the second has not, and the reverse.
+
+    Without the second: a file against what its name stands for now, a name against the publication
+    before. The logic is shown apart from the layout.
+    """
+    from legato.app import build, run
+    from legato.model.document.diff import difference
+
+    async def work() -> None:
+        settings = invocation.settings()
+        async with build(settings, role="reader") as app:
+            after = await _loaded(app, settings, new)
+            before = await _before(app, settings, new, after, old)
+        found = difference(
+            (before.workflow, before.source),
+            (after.workflow, after.source),
+            settings.limits.to_policy(),
+        )
+        _write_difference(invocation.terminal, found)
+
+    run(work())
+    return OK
+
+
+async def _loaded(app: App, settings: Settings, text: str) -> Loaded:
+    """Return what a person names: a file, or a publication."""
+    from legato.app import node_catalogue
+    from legato.cli.documents import Loaded, is_file_name, read_workflow
+    from legato.cli.publications import find_publication, load_published, split_name
+
+    if is_file_name(text):
+        return Loaded(*read_workflow(Path(text), node_catalogue(), settings.limits.to_policy()))
+    return await load_published(app.stores, await find_publication(app.stores, *split_name(text)))
+
+
+async def _before(app: App, settings: Settings, new: str, after: Loaded, old: str | None) -> Loaded:
+    """Return what to compare with: what is named, or what the name stood for before."""
+    from legato.cli.documents import is_file_name
+    from legato.cli.publications import find_publication, load_published, split_name
+    from legato.errors import NotFound
+
+    if old is not None:
+        return await _loaded(app, settings, old)
+    if is_file_name(new):
+        found = await find_publication(app.stores, after.workflow.name, None)
+        return await load_published(app.stores, found)
+    name, version = split_name(new)
+    found = await find_publication(app.stores, name, version)
+    if found.number == 1:
+        raise NotFound(f"{name} has no version before 1")
+    return await load_published(
+        app.stores, await find_publication(app.stores, name, str(found.number - 1))
+    )
+
+
+def _write_publications(terminal: Terminal, found: list[Any], *, with_name: bool) -> None:
+    from legato.cli.text import local_time, table
+    from legato.cli.wire import publication_json
+
+    lines = [("NAME", "VERSION", "HASH", "PUBLISHED", "BY", "")]
+    for each in found:
+        terminal.json(publication_json(each))
+        note = "" if each.restores is None else f"version {each.restores} again"
+        lines.append(
+            (each.name, str(each.number), each.version[:12], local_time(each.at), each.by, note)
+        )
+    shown = lines if with_name else [line[1:] for line in lines]
+    terminal.lines(line.rstrip() for line in table(shown) if found)
+
+
+def _write_difference(terminal: Terminal, found: Difference) -> None:
+    import msgspec
+
+    terminal.json({**msgspec.to_builtins(found), "is_same_logic": not found.logic})
+    for change in found.logic:
+        if change.what == "added":
+            terminal.line(f"+ {change.path}: {_short(change.new)}")
+        elif change.what == "removed":
+            terminal.line(f"- {change.path}: {_short(change.old)}")
+        else:
+            terminal.line(f"~ {change.path}: {_short(change.old)} -> {_short(change.new)}")
+    if found.moved:
+        names = ", ".join(found.moved[:_MOVED_SHOWN])
+        more = len(found.moved) - _MOVED_SHOWN
+        terminal.line(f"layout: moved {names}" + (f" and {more} more" if more > 0 else ""))
+    if not found.logic and not found.moved:
+        same = "the same" if found.is_same_text else "the same but for comments and spelling"
+        terminal.line(same)
+    elif not found.logic:
+        terminal.line("the logic is the same")
+
+
+def _short(value: object) -> str:
+    import json
+
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _VALUE_CHARS_MAX else text[: _VALUE_CHARS_MAX - 1] + "…"
