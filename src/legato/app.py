@@ -74,21 +74,25 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
-def node_types() -> dict[str, NodeType]:
-    """Return the node types of this installation; a broken package is named and left out."""
+def node_types(*, with_packages: bool = True) -> dict[str, NodeType]:
+    """Return the node types of this installation; a broken package is named and left out.
+
+    Args:
+        with_packages: Also those that do not come with Legato.
+    """
     from legato.nodes.registry import load_node_types
 
     def tell(problem: InvalidInput) -> None:
         _log.warning(problem.message, hint=problem.hint)
 
-    return load_node_types(on_problem=tell)
+    return load_node_types(include_entry_points=with_packages, on_problem=tell)
 
 
-def node_catalogue() -> Mapping[str, NodeTypeInfo]:
+def node_catalogue(*, with_packages: bool = True) -> Mapping[str, NodeTypeInfo]:
     """Return what validation needs to know of them."""
     from legato.nodes.registry import catalogue
 
-    return catalogue(node_types())
+    return catalogue(node_types(with_packages=with_packages))
 
 
 def build(settings: Settings, *, role: Role) -> App:

@@ -11,16 +11,17 @@ import asyncio
 
 from legato.ports.clock import Clock
 from legato.runtime.attempt.context import Attempt
+from legato.runtime.attempt.request import RunnerOptions
 
 
-def begin(attempt: Attempt, clock: Clock, grace_s: float) -> None:
+def begin(attempt: Attempt, clock: Clock, options: RunnerOptions) -> None:
     """Note the task that carries the attempt and set its time-out."""
     attempt.task = asyncio.current_task()
     timeout_ms = attempt.request.timeout_ms
     if timeout_ms is not None:
         attempt.started_ms = clock.now_ms()
-        loop = asyncio.get_running_loop()
-        attempt.timer = loop.call_later(timeout_ms / 1000, _expire, attempt, grace_s)
+        call_later = options.call_later or asyncio.get_running_loop().call_later
+        attempt.timer = call_later(timeout_ms / 1000, _expire, attempt, options.cancel_grace_s)
 
 
 def end(attempt: Attempt) -> None:
