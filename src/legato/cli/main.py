@@ -44,9 +44,10 @@ DEBUG_VARIABLE: Final = "LEGATO_DEBUG"
 COMMANDS: Final = {
     "run": ("legato.cli.run:run", "Run a workflow and watch it live."),
     "validate": ("legato.cli.validate:validate", "Check workflow files; nothing is executed."),
+    "test": ("legato.cli.tests:test", "Run workflow tests, without a server."),
     "executions": ("legato.cli.executions:executions", "Look at executions and act on them."),
-    "nodes": ("legato.cli.nodes:nodes", "Show the node types that workflows can use."),
-    "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow files."),
+    "nodes": ("legato.cli.nodes:nodes", "Show the node types there are, or make your own."),
+    "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow or test files."),
     "engine": ("legato.cli.engine:engine", "Run every execution that has no live owner."),
     "migrate": ("legato.cli.migrate:migrate", "Bring the database to this program's schema."),
     "version": ("legato.cli.version:version", "Print the version."),
