@@ -41,6 +41,7 @@ INIT: Final = '''\
 """Nodes for Legato."""
 
 from legato.ports.node import NodeType
+
 from @MODULE@.@VERB@ import @VERB@
 
 
@@ -142,6 +143,7 @@ TEST: Final = '''\
 """Tests of @GROUP@.@VERB@: the real runner, services in memory, no server."""
 
 from legato.testing import NodeHarness
+
 from @MODULE@.@VERB@ import @VERB@
 
 

@@ -10,6 +10,7 @@ Rules: TK10-TK13, TK16, TK18.
 import asyncio
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, get_args
@@ -19,6 +20,7 @@ from legato.engine.evolve import evolve
 from legato.engine.state import ExecutionState
 from legato.engine.upcast import read_event
 from legato.errors import InvalidInput, LegatoError
+from legato.model.events import AttemptStarted, ItemsStarted
 from legato.model.frames import FINAL_EXECUTION, ExecutionStatus
 from legato.model.graph import Graph
 from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, NodeId, WorkspaceId
@@ -37,7 +39,7 @@ from legato.settings import (
 )
 from legato.testing.clock import FakeClock
 from legato.testing.workflow.judge import compare_golden, failures_of, golden_text
-from legato.testing.workflow.outcome import Outcome, Verdict, attempts_of, error_value
+from legato.testing.workflow.outcome import Outcome, Verdict, error_value
 from legato.testing.workflow.pins import PinnedRunner, all_with_pins, with_pins
 from legato.testing.workflow.replay import Replay
 from legato.testing.workflow.suite import Case, Reply, Suite, prefix_of
@@ -264,7 +266,7 @@ class _Driver:
     # --- the end -------------------------------------------------------------------------------
 
     async def _outcome(self, root: ExecutionId, trouble: list[str], begin: int) -> Outcome:
-        state = await self._folded(root)
+        state, attempts = await self._folded(root)
         nodes: dict[str, dict[str, object]] = {}
         for spec, node in zip(state.graph.nodes, state.nodes, strict=True):
             nodes[spec.id] = {
@@ -272,7 +274,7 @@ class _Driver:
                 "status": node.status,
                 "error": error_value(node.error),
                 "errors": [] if node.errors is None else await self._fetch(node.errors),
-                "attempts": attempts_of(state, node),
+                "attempts": attempts[spec.id],
             }
         assert self._pinned is not None, "the runner was made with the app"
         elapsed_ms = self._clock.now_ms() - begin
@@ -283,14 +285,23 @@ class _Driver:
             trouble=tuple(dict.fromkeys([*misses, *trouble])),
         )  # fmt: skip
 
-    async def _folded(self, root: ExecutionId) -> ExecutionState:
-        """Return the state that the log tells: the engine forgets an execution when it ends."""
+    async def _folded(self, root: ExecutionId) -> tuple[ExecutionState, Counter[NodeId]]:
+        """Return what the log tells: the state, and how many attempts each node had.
+
+        The engine forgets an execution when it ends.
+        """
+        attempts: Counter[NodeId] = Counter()
         workflow = with_pins(self._suite.workflow, self._case, self._suite.workflow.name)
         state = ExecutionState(root, Graph(workflow))
         while rows := await self._stores.log.read(root, after=state.seq, limit=1_000):
             for row in rows:
-                evolve(state, read_event(row.body), row.at)
-        return state
+                event = read_event(row.body)
+                evolve(state, event, row.at)
+                if isinstance(event, AttemptStarted):
+                    attempts[event.node] += 1
+                elif isinstance(event, ItemsStarted):
+                    attempts[event.node] += len(event.items)
+        return state, attempts
 
     async def _fetch(self, value: Value) -> object:
         if value.ref is not None:

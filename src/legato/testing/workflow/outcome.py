@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from legato.engine.state import ExecutionState, NodeState
 from legato.model.events import NodeError
 
 
@@ -51,11 +50,6 @@ class Outcome:
             return ""
         where = f"{self.error_node}: " if self.error_node else ""
         return f"{where}{self.error.kind}: {self.error.message}"
-
-
-def attempts_of(state: ExecutionState, node: NodeState) -> int:
-    """Return how many attempts a node has had, of all its items together."""
-    return node.attempt if node.items is None else sum(node.items.attempts.values())
 
 
 def error_value(error: NodeError | None) -> dict[str, Any] | None:

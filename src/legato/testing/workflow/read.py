@@ -131,8 +131,8 @@ def _read_grants(
                 inner.below("programs", index), f"{program} may not be started by tests here",
                 expected=f"--allow-program {program} on the command line",
             )  # fmt: skip
-    paths = tuple((folder / root).absolute() for root in roots)
-    allowed = [root.absolute() for root in given.roots]
+    paths = tuple((folder / root).resolve() for root in roots)  # `..` must not lead out again
+    allowed = [root.resolve() for root in given.roots]
     for index, path in enumerate(paths):
         if not any(path.is_relative_to(root) for root in allowed):
             fields.report.add(
@@ -192,7 +192,7 @@ class _Cases:
         fields.refuse_unknown(CASE_KEYS)
         fields.require("name", "a short text")
         outside = OutsideReader(fields, self._nodes, known=self._loaded is not None)
-        golden = fields.text("golden")
+        golden = self._golden(fields)
         timeout_ms = fields.duration_ms("timeout")
         if timeout_ms is not None and timeout_ms > TIMEOUT_MS_MAX:
             fields.wrong("timeout", "timeout is too long", "an hour at most")
@@ -215,9 +215,21 @@ class _Cases:
             replies=outside.replies(),
             signals=outside.signals(),
             expectations=self._expectations(fields),
-            golden=None if golden is None else self._file.parent / golden,
+            golden=golden,
             timeout_s=CASE_S if timeout_ms is None else timeout_ms / 1000,
         )
+
+    def _golden(self, fields: Fields) -> Path | None:
+        """Return the golden file. It is written by --update, so it stays beside the test."""
+        name = fields.text("golden")
+        if name is None:
+            return None
+        folder = self._file.parent
+        file = folder / name
+        if not name.endswith(".json") or not file.resolve().is_relative_to(folder.resolve()):
+            expected = "a file NAME.json in the folder of the test or below"
+            fields.wrong("golden", "golden cannot be there", expected)
+        return file
 
     def _line(self, place: Place) -> int:
         return self._report.document.place(self._report.document.offset(place))[0]
@@ -246,7 +258,7 @@ class _Cases:
     def _check_pin(self, node: NodeSpec, value: Any, place: Place, *, may_fail: bool) -> None:
         """Check a pinned output against what the node type promises."""
         info = self._given.catalogue.get(node.uses)
-        if info is None:
+        if info is None or not info.output_schema:  # it may return anything
             return
         check = ConfigCheck(self._report, info.output_schema, ())
         if not node.has_foreach:

@@ -6,11 +6,13 @@ Rules: TK10.
 
 import json
 from collections.abc import Sequence
+from typing import Final
 
 from legato.ports.exchanges import Answer
 from legato.testing.workflow.suite import Exchange
 
-_BODY_SHOWN = 200
+_BODY_SHOWN: Final = 200
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Replay:
@@ -66,6 +68,6 @@ def same_url(one: str, other: str) -> bool:
         first, second = httpx2.URL(one), httpx2.URL(other)
     except (httpx2.InvalidURL, UnicodeError, ValueError):
         return False
-    return (first.scheme, first.raw_host, first.port, first.raw_path) == (
-        second.scheme, second.raw_host, second.port, second.raw_path,
-    )  # fmt: skip
+    ports = [each.port or _PORTS.get(each.scheme) for each in (first, second)]
+    one_place = (first.scheme, first.raw_host, first.raw_path)
+    return one_place == (second.scheme, second.raw_host, second.raw_path) and ports[0] == ports[1]
