@@ -53,9 +53,8 @@ def node_types() -> list[NodeType]:
 _HEAD: Final = '''\
 """@GROUP@.@VERB@: what it does in one line."""
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from legato.ports.node import NodeContext, NodeFailure, node
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class @CLASS@Config(BaseModel):

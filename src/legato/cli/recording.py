@@ -148,29 +148,26 @@ def _failure(error: ev.NodeError, item: int | None) -> Data | None:
 
 
 async def _add_waits(stores: Stores, history: History, case: Data) -> None:
-    """Add what people and other programs said."""
+    """Add what people and other programs said, in the order in which they said it."""
     state = history.state
     for each in history.events:
         event = each.event
         if not isinstance(event, ev.NodeCompleted):
             continue
-        spec = state.spec(state.graph.index_of[event.node])
+        index = state.graph.index_of[event.node]
+        spec = state.spec(index)
         if spec.kind == "signal":
-            config = state.nodes[state.graph.index_of[event.node]].wait_config
-            name = event.consumed or signal_name(spec, config)
+            name = event.consumed or signal_name(spec, state.nodes[index].wait_config)
             payload = await fetch(stores, event.output)
             case.setdefault("signals", []).append({"name": name, "payload": payload})
-        elif spec.kind in {"approval", "form"}:
+        elif spec.kind == "form":
+            case.setdefault("answer", {})[spec.id] = load(event.output.json)["data"]
+        elif spec.kind == "approval":
             said = load(event.output.json)
-            if not isinstance(said, dict) or "approved" not in said:
-                case.setdefault("pin", {})[spec.id] = said
-            elif spec.kind == "form":
-                case.setdefault("answer", {})[spec.id] = said.get("data")
-            else:
-                reply = {"approved": said["approved"], "by": said.get("by") or "test"}
-                if said.get("comment"):
-                    reply["comment"] = said["comment"]
-                case.setdefault("approve", {})[spec.id] = reply
+            reply = {"approved": said["approved"], "by": said["by"] or "test"}
+            if said["comment"]:
+                reply["comment"] = said["comment"]
+            case.setdefault("approve", {})[spec.id] = reply
 
 
 # --- as text ----------------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The ports of an attempt in memory: what was journalled, said and stored is there to be looked at.
 
-Each keeps its port's contract, no more. `away` makes that many writes fail as a store that does not
-answer would.
+Each keeps its port's contract, no more. `away` makes that many operations fail as a store that does
+not answer would.
 
 Rules: TK1.
 """
@@ -24,14 +24,17 @@ class MemoryJournal:
     def __init__(self) -> None:
         """Begin empty."""
         self.rows: dict[StepKey, StepRow] = {}
-        self.away = 0
+        self.away: dict[str, int] = {}
+        """How often an operation by this name fails before it works."""
 
     async def get(self, key: StepKey) -> StepRow | None:
         """Keep `Journal.get`."""
+        self._reach("get")
         return self.rows.get(key)
 
     async def begin(self, key: StepKey, *, attempt: int, input_hash: str) -> bool:
         """Keep `Journal.begin`."""
+        self._reach("begin")
         row = self.rows.get(key)
         if row is not None and (row.attempt > attempt or row.output is not None):
             return False
@@ -40,14 +43,18 @@ class MemoryJournal:
 
     async def finish(self, key: StepKey, *, attempt: int, input_hash: str, output: bytes) -> bool:
         """Keep `Journal.finish`."""
-        if self.away > 0:
-            self.away -= 1
-            raise Unavailable("the store is away")
+        self._reach("finish")
         row = self.rows.get(key)
         if row is not None and row.attempt > attempt:
             return False
         self.rows[key] = StepRow(key=key, attempt=attempt, input_hash=input_hash, output=output)
         return True
+
+    def _reach(self, operation: str) -> None:
+        left = self.away.get(operation, 0)
+        if left > 0:
+            self.away[operation] = left - 1
+            raise Unavailable("the store is away")
 
 
 class MemoryLogs:

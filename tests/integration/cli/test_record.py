@@ -97,7 +97,8 @@ def test_a_failed_run_becomes_a_test_of_its_failure(site: Site) -> None:
     """Its attempts fail again as they did [CL47, TK9]."""
     workflow = (
         "legato: 1\nname: failing\nnodes:\n"
-        "  run:\n    uses: shell.run\n    effect: pure\n    retry: {max_attempts: 2, initial: 10ms}\n"
+        "  run:\n    uses: shell.run\n    effect: pure\n"
+        "    retry: {max_attempts: 2, initial: 10ms}\n"
         "    with: {program: sh, args: [-c, 'echo no >&2; exit 4']}\n"
     )
     execution = _run(site, site.write(workflow, "failing.yaml"))
@@ -111,7 +112,8 @@ def test_a_failed_run_becomes_a_test_of_its_failure(site: Site) -> None:
 def test_what_differs_from_run_to_run_is_said_and_not_expected(site: Site) -> None:
     """An output that holds the execution's id cannot be expected [CL47]."""
     workflow = (
-        "legato: 1\nname: own\nnodes:\n  a: {uses: data.transform, with: {value: '${{ run.id }}'}}\n"
+        "legato: 1\nname: own\nnodes:\n"
+        "  a: {uses: data.transform, with: {value: '${{ run.id }}'}}\n"
         "outputs: {id: '${{ nodes.a.output }}', same: 7}\n"
     )
     execution = _run(site, site.write(workflow, "own.yaml"))

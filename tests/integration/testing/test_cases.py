@@ -77,6 +77,12 @@ def test_an_unanswered_wait_says_what_to_add() -> None:
     assert judged("expect: []", signals).ok
 
 
+def test_an_answer_that_the_engine_refuses_is_said() -> None:
+    """Not taken for one that was never given [TK13]."""
+    text = said(FETCHED + f"approve: {{ask: {{approved: true, comment: {'x' * 70_000}}}}}")
+    assert text.startswith("an answer or signal was refused: an answer may have 65536 bytes")
+
+
 def test_a_time_out_of_a_wait_is_reached_at_once() -> None:
     """An approval with a time-out that nobody answers fails by its time-out [TK12]."""
     workflow = HEAD + (

@@ -111,7 +111,7 @@ async def test_a_journal_that_is_away_for_a_moment_loses_no_work(
     world: World, tmp_path: Path
 ) -> None:
     """A finished step is written again, not done again [JN2, LG27]."""
-    world.journal.away = 2
+    world.journal.away["finish"] = 2
     assert await world.output(samples.steps, plan(tmp_path)) == DONE
     assert did(tmp_path) == ["one", "two", "three"]
 

@@ -20,7 +20,7 @@ from legato.engine.evolve import evolve
 from legato.engine.state import ExecutionState
 from legato.engine.upcast import read_event
 from legato.errors import InvalidInput, LegatoError
-from legato.model.events import AttemptStarted, ItemsStarted
+from legato.model.events import AttemptStarted, ItemsStarted, SignalRejected
 from legato.model.frames import FINAL_EXECUTION, ExecutionStatus
 from legato.model.graph import Graph
 from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, NodeId, WorkspaceId
@@ -42,7 +42,7 @@ from legato.testing.workflow.judge import compare_golden, failures_of, golden_te
 from legato.testing.workflow.outcome import Outcome, Verdict, error_value
 from legato.testing.workflow.pins import PinnedRunner, all_with_pins, with_pins
 from legato.testing.workflow.replay import Replay
-from legato.testing.workflow.suite import Case, Reply, Suite, prefix_of
+from legato.testing.workflow.suite import BY, Case, Reply, Suite, prefix_of
 
 QUIET_PASSES: Final = 64
 """Passes of the event loop without a change after which the engine has nothing to do: its own steps
@@ -130,6 +130,7 @@ class _Driver:
         self._app: App | None = None
         self._replies = {name: list(replies) for name, replies in case.replies.items()}
         self._signals = list(case.signals)
+        self._refused: list[str] = []
         self._moves = 0
 
     @property
@@ -170,7 +171,7 @@ class _Driver:
             for name in called_workflows(each):
                 if name not in called:
                     raise InvalidInput(f"{each.name} calls {name}, which is not beside it")
-        return Submission(workflow=workflow, inputs=self._case.inputs, by="test", called=called)
+        return Submission(workflow=workflow, inputs=self._case.inputs, by=BY, called=called)
 
     # --- moving on -----------------------------------------------------------------------------
 
@@ -227,7 +228,7 @@ class _Driver:
                 found = next((each for each in self._signals if each[0] == name), None)
                 if found is not None:
                     self._signals.remove(found)
-                    yield DeliverSignal(name, _value(found[1]), "test")
+                    yield DeliverSignal(name, _value(found[1]), BY)
 
     async def _skip_time(self, live: list[ExecutionState]) -> bool:
         """Move the clock to the next timer, if there is one."""
@@ -282,7 +283,7 @@ class _Driver:
         return Outcome(
             status=state.status, inputs=self._case.inputs, outputs=await self._fetch(state.outputs),
             nodes=nodes, error=state.error, error_node=state.error_node, elapsed_ms=elapsed_ms,
-            trouble=tuple(dict.fromkeys([*misses, *trouble])),
+            trouble=tuple(dict.fromkeys([*misses, *self._refused, *trouble])),
         )  # fmt: skip
 
     async def _folded(self, root: ExecutionId) -> tuple[ExecutionState, Counter[NodeId]]:
@@ -301,6 +302,8 @@ class _Driver:
                     attempts[event.node] += 1
                 elif isinstance(event, ItemsStarted):
                     attempts[event.node] += len(event.items)
+                elif isinstance(event, SignalRejected):
+                    self._refused.append(f"an answer or signal was refused: {event.reason}")
         return state, attempts
 
     async def _fetch(self, value: Value) -> object:

@@ -15,7 +15,7 @@ from legato.model.document.problems import Path as Place
 from legato.model.expressions.nearest import nearest_name
 from legato.model.workflow import NodeKind, NodeSpec
 from legato.ports.exchanges import Answer, Trouble
-from legato.testing.workflow.suite import Exchange, Failure, Reply
+from legato.testing.workflow.suite import BY, Exchange, Failure, Reply
 
 FAILURE_KEYS: Final = ("kind", "message", "item", "times", "may_have_happened", "retryable")
 EXCHANGE_KEYS: Final = ("request", "response", "times")
@@ -173,7 +173,7 @@ class OutsideReader:
         fields.require("approved", "true or false")
         return Reply(
             approved=_flag(fields, "approved", default=True),
-            by=fields.text("by") or "test",
+            by=fields.text("by") or BY,
             comment=fields.text("comment") or "",
         )
 

@@ -123,13 +123,7 @@ def _case() -> Schema:
                 "description": "What is filled into human.form; a list is used in order.",
                 **by_node,
             },
-            "signals": {
-                "description": "Signals for wait.signal, given as soon as they are waited for.",
-                "type": "array",
-                "items": _object(
-                    outside.SIGNAL_KEYS, {"name": _text("Its name."), "payload": {}}, ["name"]
-                ),
-            },
+            "signals": _signals(),
             "expect": {
                 "description": "Expressions that must be true; they read status, inputs, outputs, "
                 "nodes.ID.output|status|error|errors|attempts and execution.",
@@ -148,6 +142,15 @@ def _case() -> Schema:
         },
         ["name"],
     )
+
+
+def _signals() -> Schema:
+    keys = {"name": _text("Its name."), "payload": {}}
+    return {
+        "description": "Signals for wait.signal, given as soon as they are waited for.",
+        "type": "array",
+        "items": _object(outside.SIGNAL_KEYS, keys, ["name"]),
+    }
 
 
 def _kind() -> Schema:

@@ -16,6 +16,8 @@ from legato.model.workflow import NodeSpec, Workflow
 from legato.ports.exchanges import Answer
 
 FORMAT: Final = 1
+BY: Final = "test"
+"""Who starts the run of a case, and answers unless the case says who."""
 ENDINGS: Final = (".test.yaml", ".test.yml", ".test.json")
 CASE_S: Final = 60.0
 """Real time that a case may take unless it says otherwise: its waits take none."""
@@ -63,7 +65,7 @@ class Reply:
     """What a person answers: yes or no to an approval, `data` to a form."""
 
     approved: bool = True
-    by: str = "test"
+    by: str = BY
     comment: str = ""
     data: Any = None
 
