@@ -248,7 +248,6 @@ def test_a_case_that_takes_too_long_fails() -> None:
     made = suite(text, workflow, programs=("sleep",))
     verdict = run_case(made, made.cases[0], LIMITS)
     assert verdict.failures == ("it took longer than 0.3 s (`timeout` of the case)",)
-    assert verdict.seconds < 20
 
 
 def test_limits_are_those_of_the_settings() -> None:

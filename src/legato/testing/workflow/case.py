@@ -38,7 +38,7 @@ from legato.settings import (
     ShellGrants,
 )
 from legato.testing.clock import FakeClock
-from legato.testing.workflow.judge import compare_golden, failures_of, golden_text
+from legato.testing.workflow.judge import compare_golden, failures_of, write_golden
 from legato.testing.workflow.outcome import Outcome, Verdict, error_value
 from legato.testing.workflow.pins import PinnedRunner, all_with_pins, with_pins
 from legato.testing.workflow.replay import Replay
@@ -74,8 +74,7 @@ def run_case(suite: Suite, case: Case, limits: LimitsSettings, *, update: bool =
         if case.golden is not None and not failures:
             differs = compare_golden(case.golden, outcome.outputs)
             if differs is not None and update:
-                case.golden.parent.mkdir(parents=True, exist_ok=True)
-                case.golden.write_text(golden_text(outcome.outputs), encoding="utf-8")
+                write_golden(case.golden, outcome.outputs)
                 updated = str(case.golden)
             elif differs is not None:
                 failures.append(differs)

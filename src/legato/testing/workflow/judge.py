@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from legato.errors import ExpressionError, InvalidInput
+from legato.errors import ExpressionError, InvalidInput, Unavailable
 from legato.model.document.problems import path_text
 from legato.model.values import decode
 from legato.testing.workflow.outcome import Outcome
@@ -83,6 +83,19 @@ def _short(value: Any) -> str:
 def golden_text(outputs: Any) -> str:
     """Return the text of a golden file."""
     return json.dumps(outputs, indent=2, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def write_golden(file: Path, outputs: Any) -> None:
+    """Write a golden file.
+
+    Raises:
+        Unavailable: It cannot be written.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(golden_text(outputs), encoding="utf-8")
+    except OSError as error:
+        raise Unavailable(f"cannot write {file}: {error.strerror}") from None
 
 
 def compare_golden(file: Path, outputs: Any) -> str | None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from legato.errors import InvalidInput
+from legato.errors import InvalidInput, Unavailable
 from legato.model.events import NodeError
-from legato.testing.workflow.judge import compare_golden, failures_of, golden_text
+from legato.testing.workflow.judge import compare_golden, failures_of, golden_text, write_golden
 from legato.testing.workflow.outcome import Outcome
 from tests.unit.testing.workflow.files import case, suite
 
@@ -136,3 +136,5 @@ def test_a_golden_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
         compare_golden(tmp_path / "bad.json", {})
     with pytest.raises(InvalidInput, match="cannot be read"):
         compare_golden(tmp_path, {})
+    with pytest.raises(Unavailable, match="cannot write"):
+        write_golden(tmp_path / "bad.json" / "x.json", {})

@@ -91,6 +91,7 @@ def test_a_file_with_everything_is_read() -> None:
         ("expect: ['nodes.fetch.outptu == 1']", "did you mean output?"),
         ("expect: ['run.id == 1']", "there is no variable or function 'run'"),
         ("expect: ['1 +']", "expression:"),
+        ("expect: ['[1].all(status, true)']", "'status' is a variable already"),
         ("golden: ../out.json", "golden cannot be there"),
         ("golden: /tmp/out.json", "golden cannot be there"),
         ("golden: out.py", "golden cannot be there"),
