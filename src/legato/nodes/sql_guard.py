@@ -345,7 +345,8 @@ def _check_place(node: exp.Placeholder, names: Sequence[str]) -> None:
 
 def _check_dot(node: exp.Dot) -> None:
     """Refuse `(value).name`, by which PostgreSQL calls functions too."""
-    if not isinstance(node.this, exp.Dot | exp.Identifier | exp.Column | exp.Table):
+    plain = (exp.Dot, exp.Identifier, exp.Column, exp.Table, exp.Placeholder)
+    if not isinstance(node.this, plain):
         raise invalid("(value).name is not accepted; it may call a function")
 
 
@@ -391,14 +392,12 @@ def _is_allowed(words: Sequence[_Word], index: int, rules: Rules) -> bool:
         return _is_known(name, rules) or (
             not word.is_quoted and name.split()[-1] in BEFORE_PARENTHESIS
         )
+    if index >= 3 and words[index - 3].source == ".":
+        return False
     schema = words[index - 2].name.lower()
-    if rules.dialect == "postgres" and schema == "pg_catalog" and _is_one_dot(words, index):
+    if rules.dialect == "postgres" and schema == "pg_catalog":
         return name in FUNCTIONS["postgres"]
     return f"{schema}.{name}" in {each.lower() for each in rules.functions}
-
-
-def _is_one_dot(words: Sequence[_Word], index: int) -> bool:
-    return index < 3 or words[index - 3].source != "."
 
 
 def _is_known(name: str, rules: Rules) -> bool:

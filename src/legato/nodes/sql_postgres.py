@@ -248,7 +248,7 @@ async def _connect(call: Call, place: Place) -> Any:
         )
     except TimeoutError:
         raise not_connected(call, f"no connection within {CONNECT_S:g} s") from None
-    except (*_ERRORS, asyncpg.ClientConfigurationError) as error:
+    except Exception as error:  # noqa: BLE001 - what is no PostgreSQL server may raise anything
         state = getattr(error, "sqlstate", None) or ""
         raise not_connected(
             call, error, retryable=not state.startswith(_NOT_RETRYABLE_CONNECT)

@@ -116,14 +116,16 @@ def plain(value: Any) -> Any:
     if isinstance(value, int):
         return value if INT64_MIN <= value <= INT64_MAX else str(value)
     if isinstance(value, float | Decimal):
-        if not math.isfinite(value):
+        # Not math.isfinite for both: it takes a Decimal of 400 digits for an infinity.
+        is_finite = math.isfinite(value) if isinstance(value, float) else value.is_finite()
+        if not is_finite:
             raise UnfitValue(f"is {value}, which JSON does not have; select it as text")
-        return str(value) if isinstance(value, Decimal) else value
+        return value if isinstance(value, float) else str(value)
     if isinstance(value, bytes | bytearray | memoryview):
         return base64.b64encode(value).decode()
     if isinstance(value, _TEXTUAL):
         return value.isoformat() if isinstance(value, date | time) else str(value)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [plain(each) for each in value]
     raise UnfitValue(f"is a {type(value).__name__}, which JSON does not have; select it as text")
 
@@ -153,7 +155,7 @@ def _json_writer(names: Sequence[str]) -> Line:
 
 
 def _may_be_unfit(data: bytes, row: Row) -> bool:
-    return b"null" in data and any(isinstance(each, float | list) for each in row)
+    return b"null" in data and any(isinstance(each, float | list | tuple) for each in row)
 
 
 def _plain_row(names: Sequence[str], row: Row) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import sqlite3
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -112,19 +113,28 @@ class SqliteSession(Session):
             connection.setconfig(defensive, True)  # type: ignore[attr-defined,unused-ignore]  # noqa: FBT003
         marks = ", ".join("?" * len(OWN_TABLES))
         query = f"SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ({marks})"  # noqa: S608 - question marks
-        if connection.execute(query, OWN_TABLES).fetchone()[0] == len(OWN_TABLES):
+        if self._patiently(query, OWN_TABLES).fetchone()[0] == len(OWN_TABLES):
             raise own_database(self.call)
+        self._load_virtual_tables(connection)
         if writes:
             self._patiently("BEGIN IMMEDIATE")
         connection.set_authorizer(_authorizer(self.call, writes=writes))
 
-    def _patiently(self, text: str, values: list[Any] | None = None) -> sqlite3.Cursor:
+    def _load_virtual_tables(self, connection: sqlite3.Connection) -> None:
+        """Have modules such as full-text search prepare what they need before all is refused."""
+        named = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%' LIMIT 1000"
+        for (name,) in self._patiently(named).fetchall():
+            quoted = name.replace('"', '""')
+            with suppress(sqlite3.Error):  # of a module that is not there; it may not be wanted
+                connection.execute(f'SELECT 1 FROM "{quoted}" LIMIT 0')  # noqa: S608 - quoted
+
+    def _patiently(self, text: str, values: Sequence[Any] = ()) -> sqlite3.Cursor:
         """Execute, and again for a while if the database is locked."""
         assert self._connection is not None, "it was opened first"
         until = time.monotonic() + LOCK_S
         while True:
             try:
-                return self._connection.execute(text, values or ())
+                return self._connection.execute(text, values)
             except sqlite3.Error as error:
                 is_busy = _code(error) in _WORTH_A_RETRY and time.monotonic() < until
                 if not is_busy or self._is_told_to_stop.is_set():

@@ -160,9 +160,12 @@ async def test_a_cancelled_statement_is_stopped_on_the_server(
     """Within the grace of 2 s, and nothing of it is left running [ND37]."""
     begun = threading.Event()
     patiently = SqliteSession._patiently
-    monkeypatch.setattr(
-        SqliteSession, "_patiently", lambda *given: (begun.set(), patiently(*given))[1]
-    )
+
+    def begin(*given: Any) -> Any:
+        begun.set()
+        return patiently(*given)
+
+    monkeypatch.setattr(SqliteSession, "_patiently", begin)
     endless = desk.database.make_endless()
     desk.world.types[sql.query.info.uses] = sql.query
     runner = desk.world.runner()
