@@ -280,12 +280,12 @@ class _Result:
         from legato.nodes import sql_rows  # noqa: PLC0415 - loaded with the session
 
         names = self._session.names
-        line = sql_rows.line_writer(names, form)
+        write = sql_rows.writer(names, form)
         if names and (first := sql_rows.header(names, form)):
             yield first
         has_more = True
         while has_more and self.count < self._rows_max:
-            chunk = await self._session.chunk(line, self._rows_max - self.count)
+            chunk = await self._session.chunk(write, self._rows_max - self.count)
             self.count += chunk.count
             has_more = chunk.has_more
             if chunk.data:

@@ -21,7 +21,7 @@ from pymysql.constants import CR, ER, FIELD_TYPE
 from pymysql.cursors import SSCursor
 
 from legato.model.values import INT64_MAX, INT64_MIN
-from legato.nodes.sql_rows import Chunk, Line, Row, check_names, chunk_of
+from legato.nodes.sql_rows import Chunk, Row, Write, check_names, chunk_of
 from legato.nodes.sql_session import (
     CONNECT_S,
     LOCK_S,
@@ -37,6 +37,8 @@ from legato.nodes.sql_session import (
     ssl_context,
 )
 
+GROUP_ROWS: Final = 4
+"""A row may have 64 MB (`max_allowed_packet`), and the driver takes longer than the encoder."""
 KILL_S: Final = 1
 """For the second connection, by which a running statement is stopped; the driver's least."""
 SQL_MODE: Final = "STRICT_TRANS_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -98,9 +100,9 @@ class MysqlSession(Session):
     async def _open(self) -> None:
         await self._lane.run(self._start)
 
-    async def chunk(self, line: Line, rows_max: int) -> Chunk:
+    async def chunk(self, write: Write, rows_max: int) -> Chunk:
         """Keep `Session.chunk`."""
-        return await self._lane.run(self._chunk, line, rows_max)
+        return await self._lane.run(self._chunk, write, rows_max)
 
     async def finish(self) -> int | None:
         """Keep `Session.finish`."""
@@ -173,9 +175,9 @@ class MysqlSession(Session):
             yield row
         self._is_done = True
 
-    def _chunk(self, line: Line, rows_max: int) -> Chunk:
+    def _chunk(self, write: Write, rows_max: int) -> Chunk:
         try:
-            return chunk_of(self._rows, line, rows_max)
+            return chunk_of(self._rows, write, rows_max, GROUP_ROWS)
         except (pymysql.Error, OSError, UnicodeError) as error:
             raise self._failure(error) from None
 

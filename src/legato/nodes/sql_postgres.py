@@ -13,7 +13,6 @@ import binascii
 import os
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
@@ -21,7 +20,7 @@ from typing import Any, Final
 import asyncpg
 
 from legato.nodes.sql_guard import invalid
-from legato.nodes.sql_rows import CHUNK_BYTES, Chunk, Line, Row, check_names, chunk_of
+from legato.nodes.sql_rows import CHUNK_BYTES, Chunk, Row, Write, check_names, chunk_of
 from legato.nodes.sql_session import (
     CONNECT_S,
     LOCK_S,
@@ -104,16 +103,25 @@ class PostgresSession(Session):
             )
         return await self._connection.prepare(text) if textual else prepared
 
-    async def chunk(self, line: Line, rows_max: int) -> Chunk:
+    async def chunk(self, write: Write, rows_max: int) -> Chunk:
         """Keep `Session.chunk`."""
-        chunk = chunk_of(self._records, line, rows_max)
-        if chunk.count == 0:
-            await self._fetch(min(self._rows_at_once, rows_max + 1))
-            chunk = chunk_of(self._records, line, rows_max)
-        if chunk.count == rows_max and not chunk.has_more:
-            await self._fetch(1)
-            return replace(chunk, has_more=next(self._records, None) is not None)
-        return replace(chunk, has_more=chunk.has_more or not self._is_at_end)
+        parts: list[bytes] = []
+        count = size = 0
+        while size < CHUNK_BYTES:
+            part = chunk_of(self._records, write, rows_max - count, ROWS_AT_ONCE_MAX)
+            parts.append(part.data)
+            count += part.count
+            size += len(part.data)
+            if count == rows_max:
+                if not part.has_more:
+                    await self._fetch(1)
+                is_more = part.has_more or next(self._records, None) is not None
+                return Chunk(b"".join(parts), count, is_more)
+            if self._is_at_end and not part.has_more:
+                return Chunk(b"".join(parts), count, has_more=False)
+            if not part.has_more:
+                await self._fetch(min(self._rows_at_once, rows_max - count + 1))
+        return Chunk(b"".join(parts), count, has_more=True)
 
     async def _fetch(self, wanted: int) -> None:
         """Read the next rows; next time as many as make a chunk, going up by twice at most."""

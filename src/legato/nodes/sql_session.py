@@ -15,7 +15,7 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from legato.nodes.sql_guard import Statement
-from legato.nodes.sql_rows import Chunk, Line
+from legato.nodes.sql_rows import Chunk, Write
 from legato.ports.grants import SqlConnection
 from legato.ports.node import NodeFailure
 
@@ -76,7 +76,7 @@ class Session(ABC):
         """
 
     @abstractmethod
-    async def chunk(self, line: Line, rows_max: int) -> Chunk:
+    async def chunk(self, write: Write, rows_max: int) -> Chunk:
         """Return the next rows, at most `rows_max`.
 
         Raises:

@@ -20,7 +20,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from legato.nodes.sql_functions import FUNCTIONS
-from legato.nodes.sql_rows import CELL_BYTES_MAX, Chunk, Line, Row, check_names, chunk_of
+from legato.nodes.sql_rows import CELL_BYTES_MAX, Chunk, Row, Write, check_names, chunk_of
 from legato.nodes.sql_session import LOCK_S, Call, Lane, Session, failed, not_connected
 
 BUSY_S: Final = 0.5
@@ -55,9 +55,9 @@ class SqliteSession(Session):
     async def _open(self) -> None:
         await self._lane.run(self._start)
 
-    async def chunk(self, line: Line, rows_max: int) -> Chunk:
+    async def chunk(self, write: Write, rows_max: int) -> Chunk:
         """Keep `Session.chunk`."""
-        return await self._lane.run(self._chunk, line, rows_max)
+        return await self._lane.run(self._chunk, write, rows_max)
 
     async def finish(self) -> int | None:
         """Keep `Session.finish`."""
@@ -142,9 +142,9 @@ class SqliteSession(Session):
             except (OverflowError, ValueError, sqlite3.Warning) as error:
                 raise failed("sql.error", str(error), retryable=False) from None
 
-    def _chunk(self, line: Line, rows_max: int) -> Chunk:
+    def _chunk(self, write: Write, rows_max: int) -> Chunk:
         try:
-            return chunk_of(self._rows, line, rows_max)
+            return chunk_of(self._rows, write, rows_max)
         except sqlite3.Error as error:
             raise _failure(self.call, error) from None
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from legato.nodes import sql_rows
-from legato.nodes.sql_rows import check_names, chunk_of, header, line_writer, rows_of
+from legato.nodes.sql_rows import check_names, chunk_of, header, rows_of, writer
 from legato.ports.node import NodeFailure
 
 
@@ -27,9 +27,9 @@ from legato.ports.node import NodeFailure
 )  # fmt: skip
 def test_a_value_becomes_a_plain_one(value: Any, back: Any) -> None:
     """The same in a JSON line, and in CSV where text has no other form [ND35]."""
-    line = line_writer(["v"], "jsonl")([value])
+    line = writer(["v"], "jsonl")([[value]])
     assert rows_of(line) == [{"v": back}]
-    cell = line_writer(["v", "w"], "csv")([value, 1]).decode()
+    cell = writer(["v", "w"], "csv")([[value, 1]]).decode()
     as_text = "" if back is None else back if isinstance(back, str) else json.dumps(back)
     quoted = any(sign in as_text for sign in '",\n')
     escaped = as_text.replace('"', '""')
@@ -49,7 +49,7 @@ def test_a_value_becomes_a_plain_one(value: Any, back: Any) -> None:
 def test_what_has_no_plain_form_is_refused_by_column(value: Any, says: str, form: Any) -> None:
     """Also beside a null, which looks the same in JSON [ND35]."""
     with pytest.raises(NodeFailure, match=f"'v' .*{says}") as raised:
-        line_writer(["u", "v"], form)([None, value])
+        writer(["u", "v"], form)([[None, "null"], [None, value]])
     assert raised.value.error.kind == "invalid_value"
 
 
@@ -64,21 +64,21 @@ def test_a_cell_has_a_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """In bytes; a row of many small ones may be larger [ND36]."""
     monkeypatch.setattr(sql_rows, "CELL_BYTES_MAX", 100)
     for form in ("jsonl", "csv"):
-        write = line_writer(["a", "b"], form)
-        assert len(write(["x" * 100, "y" * 100])) > 200
+        write = writer(["a", "b"], form)
+        assert len(write([["x" * 100, "y" * 100]])) > 200
         for large in ("x" * 101, "ü" * 51, b"x" * 80, ["x" * 99]):
             with pytest.raises(NodeFailure, match="'b' is larger than 100 bytes"):
-                write(["x", large])
+                write([["x", "y"], ["x", large]])
 
 
 def test_rows_are_cut_into_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """By size and by count; `has_more` is exact where the count ends [ND36]."""
     monkeypatch.setattr(sql_rows, "CHUNK_BYTES", 20)
-    write = line_writer(["n"], "jsonl")
+    write = writer(["n"], "jsonl")
     rows = iter([[number] for number in range(7)])
-    first = chunk_of(rows, write, 100)
+    first = chunk_of(rows, write, 100, 1)
     assert (first.count, first.has_more) == (3, True)
-    second = chunk_of(rows, write, 2)
+    second = chunk_of(rows, write, 2, 1)
     assert (second.count, second.has_more) == (2, True)
     assert chunk_of(iter([[1], [2]]), write, 2).has_more is False
     assert chunk_of(iter([]), write, 2).data == b""
@@ -89,3 +89,27 @@ def test_csv_has_a_header_and_json_lines_none() -> None:
     assert header(["a", 'b"c', "d,e"], "csv") == b'a,"b""c","d,e"\r\n'
     assert header(["a"], "jsonl") == b""
     assert rows_of(b"") == []
+
+
+TEXTS = [
+    "},{",
+    '},{"',
+    '"},{"',
+    '},{"k":',
+    '\\"},{"k":',
+    '\\\\"},{\\"k":',
+    "}\n{",
+    "null",
+    "],[",
+    "",
+]
+
+
+@pytest.mark.parametrize("name", ["k", "", 'q"', "\\", "},{", '},{"k":'])
+def test_a_line_ends_where_a_row_ends_and_nowhere_else(name: str) -> None:
+    """Whatever the texts and the names hold [ND36]."""
+    rows = [[one, two, [one, two]] for one in TEXTS for two in TEXTS]
+    data = writer([name, "w", "l"], "jsonl")(rows)
+    lines = data.split(b"\n")
+    assert lines.pop() == b""
+    assert [list(json.loads(line).values()) for line in lines] == rows
