@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from legato.errors import LimitExceeded
+from legato.errors import LegatoError, LimitExceeded
 from legato.model.policy import EffectClass
 from legato.nodes.fields import Config, Output
 from legato.ports.grants import Grants, SqlConnection
@@ -128,7 +128,7 @@ async def query(ctx: NodeContext, config: QueryConfig) -> QueryOutput:
     connection = granted_connection(ctx.grants, config)
     # Reading a statement takes milliseconds, and the first one loads the parser.
     statement = await asyncio.to_thread(_checked, config, connection)
-    password = None if connection.password is None else await ctx.secret(connection.password)
+    password = await _password(ctx, connection)
     session = await asyncio.to_thread(_session, config, connection, password, statement)
     async with _turns(connection):
         return await _run(ctx, config, session)
@@ -155,6 +155,17 @@ def granted_connection(grants: Grants, config: QueryConfig) -> SqlConnection:
         may_have_happened=False,
         retryable=False,
     )
+
+
+async def _password(ctx: NodeContext, connection: SqlConnection) -> str | None:
+    if connection.password is None:
+        return None
+    try:
+        return await ctx.secret(connection.password)
+    except LegatoError as error:
+        raise NodeFailure(
+            error.code, str(error), may_have_happened=False, retryable=error.retryable
+        ) from None
 
 
 def _checked(config: QueryConfig, connection: SqlConnection) -> "Statement":

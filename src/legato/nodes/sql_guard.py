@@ -9,7 +9,7 @@ This is one wall of two: the statement also runs in a read-only transaction.
 
 Must not connect anywhere. Imported when the first statement is checked: the parser takes 40 MB.
 
-Rules: ND30, ND31, ND32, ND33.
+Rules: ND30-ND33, ND38.
 """
 
 import logging

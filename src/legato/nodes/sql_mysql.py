@@ -5,7 +5,7 @@ The driver binds nothing on the server, so parameters are written as literals th
 but digits: a text is the hexadecimal form of its UTF-8. There is no quote that a value could
 close. The transaction is read-only on the server: the second wall beside the check of the text.
 
-Rules: ND31, ND34, ND37, ND38.
+Rules: ND31, ND34, ND35, ND37, ND38.
 """
 
 import asyncio
@@ -111,16 +111,18 @@ class MysqlSession(Session):
     async def _close(self) -> None:
         self._is_left.set()
         connection = self._connection
-        if connection is not None:
+        try:
             # Rows that nobody will read are not waited for: the server is told to stop first.
             if not (self._is_done or self._is_told_to_stop):
                 await self._stop()
-            if not self._lane.is_stuck:
+            if connection is not None and not self._lane.is_stuck:
                 ending = asyncio.ensure_future(self._lane.run(self._end))
                 await asyncio.wait({ending}, timeout=STOP_S)
-            _hang_up(connection)
-            _leave_rows(connection, self._cursor)
-        self._lane.close()
+        finally:
+            if connection is not None:
+                _hang_up(connection)
+                _leave_rows(connection, self._cursor)
+            self._lane.close()
 
     async def _stop(self) -> None:
         """Stop the statement on the server, from a second connection."""
@@ -276,7 +278,7 @@ def _arguments(call: Call, place: Place, *, connect_s: float) -> dict[str, Any]:
         at["ssl"] = ssl_context(place.ssl_mode)
     return {
         **at,
-        "user": place.user or "root",
+        "user": place.user,
         "password": (call.password or "").encode(),
         "database": place.database,
         "charset": "utf8mb4",

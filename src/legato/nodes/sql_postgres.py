@@ -166,8 +166,11 @@ class PostgresSession(Session):
             # The driver asks the server to cancel what still runs, and waits for it.
             async with asyncio.timeout(STOP_S):
                 await connection.close()
-        except (Exception, asyncio.CancelledError):  # noqa: BLE001 - it is closed one way or other
-            connection.terminate()
+        except Exception:  # noqa: BLE001, S110 - it is closed one way or the other
+            pass
+        finally:
+            if not connection.is_closed():
+                connection.terminate()
 
     def _failure(self, error: BaseException) -> Exception:
         """Say what the server said; never the statement's parameters."""
@@ -200,7 +203,10 @@ class _Meter(asyncio.Protocol):
 
     @classmethod
     def between(cls, connection: Any) -> "_Meter":
-        """Stand between a connection's transport and its protocol."""
+        """Stand between a connection's transport and its protocol.
+
+        The driver has no name for its transport that is meant for others; its version is bounded.
+        """
         transport = connection._transport
         meter = cls(transport, transport.get_protocol())
         transport.set_protocol(meter)
@@ -246,7 +252,7 @@ async def _connect(call: Call, place: Place) -> Any:
         return await asyncpg.connect(
             host=place.host,
             port=place.port,
-            user=place.user or "postgres",
+            user=place.user,
             password=call.password or "",
             passfile=os.devnull,
             database=place.database,

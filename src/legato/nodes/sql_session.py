@@ -154,7 +154,7 @@ class Place:
 
     host: str
     port: int
-    user: str | None
+    user: str
     database: str
     ssl_mode: str
 
@@ -166,6 +166,8 @@ def place_of(call: Call, default_port: int) -> Place:
         NodeFailure: `connection`: it holds an option that is not known.
     """
     parts = urlsplit(call.connection.url)
+    if not parts.username:
+        raise not_connected(call, "its url names no user: SCHEME://USER@HOST/NAME", retryable=False)
     host = unquote(parts.hostname or "")
     mode = "prefer" if is_local(host) else "verify-full"
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
@@ -179,7 +181,7 @@ def place_of(call: Call, default_port: int) -> Place:
     return Place(
         host=host,
         port=_port_of(parts) or default_port,
-        user=unquote(parts.username) if parts.username else None,
+        user=unquote(parts.username),
         database=unquote(parts.path.lstrip("/")),
         ssl_mode=mode,
     )

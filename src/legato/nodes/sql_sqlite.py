@@ -7,7 +7,6 @@ and triggers are held to the same list of functions and actions.
 Rules: ND34, ND37, ND38, ND39.
 """
 
-import asyncio
 import os
 import sqlite3
 import stat
@@ -27,6 +26,8 @@ BUSY_S: Final = 0.5
 """SQLite cannot be interrupted while it waits for a lock, so it waits in short turns."""
 STEPS_BETWEEN_LOOKS: Final = 20_000
 """Instructions of SQLite's machine between two looks at the wish to stop: about a millisecond."""
+PATTERN_BYTES_MAX: Final = 1_000
+"""LIKE takes the square of it, and cannot be interrupted. Source: sqlite.org/limits.html."""
 OWN_DATABASE: Final = "legato.db"
 OWN_TABLES: Final = ("events", "inbox", "engines", "node_steps", "attempt_logs")
 """What tells a database of Legato from all others, whatever its file is called."""
@@ -64,9 +65,11 @@ class SqliteSession(Session):
         return await self._lane.run(self._finish)
 
     async def _close(self) -> None:
-        if self._connection is not None and not self._lane.is_stuck:
-            await asyncio.shield(self._lane.run(self._connection.close))
-        self._lane.close()
+        try:
+            if self._connection is not None and not self._lane.is_stuck:
+                await self._lane.run(self._connection.close)
+        finally:
+            self._lane.close()
 
     async def _stop(self) -> None:
         self._is_told_to_stop.set()
@@ -103,6 +106,7 @@ class SqliteSession(Session):
         connection.set_progress_handler(self._is_told_to_stop.is_set, STEPS_BETWEEN_LOOKS)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, CELL_BYTES_MAX)
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LIKE_PATTERN_LENGTH, PATTERN_BYTES_MAX)
         connection.execute("PRAGMA trusted_schema=OFF")
         if writes:
             connection.execute("PRAGMA foreign_keys=ON")

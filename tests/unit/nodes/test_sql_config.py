@@ -27,6 +27,15 @@ def unsent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "_session", session)
 
 
+async def test_a_password_that_is_not_there_is_named(world: World) -> None:
+    """Nothing was sent, so nothing happened [ND30]."""
+    connection = SqlConnection(url="mysql://u@127.0.0.1:1/x", password="no_such", write=True)
+    world.grants = Grants(connections={"shop": connection})
+    error = await world.error(sql.query, {**ASK, "write": True})
+    assert (error.kind, error.may_have_happened) == ("not_found", False)
+    assert "no_such" in error.message
+
+
 @pytest.mark.parametrize(
     ("config", "effect"),
     [({}, "pure"), ({"write": False}, "pure"), ({"write": True}, "non_idempotent"),
@@ -212,7 +221,7 @@ def test_a_value_for_mysql_holds_nothing_that_ends_it(value: Any, text: str) -> 
     [
         ("mysql://u@db.example.org/x", ("db.example.org", 3306, "u", "x", "verify-full")),
         ("mysql://u@127.0.0.1:33/x", ("127.0.0.1", 33, "u", "x", "prefer")),
-        ("mysql://h/x?sslmode=require", ("h", 3306, None, "x", "require")),
+        ("mysql://u@h/x?sslmode=require", ("h", 3306, "u", "x", "require")),
         ("mysql://u%40v@%2Frun%2Fx.sock/a%20b", ("/run/x.sock", 3306, "u@v", "a b", "prefer")),
         ("mysql://u@[::1]:5/x", ("::1", 5, "u", "x", "prefer")),
     ],
@@ -229,3 +238,13 @@ def test_a_server_is_read_from_its_url(url: str, place: tuple[Any, ...]) -> None
     )
     found = sql_session.place_of(call, 3306)
     assert (found.host, found.port, found.user, found.database, found.ssl_mode) == place
+
+
+def test_a_server_without_a_user_is_not_guessed() -> None:
+    """No name of the machine's own user goes anywhere [ND30]."""
+    call = sql_session.Call(
+        name="shop", connection=SqlConnection(url="postgresql://h/x"), password=None,
+        statement=Statement(("",), ()), params={}, timeout_s=1,
+    )  # fmt: skip
+    with pytest.raises(NodeFailure, match="names no user"):
+        sql_session.place_of(call, 5432)
