@@ -14,7 +14,7 @@ from typing import Final
 
 from legato.errors import InvalidInput
 from legato.model.node_type import NodeTypeInfo
-from legato.nodes import blob, control, data, files, http, mail, shell, webhook
+from legato.nodes import blob, control, data, files, http, mail, shell, sql, webhook
 from legato.ports.node import NodeType
 
 GROUP: Final = "legato.nodes"
@@ -30,6 +30,7 @@ def builtin_node_types() -> Mapping[str, NodeType]:
         data.transform,
         data.template,
         files.write,
+        sql.query,
         webhook.webhook,
         mail.email,
         *blob.NODE_TYPES,
