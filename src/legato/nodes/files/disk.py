@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final, Self, TypeVar
 
 from legato.nodes.safe_paths import FILE_MODE, check_file, open_file, refuse_new_git
@@ -19,6 +20,9 @@ from legato.ports.node import NodeContext, NodeFailure
 PIECE_BYTES: Final = 1024 * 1024
 """How much of a file is in memory at once."""
 DRAFT_PREFIX: Final = ".legato-"
+_FIRST_S: Final = -62_135_500_000
+_LAST_S: Final = 253_402_200_000
+"""A day within the years 1 and 9999, so that every time zone has a date for them."""
 _KINDS: Final = {
     errno.ENOSPC: "disk_full",
     errno.EDQUOT: "disk_full",
@@ -143,6 +147,25 @@ class Draft:
         self._is_there = False
         os.fsync(target.folder)
 
+    def create_once(self, target: Spot, *, stop: Callable[[], None]) -> bool:
+        """Make it durable under a name; accept a file that holds exactly this already.
+
+        Returns:
+            False if another content has the name.
+        """
+        try:
+            self.create(target)
+        except FileExistsError:
+            drop_draft_of(target)
+            file = target.open()
+        else:
+            return True
+        try:
+            same = os.fstat(file).st_size == os.fstat(self.file).st_size
+            return same and hash_of(file, stop=stop) == hash_of(self.file, stop=stop)
+        finally:
+            os.close(file)
+
     def replace(self, target: Spot) -> None:
         """Make it durable in the place of a file, or under a name that is free.
 
@@ -157,6 +180,25 @@ class Draft:
         os.rename(self._name, target.name, src_dir_fd=self._folder, dst_dir_fd=target.folder)
         self._is_there = False
         os.fsync(target.folder)
+
+
+def drop_draft_of(spot: Spot) -> None:
+    """Delete the draft that shares its file with a finished name.
+
+    A process that was killed between the two steps of `Draft.create` leaves it, and with it a file
+    of two names, which would be refused ever after.
+    """
+    found = spot.find()
+    if found is None or found.st_nlink != 2:
+        return
+    with os.scandir(spot.folder) as entries:
+        twins = [
+            each.name
+            for each in entries
+            if each.name.startswith(DRAFT_PREFIX) and each.inode() == found.st_ino
+        ]
+    for name in twins:
+        os.unlink(name, dir_fd=spot.folder)
 
 
 def write_all(file: int, data: bytes) -> None:
@@ -188,3 +230,13 @@ def hash_of(file: int, *, stop: Callable[[], None]) -> str:
     for piece in pieces_of(file, stop=stop):
         digest.update(piece)
     return digest.hexdigest()
+
+
+def time_of(modified_ns: int) -> datetime:
+    """Return a file's time in UTC; one beyond the calendar is moved to a day within it."""
+    return datetime.fromtimestamp(min(max(modified_ns / 1e9, _FIRST_S), _LAST_S), UTC)
+
+
+def time_text(modified_ns: int) -> str:
+    """Write a file's time in UTC, to the millisecond."""
+    return time_of(modified_ns).isoformat(timespec="milliseconds")

@@ -4,12 +4,12 @@
 Rules: ND40, ND41.
 """
 
-from datetime import UTC, datetime
 from typing import Literal
 
 from pydantic import Field
 
 from legato.nodes.fields import Output
+from legato.nodes.files.disk import time_text
 from legato.nodes.files.patterns import Pattern
 from legato.nodes.files.walk import ENTRIES_MAX, Selection, Walk, too_many
 from legato.nodes.safe_paths import folder_names, granted_root, opened_folder
@@ -103,10 +103,3 @@ def list_files(ctx: NodeContext, config: ListConfig) -> ListOutput:
         entries.reverse()
     size = sum(each.size for each in entries)
     return ListOutput(entries=entries, count=len(entries), bytes=size, skipped=walk.skipped)
-
-
-def time_text(modified_ns: int) -> str:
-    """Write a file's time in UTC, to the millisecond; a time beyond the calendar is its edge."""
-    edge_s = 253_402_300_799  # the last second of the year 9999
-    seconds = min(max(modified_ns / 1e9, -62_135_596_800), edge_s)
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")

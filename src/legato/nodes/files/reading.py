@@ -24,8 +24,8 @@ from legato.nodes.files.disk import (
     in_thread,
     pieces_of,
     stop_if_asked,
+    time_text,
 )
-from legato.nodes.files.listing import time_text
 from legato.nodes.files.walk import ROOT_HELP
 from legato.nodes.safe_paths import granted_root, names_of, opened_folder
 from legato.ports.node import BLOB_BYTES_MAX, Blob, NodeContext, NodeFailure, node

@@ -19,7 +19,6 @@ from legato.nodes.files.disk import (
     Draft,
     Spot,
     failing_as,
-    hash_of,
     in_thread,
     pieces_of,
     stop_if_asked,
@@ -168,19 +167,7 @@ def _write(ctx: NodeContext, config: WriteConfig, pieces: Iterator[bytes]) -> Wr
 
 
 def _create(ctx: NodeContext, draft: Draft, spot: Spot) -> None:
-    """Give the file its name; accept one that holds exactly this: an earlier attempt made it."""
-    try:
-        draft.create(spot)
-    except FileExistsError:
-        file = spot.open()
-    else:
-        return
-    try:
-        same = os.fstat(file).st_size == draft.size
-        same = same and hash_of(file, stop=lambda: stop_if_asked(ctx)) == draft.sha256
-    finally:
-        os.close(file)
-    if not same:
+    if not draft.create_once(spot, stop=lambda: stop_if_asked(ctx)):
         raise NodeFailure(
             "exists",
             f"{spot.path!r:.200} exists with other content; use mode: overwrite to replace it",
