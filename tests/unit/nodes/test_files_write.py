@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from legato.nodes import files
+from legato.nodes.files import writing
 from legato.ports.grants import Grants
 from tests.unit.nodes.world import World
 
@@ -30,7 +30,7 @@ def left_over(root: Path) -> list[str]:
 async def test_a_file_is_written_and_described(world: World, root: Path) -> None:
     """Path, size and hash are returned; the file is not executable [ND21]."""
     (root / "sub").mkdir()
-    output = await world.output(files.write, {"path": "sub/ü.txt", "text": "häh"})
+    output = await world.output(writing.write, {"path": "sub/ü.txt", "text": "häh"})
     data = "häh".encode()
     assert output == {
         "path": str(root / "sub/ü.txt"), "bytes": 4, "sha256": hashlib.sha256(data).hexdigest(),
@@ -43,9 +43,9 @@ async def test_a_file_is_written_and_described(world: World, root: Path) -> None
 async def test_create_accepts_the_same_content_and_no_other(world: World, root: Path) -> None:
     """A repeated attempt succeeds; another content is refused and stays out [ND21]."""
     for _ in range(2):
-        await world.output(files.write, {"path": "a", "text": "one"})
+        await world.output(writing.write, {"path": "a", "text": "one"})
     for text in ("two", "one and more"):
-        error = await world.error(files.write, {"path": "a", "text": text})
+        error = await world.error(writing.write, {"path": "a", "text": text})
         assert (error.kind, error.may_have_happened, error.retryable) == ("exists", False, False)
     assert (root / "a").read_text(encoding="utf-8") == "one"
     assert left_over(root) == []
@@ -53,9 +53,9 @@ async def test_create_accepts_the_same_content_and_no_other(world: World, root: 
 
 async def test_overwrite_replaces_the_file_at_once(world: World, root: Path) -> None:
     """A reader that has the old file open still sees it whole [ND23]."""
-    await world.output(files.write, {"path": "a", "text": "old", "mode": "overwrite"})
+    await world.output(writing.write, {"path": "a", "text": "old", "mode": "overwrite"})
     with (root / "a").open(encoding="utf-8") as reader:
-        await world.output(files.write, {"path": "a", "text": "new!", "mode": "overwrite"})
+        await world.output(writing.write, {"path": "a", "text": "new!", "mode": "overwrite"})
         assert reader.read() == "old"
     assert (root / "a").read_text(encoding="utf-8") == "new!"
     assert left_over(root) == []
@@ -64,17 +64,17 @@ async def test_overwrite_replaces_the_file_at_once(world: World, root: Path) -> 
 async def test_append_adds_at_the_end(world: World, root: Path) -> None:
     """Append makes the file, then adds to it [ND21]."""
     for text in ("one\n", "two\n"):
-        await world.output(files.write, {"path": "log.txt", "text": text, "mode": "append"})
+        await world.output(writing.write, {"path": "log.txt", "text": text, "mode": "append"})
     assert (root / "log.txt").read_text(encoding="utf-8") == "one\ntwo\n"
 
 
 async def test_missing_folders_are_made_only_when_asked(world: World, root: Path) -> None:
     """`make_parents` makes the folders in between [ND21]."""
-    error = await world.error(files.write, {"path": "x/y/z.txt", "text": ""})
+    error = await world.error(writing.write, {"path": "x/y/z.txt", "text": ""})
     assert (error.kind, error.may_have_happened) == ("not_found", False)
     for _ in range(2):
         config = {"path": "x/y/z.txt", "text": "", "make_parents": True}
-        await world.output(files.write, config)
+        await world.output(writing.write, config)
     assert (root / "x/y/z.txt").exists()
 
 
@@ -82,7 +82,7 @@ async def test_without_a_grant_nothing_is_written(world: World, root: Path) -> N
     """The refusal says which line to add [ND21]."""
     for roots in ((), (Path("relative"),), (Path("/"),)):
         world.grants = Grants(roots=roots)
-        error = await world.error(files.write, {"path": "a", "text": ""})
+        error = await world.error(writing.write, {"path": "a", "text": ""})
         assert (error.kind, error.may_have_happened) == ("not_granted", False)
         assert "[grants.files] roots = [" in error.message
 
@@ -92,9 +92,9 @@ async def test_one_of_several_roots_is_named(world: World, root: Path) -> None:
     other = world.folder / "other"
     other.mkdir()
     world.grants = Grants(roots=(root, other))
-    await world.output(files.write, {"path": "a", "text": "1", "root": str(other)})
+    await world.output(writing.write, {"path": "a", "text": "1", "root": str(other)})
     assert (other / "a").exists()
-    error = await world.error(files.write, {"path": "a", "text": "", "root": str(world.folder)})
+    error = await world.error(writing.write, {"path": "a", "text": "", "root": str(world.folder)})
     assert error.kind == "not_granted"
 
 
@@ -110,7 +110,7 @@ async def test_paths_that_could_lead_elsewhere_are_refused(
     """`..`, absolute paths, dotfiles, control characters [ND21, ND22]."""
     for mode in ("create", "overwrite", "append"):
         config = {"path": path, "text": "x", "mode": mode, "make_parents": True}
-        error = await world.error(files.write, config)
+        error = await world.error(writing.write, config)
         assert (error.kind, error.may_have_happened, error.retryable) == (
             "path_refused",
             False,
@@ -126,10 +126,10 @@ async def test_git_folders_are_found_by_what_they_hold(world: World, root: Path)
         (bare / name).mkdir(parents=True)
     (bare / "HEAD").write_text("ref: refs/heads/main", encoding="utf-8")
     for path in ("project/config", "project/hooks/post-receive"):
-        error = await world.error(files.write, {"path": path, "text": "x"})
+        error = await world.error(writing.write, {"path": path, "text": "x"})
         assert error.kind == "path_refused"
     world.grants = Grants(roots=(bare,))
-    assert (await world.error(files.write, {"path": "a", "text": ""})).kind == "path_refused"
+    assert (await world.error(writing.write, {"path": "a", "text": ""})).kind == "path_refused"
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ async def test_git_folders_are_found_by_what_they_hold(world: World, root: Path)
 )  # fmt: skip
 def test_appending_is_not_idempotent(config: dict[str, Any], effect: str) -> None:
     """What a repeated attempt would do twice is said beforehand [ND2]."""
-    assert files.write.info.effect_of(config) == effect
+    assert writing.write.info.effect_of(config) == effect
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ async def test_a_disk_that_fails_leaves_nothing_behind(
 
     monkeypatch.setattr(os, "fsync", fail)
     path = "b" if mode == "create" else "a"
-    error = await world.error(files.write, {"path": path, "text": "new", "mode": mode})
+    error = await world.error(writing.write, {"path": path, "text": "new", "mode": mode})
     monkeypatch.undo()
     assert error.kind == kind
     assert error.may_have_happened is (mode == "append")
