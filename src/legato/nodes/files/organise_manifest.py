@@ -10,20 +10,32 @@ Rules: ND49.
 import hashlib
 import os
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from legato.nodes.files.disk import Draft, Spot, failing_as
+from legato.nodes.files.disk import Draft, Spot, drop_draft_of, failing_as
 from legato.nodes.files.relocation import Mark
 from legato.nodes.files.walk import ENTRIES_MAX
-from legato.nodes.safe_paths import opened_folder
+from legato.nodes.safe_paths import names_of, opened_folder
 from legato.ports.node import NodeFailure
 
 BYTES_MAX: Final = 64 * 1024 * 1024
 """10 000 moves between paths of the greatest length."""
 PREFIX: Final = "organise-"
 SUFFIX: Final = ".undo.json"
+
+
+def _checked_path(path: str) -> str:
+    try:
+        names_of(path)
+    except NodeFailure as failure:
+        raise ValueError(str(failure)) from None
+    return path
+
+
+InnerPath = Annotated[str, AfterValidator(_checked_path)]
+"""A path below a granted folder."""
 
 
 class _Model(BaseModel):
@@ -33,8 +45,8 @@ class _Model(BaseModel):
 class Step(_Model):
     """One move. Paths are relative to the granted folders that the manifest names."""
 
-    from_: str = Field(alias="from", max_length=4_096)
-    to: str = Field(max_length=4_096)
+    from_: InnerPath = Field(alias="from")
+    to: InnerPath
     rule: int = Field(ge=1)
     conflict: Literal["rename"] | None = None
     mark: Mark
@@ -43,7 +55,7 @@ class Step(_Model):
 class LeftOut(_Model):
     """A file that stays where it is although a rule covers it."""
 
-    path: str = Field(max_length=4_096)
+    path: InnerPath
     why: str = Field(max_length=500)
 
 
@@ -65,7 +77,7 @@ class Manifest(_Model):
     to_root: str
     counts: Counts
     left: tuple[LeftOut, ...] = Field(max_length=ENTRIES_MAX)
-    folders: tuple[str, ...] = Field(max_length=ENTRIES_MAX * 32)
+    folders: tuple[InnerPath, ...] = Field(max_length=ENTRIES_MAX * 32)
     moves: tuple[Step, ...] = Field(max_length=ENTRIES_MAX)
 
 
@@ -85,11 +97,17 @@ def find(root: Path, key: str) -> str | None:
     Raises:
         NodeFailure: The folder cannot be read.
     """
-    with opened_folder(root, []) as folder, failing_as(str(root)), os.scandir(folder) as entries:
-        for entry in entries:
-            if is_manifest(entry.name) and entry.name.endswith(f"-{key[:12]}{SUFFIX}"):
-                return entry.name
-    return None
+    ending = f"-{key[:12]}{SUFFIX}"
+    with opened_folder(root, []) as folder, failing_as(str(root)):
+        with os.scandir(folder) as entries:
+            name = next((each.name for each in entries if _ends(each.name, ending)), None)
+        if name is not None:
+            drop_draft_of(Spot(folder, name, name))  # it may have been killed just then
+        return name
+
+
+def _ends(name: str, ending: str) -> bool:
+    return is_manifest(name) and name.endswith(ending)
 
 
 def write(root: Path, manifest: Manifest, time: str) -> str:

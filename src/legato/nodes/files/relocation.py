@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from legato.nodes.files.disk import Draft, Spot, failing_as, hash_of, pieces_of
+from legato.nodes.files.disk import Draft, Spot, drop_draft_of, failing_as, hash_of, pieces_of
 from legato.nodes.safe_paths import NAME_BYTES_MAX, check_file, refuse, refuse_new_git
 from legato.ports.node import NodeFailure
 
@@ -226,6 +226,7 @@ def _is_one_name(source: Spot, target: Spot) -> bool:
 
 def _holds(spot: Spot, mark: Mark, stop: Stop) -> bool:
     """Tell whether the marked file, or a whole copy of it, stands there."""
+    drop_draft_of(spot)
     try:
         file = spot.open()
     except FileNotFoundError:
