@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """files.write in a folder of its own."""
 
+import asyncio
+import base64
 import errno
 import hashlib
 import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from legato.model.ids import LOCAL_WORKSPACE, WorkspaceId
+from legato.model.signals import ReportCancelled
+from legato.model.values import BlobRef
 from legato.nodes.files import writing
 from legato.ports.grants import Grants
-from tests.unit.nodes.world import World
+from tests.unit.nodes.world import MemoryBlobs, World, request
 
 
 @pytest.fixture
@@ -165,3 +172,77 @@ async def test_a_disk_that_fails_leaves_nothing_behind(
     if mode != "append":
         assert (root / "a").read_text(encoding="utf-8") == "old"
         assert os.listdir(root) == ["a"]
+
+
+async def test_bytes_and_blobs_are_written_too(world: World, root: Path) -> None:
+    """Exactly one of text, base64 and blob says what [ND42]."""
+    data = bytes(range(256))
+    config: dict[str, Any] = {"path": "a", "base64": base64.b64encode(data).decode()}
+    digest = hashlib.sha256(data).hexdigest()
+    assert (await world.output(writing.write, config))["sha256"] == digest
+    ref = await world.blobs.put(LOCAL_WORKSPACE, data)
+    blob = {"hash": ref.hash, "size": ref.size, "type": "x/y", "name": "ignored"}
+    for mode in ("create", "overwrite", "append"):
+        output = await world.output(writing.write, {"path": "a", "blob": blob, "mode": mode})
+        assert (output["bytes"], output["sha256"]) == (256, digest)
+    assert (root / "a").read_bytes() == data * 2
+    error = await world.error(writing.write, {"path": "a", "blob": blob})
+    assert error.kind == "exists"
+    assert left_over(root) == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{}, {"text": "", "base64": ""}, {"text": None}, {"base64": "a"}, {"base64": "ä==="},
+     {"blob": {"hash": "0", "size": 1}}, {"blob": {"hash": "0" * 64}}, {"text": 1}],
+)  # fmt: skip
+async def test_what_is_written_is_said_once_and_right(
+    world: World, root: Path, config: dict[str, Any]
+) -> None:
+    """Nothing, two things and bad base64 are named before anything is written [ND42]."""
+    error = await world.error(writing.write, {"path": "a", **config})
+    assert error.kind == "invalid_config"
+    assert os.listdir(root) == []
+
+
+async def test_many_blobs_are_written_with_one_thread(world: World, root: Path) -> None:
+    """No write holds a thread while it waits for the store, which needs threads too [ND42, ND5]."""
+
+    class Threaded(MemoryBlobs):
+        async def stream(self, workspace: WorkspaceId, ref: BlobRef) -> AsyncIterator[bytes]:
+            payload = await self.get(workspace, ref)
+            for at in range(0, len(payload), 10):
+                yield await asyncio.to_thread(bytes, payload[at : at + 10])
+
+    world.blobs = Threaded()
+    ref = await world.blobs.put(LOCAL_WORKSPACE, b"0123456789" * 5)
+    blob = {"hash": ref.hash, "size": ref.size}
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    writes = [
+        world.output(writing.write, {"path": f"f{number}", "blob": blob}, item=number)
+        for number in range(5)
+    ]
+    await asyncio.wait_for(asyncio.gather(*writes), 60)
+    assert sorted(os.listdir(root)) == [f"f{number}" for number in range(5)]
+
+
+async def test_a_write_that_is_stopped_leaves_nothing(world: World, root: Path) -> None:
+    """Neither the file nor its draft [ND42, EN12]."""
+    began = asyncio.Event()
+
+    class Hanging(MemoryBlobs):
+        async def stream(self, workspace: WorkspaceId, ref: BlobRef) -> AsyncIterator[bytes]:
+            yield b"half"
+            began.set()
+            await asyncio.Event().wait()
+
+    world.blobs = Hanging()
+    world.types["files.write"] = writing.write
+    config = {"path": "a", "blob": {"hash": "0" * 64, "size": 8}}
+    asked = request(writing.write, config)
+    runner = world.runner()
+    attempt = asyncio.ensure_future(runner.run(asked))
+    await began.wait()
+    assert runner.stop(asked.key)
+    assert isinstance(await attempt, ReportCancelled)
+    assert os.listdir(root) == []

@@ -4,11 +4,13 @@
 Rules: ND21, ND22, ND23, ND42.
 """
 
-import asyncio
 import base64
 import binascii
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -116,54 +118,53 @@ async def write(ctx: NodeContext, config: WriteConfig) -> WriteOutput:
     refused. `create` and `overwrite` are atomic: a reader sees the old content or the new one.
     Writing the same content again with `create` succeeds, so a repeated attempt does no harm.
     """
-    return await in_thread(_write, ctx, config, _pieces(ctx, config))
+    if config.blob is None:
+        return await in_thread(_write_inline, ctx, config)
+    with ExitStack() as stack:
+        target = await in_thread(stack.enter_context, _opened(ctx, config))
+        async for piece in ctx.blobs.stream(config.blob.ref):
+            await in_thread(target.draft.write, piece)
+        return await in_thread(_finish, ctx, config, target)
 
 
-def _pieces(ctx: NodeContext, config: WriteConfig) -> Iterator[bytes]:
-    """Return what is to be written; pieces of a blob are asked for in the loop that runs now."""
-    if config.text is not None:
-        return iter([config.text.encode()])
-    if config.base64 is not None:
-        return iter([base64.b64decode(config.base64)])
-    assert config.blob is not None
-    stream, loop = ctx.blobs.stream(config.blob.ref), asyncio.get_running_loop()
-
-    async def following() -> bytes | None:
-        return await anext(stream, None)
-
-    def pieces() -> Iterator[bytes]:
-        while True:
-            stop_if_asked(ctx)
-            piece = asyncio.run_coroutine_threadsafe(following(), loop).result()
-            if piece is None:
-                return
-            yield piece
-
-    return pieces()
+@dataclass(frozen=True, slots=True)
+class _Target:
+    draft: Draft
+    spot: Spot
+    path: Path
 
 
-def _write(ctx: NodeContext, config: WriteConfig, pieces: Iterator[bytes]) -> WriteOutput:
+@contextmanager
+def _opened(ctx: NodeContext, config: WriteConfig) -> Iterator[_Target]:
     root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
     *folders, name = names_of(config.path)
-    appends = config.mode == "append"
     with (
         opened_folder(root, folders, make=config.make_parents) as folder,
-        failing_as(config.path, may_have_happened=appends),
+        failing_as(config.path, may_have_happened=config.mode == "append"),
         Draft(folder) as draft,
     ):
-        # Appended too only when it is whole: a blob may turn out to be damaged at its end.
-        for piece in pieces:
-            draft.write(piece)
-        spot = Spot(folder, name, config.path)
-        if config.mode == "create":
-            _create(ctx, draft, spot)
-        elif config.mode == "overwrite":
-            draft.replace(spot)
-        else:
-            _append(ctx, draft, spot)
-    return WriteOutput(
-        path=str(root.joinpath(*folders, name)), bytes=draft.size, sha256=draft.sha256
-    )
+        yield _Target(draft, Spot(folder, name, config.path), root.joinpath(*folders, name))
+
+
+def _write_inline(ctx: NodeContext, config: WriteConfig) -> WriteOutput:
+    data = (config.text or "").encode()
+    if config.base64 is not None:
+        data = base64.b64decode(config.base64)
+    with _opened(ctx, config) as target:
+        target.draft.write(data)
+        return _finish(ctx, config, target)
+
+
+def _finish(ctx: NodeContext, config: WriteConfig, target: _Target) -> WriteOutput:
+    """Let the draft, which is whole now, become the file, or a part of it."""
+    draft, spot = target.draft, target.spot
+    if config.mode == "create":
+        _create(ctx, draft, spot)
+    elif config.mode == "overwrite":
+        draft.replace(spot)
+    else:
+        _append(ctx, draft, spot)
+    return WriteOutput(path=str(target.path), bytes=draft.size, sha256=draft.sha256)
 
 
 def _create(ctx: NodeContext, draft: Draft, spot: Spot) -> None:
