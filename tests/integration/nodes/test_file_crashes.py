@@ -177,3 +177,13 @@ async def test_write_killed_at_any_step_shows_the_old_or_the_new(
         assert (root / "a").read_text(encoding="utf-8") == "new"
         assert (root / "a").stat().st_nlink == 1
     assert call > 2
+
+
+@pytest.mark.parametrize("call", range(1, 5))
+async def test_a_file_whose_writing_was_killed_can_be_replaced(
+    world: World, root: Path, call: int
+) -> None:
+    """The name that its draft left it with is no hard link of somebody else [ND42, ND40]."""
+    await asyncio.to_thread(run, root, "files.write", {"path": "a", "text": "1"}, 1, call)
+    await second(world, root, "files.write", {"path": "a", "text": "2", "mode": "overwrite"})
+    assert tree(root) == {"a": "2"}

@@ -164,6 +164,22 @@ async def test_a_size_that_lies_is_found_while_unpacking(
     assert (await refused(world, root, lying, max_ratio=1_100)).kind == "bad_archive"
 
 
+async def test_a_bomb_that_lies_is_stopped_at_once(
+    world: World, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says 10 bytes and holds 64 MiB, none of which reaches the disk [ND48]."""
+    written = 0
+
+    def count(file: int, data: bytes) -> None:
+        nonlocal written
+        written += len(data)
+
+    monkeypatch.setattr(unzipping, "write_all", count)
+    data = patched(packed("bomb", data=bytes(64 * MIB)), central=setting(24, "<L", 10))
+    assert "more than the 10 bytes" in (await refused(world, root, data)).message
+    assert written == 0
+
+
 @pytest.mark.parametrize(
     "change",
     [

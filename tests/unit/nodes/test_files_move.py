@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from legato.nodes.files import deleting, moving
+from legato.nodes.files import deleting, moving, relocation
+from legato.nodes.files.disk import Spot
 from legato.ports.grants import Grants
+from legato.ports.node import NodeFailure
 from tests.unit.nodes.world import World
 
 MOVE, COPY, DELETE = moving.move, moving.copy_file, deleting.delete
@@ -211,6 +213,22 @@ async def test_one_file_reached_in_two_ways_is_not_lost(world: World, root: Path
     (world.folder / "second").unlink()
     assert (await world.error(MOVE, {"path": "a", "to": "a"}, node="same")).kind == "path_refused"
     assert tree(root) == {"in/a": "one"}
+
+
+def test_one_name_is_not_taken_for_two_names_of_a_file(root: Path) -> None:
+    """Not even when the file has a second name elsewhere by then [ND45]."""
+    put(root, a="one")
+    os.link(root / "a", root.parent / "second")
+    mark = relocation.Mark.of((root / "a").stat())
+    folders = [os.open(root, os.O_RDONLY), os.open(root, os.O_RDONLY)]
+    one, same = (Spot(folder, "a", "a") for folder in folders)
+    try:
+        with pytest.raises(NodeFailure, match="same file"):
+            relocation.relocate(one, same, mark, replace=False, stop=lambda: None)
+    finally:
+        for folder in folders:
+            os.close(folder)
+    assert tree(root) == {"a": "one"}
 
 
 @pytest.mark.parametrize("node_type", [MOVE, COPY])

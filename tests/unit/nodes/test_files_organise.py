@@ -236,6 +236,15 @@ async def test_files_in_place_stay_there(world: World, root: Path) -> None:
     assert (second["moves"], second["in_place"], second["manifest"]) == ([], 2, None)
 
 
+async def test_a_manifest_is_not_sorted_away(world: World, root: Path) -> None:
+    """A rule for every file does not cover what is needed to take it back [ND49]."""
+    put(root, "in/a")
+    first = await sort(world, rule("x"))
+    second = await sort(world, rule("{extension}"), folder=".", node="again")
+    assert (second["moves"], second["unmatched"]) == ([], 0)
+    assert first["manifest"] in os.listdir(root)
+
+
 async def test_a_run_is_taken_back(world: World, root: Path) -> None:
     """Every file to where it was, and the folders that were made for it go [ND49]."""
     put(root, "in/a.txt", "in/b.pdf", "in/keep/c.txt")

@@ -41,7 +41,9 @@ async def in_thread(work: Callable[..., Result], *arguments: Any) -> Result:
     try:
         return await asyncio.shield(running)
     except asyncio.CancelledError:
-        await asyncio.wait([running])
+        while not running.done():
+            with suppress(asyncio.CancelledError):  # asked again: it is raised below
+                await asyncio.wait([running])
         if not running.cancelled():
             running.exception()  # looked at, so that asyncio does not call it forgotten
         raise
@@ -143,7 +145,8 @@ class Draft:
             dst_dir_fd=target.folder,
             follow_symlinks=False,
         )
-        os.unlink(self._name, dir_fd=self._folder)
+        with suppress(FileNotFoundError):  # see `drop_draft_of`
+            os.unlink(self._name, dir_fd=self._folder)
         self._is_there = False
         os.fsync(target.folder)
 
@@ -173,9 +176,7 @@ class Draft:
             NodeFailure: `path_refused`: no regular file with one name stands there.
         """
         refuse_new_git(target.folder, target.name, target.path)
-        found = target.find()
-        if found is not None:
-            check_file(found, target.path)
+        check_replaced(target)
         os.fsync(self.file)
         os.rename(self._name, target.name, src_dir_fd=self._folder, dst_dir_fd=target.folder)
         self._is_there = False
@@ -199,6 +200,18 @@ def drop_draft_of(spot: Spot) -> None:
         ]
     for name in twins:
         os.unlink(name, dir_fd=spot.folder)
+
+
+def check_replaced(target: Spot) -> None:
+    """Refuse to replace what is no regular file with one name; nothing there is fine.
+
+    Raises:
+        NodeFailure: `path_refused`.
+    """
+    drop_draft_of(target)
+    found = target.find()
+    if found is not None:
+        check_file(found, target.path)
 
 
 def write_all(file: int, data: bytes) -> None:

@@ -16,7 +16,15 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from legato.nodes.files.disk import Draft, Spot, drop_draft_of, failing_as, hash_of, pieces_of
+from legato.nodes.files.disk import (
+    Draft,
+    Spot,
+    check_replaced,
+    drop_draft_of,
+    failing_as,
+    hash_of,
+    pieces_of,
+)
 from legato.nodes.safe_paths import NAME_BYTES_MAX, check_file, refuse, refuse_new_git
 from legato.ports.node import NodeFailure
 
@@ -200,9 +208,8 @@ def _link(source: Spot, target: Spot, found: os.stat_result) -> None:
 
 def _exchange(source: Spot, target: Spot, found: os.stat_result) -> None:
     """Put the file in the place of another one."""
-    there, now = target.find(), source.find()
-    if there is not None:
-        check_file(there, target.path)
+    check_replaced(target)
+    now = source.find()
     if now is None or not _same(found, now):
         raise _final("changed", f"{source.path!r:.200} was exchanged meanwhile")
     os.rename(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
