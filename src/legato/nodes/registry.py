@@ -29,7 +29,7 @@ def builtin_node_types() -> Mapping[str, NodeType]:
         http.request,
         data.transform,
         data.template,
-        files.write,
+        *files.NODE_TYPES,
         sql.query,
         webhook.webhook,
         mail.email,
