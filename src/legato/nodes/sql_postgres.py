@@ -30,6 +30,7 @@ from legato.nodes.sql_session import (
     Scalar,
     Session,
     failed,
+    forget,
     not_connected,
     place_of,
     ssl_context,
@@ -62,6 +63,8 @@ class PostgresSession(Session):
         self._meter: _Meter | None = None
         self._records: Iterator[Row] = iter(())
         self._is_at_end = False
+        self._ahead: asyncio.Task[Any] | None = None
+        self._asked = 0
         self._rows_at_once = 1
         self._rows_read = 0
         self._status = ""
@@ -119,37 +122,51 @@ class PostgresSession(Session):
             size += len(part.data)
             if count == rows_max:
                 if not part.has_more:
-                    await self._fetch(1)
+                    await self._fetch(0)
                 is_more = part.has_more or next(self._records, None) is not None
                 return Chunk(b"".join(parts), count, is_more)
             if self._is_at_end and not part.has_more:
                 return Chunk(b"".join(parts), count, has_more=False)
             if not part.has_more:
-                await self._fetch(min(self._rows_at_once, rows_max - count + 1))
+                await self._fetch(rows_max - count)
         return Chunk(b"".join(parts), count, has_more=True)
 
-    async def _fetch(self, wanted: int) -> None:
-        """Read the next rows; next time as many as make a chunk, going up by twice at most."""
+    async def _fetch(self, left: int) -> None:
+        """Read the next rows, and ask for those after them: the server works while we do.
+
+        Args:
+            left: How many rows are wanted; one more tells whether there are more.
+        """
         if self._is_at_end:
             return
         assert self._meter is not None, "it is open"
-        self._meter.count = 0
+        ahead, self._ahead = self._ahead or self._ask(left), None
         try:
-            records = await self._cursor.fetch(wanted)
+            records = await ahead
         except _ERRORS as error:
             raise self._failure(error) from None
         self._records = iter(records)
-        self._is_at_end = len(records) < wanted
+        self._is_at_end = len(records) < self._asked
         self._rows_read += len(records)
-        fitting = CHUNK_BYTES * wanted // max(self._meter.count, 1)
-        self._rows_at_once = max(1, min(wanted * 2, fitting, ROWS_AT_ONCE_MAX))
+        # As many rows as make a chunk, going up by twice at most.
+        fitting = CHUNK_BYTES * self._asked // max(self._meter.count, 1)
+        self._rows_at_once = max(1, min(self._asked * 2, fitting, ROWS_AT_ONCE_MAX))
+        if not self._is_at_end and len(records) <= left:
+            self._ahead = self._ask(left - len(records))
+            await asyncio.sleep(0)  # only then is the question on its way
+
+    def _ask(self, left: int) -> "asyncio.Task[Any]":
+        assert self._meter is not None, "it is open"
+        self._meter.count = 0
+        self._asked = min(self._rows_at_once, left + 1)
+        return asyncio.ensure_future(self._cursor.fetch(self._asked))
 
     async def finish(self) -> int | None:
         """Keep `Session.finish`."""
         if not self.call.statement.writes:
             return None
         while not self._is_at_end:
-            await self._fetch(self._rows_at_once)
+            await self._fetch(ROWS_AT_ONCE_MAX)
         self.in_doubt = True
         try:
             status = await self._connection.execute("COMMIT")
@@ -167,9 +184,14 @@ class PostgresSession(Session):
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        ahead, self._ahead = self._ahead, None
         try:
             # The driver asks the server to cancel what still runs, and waits for it.
             async with asyncio.timeout(STOP_S):
+                if ahead is not None:
+                    ahead.add_done_callback(forget)
+                    ahead.cancel()
+                    await asyncio.wait({ahead})
                 await connection.close()
         except Exception:  # noqa: BLE001, S110 - it is closed one way or the other
             pass

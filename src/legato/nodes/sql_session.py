@@ -75,7 +75,7 @@ class Session(ABC):
                 await asyncio.wait({coming}, timeout=2 * STOP_S)
         finally:
             if coming is not None:
-                coming.add_done_callback(_forget)
+                coming.add_done_callback(forget)
             await self._close()
 
     async def read(self, write: Write, rows_max: int) -> Chunk:
@@ -149,7 +149,7 @@ class Lane:
                 await self._stop()
                 await asyncio.wait({future}, timeout=STOP_S)
             self.is_stuck = not future.done()
-            future.add_done_callback(_forget)
+            future.add_done_callback(forget)
             raise
 
     def close(self) -> None:
@@ -157,7 +157,7 @@ class Lane:
         self._pool.shutdown(wait=False)
 
 
-def _forget(future: "asyncio.Future[Any]") -> None:
+def forget(future: "asyncio.Future[Any]") -> None:
     """Take note of an error that nobody waits for any more."""
     if not future.cancelled():
         future.exception()
