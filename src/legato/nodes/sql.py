@@ -291,12 +291,12 @@ class _Result:
         from legato.nodes import sql_rows  # noqa: PLC0415 - loaded with the session
 
         names = self._session.names
-        write = sql_rows.writer(names, form)
+        write = sql_rows.writer(names, form, is_simple=self._session.has_simple_values)
         if names and (first := sql_rows.header(names, form)):
             yield first
         has_more = True
         while has_more and self.count < self._rows_max:
-            chunk = await self._session.chunk(write, self._rows_max - self.count)
+            chunk = await self._session.read(write, self._rows_max - self.count)
             self.count += chunk.count
             has_more = chunk.has_more
             if chunk.data:

@@ -85,6 +85,7 @@ class MysqlSession(Session):
     def __init__(self, call: Call) -> None:
         """Args: call is what to run."""
         super().__init__(call)
+        self.has_simple_values = True
         self._lane = Lane(self._stop)
         self._place = place_of(call, 3306)
         self._connection: Any = None

@@ -30,6 +30,7 @@ from legato.nodes.sql_session import (
     Scalar,
     Session,
     failed,
+    forget,
     not_connected,
     place_of,
     ssl_context,
@@ -41,7 +42,10 @@ BATCH_BYTES_MAX: Final = 64 * 1024 * 1024
 """What the server may send for one batch; a row of 1 GB must not end the engine."""
 _TEXTUAL: Final = frozenset({"interval"})
 """Types that the driver would change (it makes 30 days of a month): they come as text."""
-_OWN_TABLES: Final = ("events", "inbox", "engines", "node_steps", "attempt_logs")
+_SIMPLE: Final = frozenset(
+    {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "text", "varchar", "bpchar", "name",
+     "bytea", "json", "jsonb", "interval"}
+)  # fmt: skip
 _NOT_RETRYABLE_CONNECT: Final = ("28", "3D", "0A")
 _WORTH_A_RETRY: Final = ("08", "40", "53", "55", "57")
 _UNCLEAR: Final = ("08", "57")
@@ -59,6 +63,8 @@ class PostgresSession(Session):
         self._meter: _Meter | None = None
         self._records: Iterator[Row] = iter(())
         self._is_at_end = False
+        self._ahead: asyncio.Task[Any] | None = None
+        self._asked = 0
         self._rows_at_once = 1
         self._rows_read = 0
         self._status = ""
@@ -68,8 +74,8 @@ class PostgresSession(Session):
         self._connection = await _connect(call, place_of(call, 5432))
         self._meter = _Meter.between(self._connection)
         try:
-            await self._connection.execute(_beginning(call))
-            if await self._connection.fetchval(_IS_OWN, list(_OWN_TABLES)):
+            # The answer is that of the last statement: how many rows it found.
+            if await self._connection.execute(_beginning(call)) != "SELECT 0":
                 raise not_connected(
                     call,
                     "it is Legato's own database, which no workflow may reach",
@@ -80,6 +86,8 @@ class PostgresSession(Session):
             prepared = await self._prepared(text)
             self.names = tuple(each.name for each in prepared.get_attributes())
             check_names(self.names)
+            kinds = {each.type.name for each in prepared.get_attributes()}
+            self.has_simple_values = kinds <= _SIMPLE
             values = [
                 _bound(name, call.params[name], kind)
                 for name, kind in zip(numbers, prepared.get_parameters(), strict=True)
@@ -114,37 +122,51 @@ class PostgresSession(Session):
             size += len(part.data)
             if count == rows_max:
                 if not part.has_more:
-                    await self._fetch(1)
+                    await self._fetch(0)
                 is_more = part.has_more or next(self._records, None) is not None
                 return Chunk(b"".join(parts), count, is_more)
             if self._is_at_end and not part.has_more:
                 return Chunk(b"".join(parts), count, has_more=False)
             if not part.has_more:
-                await self._fetch(min(self._rows_at_once, rows_max - count + 1))
+                await self._fetch(rows_max - count)
         return Chunk(b"".join(parts), count, has_more=True)
 
-    async def _fetch(self, wanted: int) -> None:
-        """Read the next rows; next time as many as make a chunk, going up by twice at most."""
+    async def _fetch(self, left: int) -> None:
+        """Read the next rows, and ask for those after them: the server works while we do.
+
+        Args:
+            left: How many rows are wanted; one more tells whether there are more.
+        """
         if self._is_at_end:
             return
         assert self._meter is not None, "it is open"
-        self._meter.count = 0
+        ahead, self._ahead = self._ahead or self._ask(left), None
         try:
-            records = await self._cursor.fetch(wanted)
+            records = await ahead
         except _ERRORS as error:
             raise self._failure(error) from None
         self._records = iter(records)
-        self._is_at_end = len(records) < wanted
+        self._is_at_end = len(records) < self._asked
         self._rows_read += len(records)
-        fitting = CHUNK_BYTES * wanted // max(self._meter.count, 1)
-        self._rows_at_once = max(1, min(wanted * 2, fitting, ROWS_AT_ONCE_MAX))
+        # As many rows as make a chunk, going up by twice at most.
+        fitting = CHUNK_BYTES * self._asked // max(self._meter.count, 1)
+        self._rows_at_once = max(1, min(self._asked * 2, fitting, ROWS_AT_ONCE_MAX))
+        if not self._is_at_end and len(records) <= left:
+            self._ahead = self._ask(left - len(records))
+            await asyncio.sleep(0)  # only then is the question on its way
+
+    def _ask(self, left: int) -> "asyncio.Task[Any]":
+        assert self._meter is not None, "it is open"
+        self._meter.count = 0
+        self._asked = min(self._rows_at_once, left + 1)
+        return asyncio.ensure_future(self._cursor.fetch(self._asked))
 
     async def finish(self) -> int | None:
         """Keep `Session.finish`."""
         if not self.call.statement.writes:
             return None
         while not self._is_at_end:
-            await self._fetch(self._rows_at_once)
+            await self._fetch(ROWS_AT_ONCE_MAX)
         self.in_doubt = True
         try:
             status = await self._connection.execute("COMMIT")
@@ -162,9 +184,14 @@ class PostgresSession(Session):
         connection, self._connection = self._connection, None
         if connection is None:
             return
+        ahead, self._ahead = self._ahead, None
         try:
             # The driver asks the server to cancel what still runs, and waits for it.
             async with asyncio.timeout(STOP_S):
+                if ahead is not None:
+                    ahead.add_done_callback(forget)
+                    ahead.cancel()
+                    await asyncio.wait({ahead})
                 await connection.close()
         except Exception:  # noqa: BLE001, S110 - it is closed one way or the other
             pass
@@ -236,10 +263,12 @@ class _Meter(asyncio.Protocol):
 _ERRORS: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError, OverflowError)
 """What the driver raises; ValueError and OverflowError for values that it cannot read."""
 
-_IS_OWN: Final = """
-SELECT count(DISTINCT relname) = 5 FROM pg_catalog.pg_class
-WHERE relkind IN ('r', 'p') AND relname = ANY($1)
+_OWN: Final = """
+SELECT FROM pg_catalog.pg_class WHERE relkind IN ('r', 'p')
+AND relname IN ('events', 'inbox', 'engines', 'node_steps', 'attempt_logs')
+HAVING count(DISTINCT relname) = 5
 """
+"""Finds a row where the database is one of Legato's own, which has these tables."""
 
 
 async def _connect(call: Call, place: Place) -> Any:
@@ -270,7 +299,7 @@ async def _connect(call: Call, place: Place) -> Any:
 
 
 def _beginning(call: Call) -> str:
-    """Return what opens the transaction; all numbers are ours."""
+    """Return what opens the transaction, and asks whose database it is; all numbers are ours."""
     access = "READ WRITE" if call.statement.writes else "READ ONLY"
     timeout_ms = int(call.timeout_s * 1000)
     settings = {
@@ -281,7 +310,7 @@ def _beginning(call: Call) -> str:
         "standard_conforming_strings": "on",
     }
     lines = [f"SET LOCAL {name} = {value}" for name, value in settings.items()]
-    return "; ".join([f"BEGIN {access}", *lines])
+    return "; ".join([f"BEGIN {access}", *lines, _OWN])
 
 
 def _whole(value: Scalar) -> int:

@@ -51,10 +51,13 @@ class Session(ABC):
     def __init__(self, call: Call) -> None:
         """Note what is asked; nothing is opened."""
         self.call = call
+        self.has_simple_values = False
+        """Rows hold nothing but text, bytes, numbers of 64 bits and None; see `sql_rows`."""
         self.names: tuple[str, ...] = ()
         """The columns, from when it is open."""
         self.in_doubt = False
         """Something may have been written; false when it certainly was not."""
+        self._coming: asyncio.Task[Chunk] | None = None
 
     async def __aenter__(self) -> Self:
         try:
@@ -65,7 +68,34 @@ class Session(ABC):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._close()
+        coming, self._coming = self._coming, None
+        try:
+            if coming is not None and not coming.done():
+                coming.cancel()
+                await asyncio.wait({coming}, timeout=2 * STOP_S)
+        finally:
+            if coming is not None:
+                coming.add_done_callback(forget)
+            await self._close()
+
+    async def read(self, write: Write, rows_max: int) -> Chunk:
+        """Return the next rows, at most `rows_max`, and begin to read those after them.
+
+        The database and the blob store then work at the same time.
+
+        Args:
+            write: Writes the rows; the same in every call.
+            rows_max: What is left of the rows that are wanted.
+
+        Raises:
+            NodeFailure: As `chunk`.
+        """
+        coming, self._coming = self._coming, None
+        chunk = await (self.chunk(write, rows_max) if coming is None else coming)
+        if chunk.has_more and chunk.count < rows_max:
+            left = rows_max - chunk.count
+            self._coming = asyncio.ensure_future(self.chunk(write, left))
+        return chunk
 
     @abstractmethod
     async def _open(self) -> None:
@@ -119,7 +149,7 @@ class Lane:
                 await self._stop()
                 await asyncio.wait({future}, timeout=STOP_S)
             self.is_stuck = not future.done()
-            future.add_done_callback(_forget)
+            future.add_done_callback(forget)
             raise
 
     def close(self) -> None:
@@ -127,7 +157,7 @@ class Lane:
         self._pool.shutdown(wait=False)
 
 
-def _forget(future: "asyncio.Future[Any]") -> None:
+def forget(future: "asyncio.Future[Any]") -> None:
     """Take note of an error that nobody waits for any more."""
     if not future.cancelled():
         future.exception()

@@ -47,6 +47,7 @@ class SqliteSession(Session):
     def __init__(self, call: Call) -> None:
         """Args: call is what to run."""
         super().__init__(call)
+        self.has_simple_values = True
         self._lane = Lane(self._stop)
         self._connection: sqlite3.Connection | None = None
         self._rows: Iterator[Row] = iter(())

@@ -53,6 +53,17 @@ def test_what_has_no_plain_form_is_refused_by_column(value: Any, says: str, form
     assert raised.value.error.kind == "invalid_value"
 
 
+@pytest.mark.parametrize(("value", "says"), [(math.inf, "inf"), (math.nan, "nan"), ("a\0b", "NUL")])
+@pytest.mark.parametrize("beside", [None, "null", 1.5, "\\u0000"])
+def test_simple_values_are_looked_at_too(value: Any, says: str, beside: Any) -> None:
+    """Nothing that the encoder passes over gets through, whatever stands beside it [ND35]."""
+    write = writer(["u", "v"], "jsonl", is_simple=True)
+    rows = [[beside, 1.0], [beside, "x"], [None, b"x"]]
+    assert [each["v"] for each in rows_of(write(rows))] == [1.0, "x", "eA=="]
+    with pytest.raises(NodeFailure, match=f"'v' .*{says}"):
+        write([*rows, [beside, value]])
+
+
 def test_names_are_different() -> None:
     """Those that are not are named [ND35]."""
     check_names(["a", "A", "b"])
@@ -109,7 +120,9 @@ TEXTS = [
 def test_a_line_ends_where_a_row_ends_and_nowhere_else(name: str) -> None:
     """Whatever the texts and the names hold [ND36]."""
     rows = [[one, two, [one, two]] for one in TEXTS for two in TEXTS]
-    data = writer([name, "w", "l"], "jsonl")(rows)
-    lines = data.split(b"\n")
-    assert lines.pop() == b""
-    assert [list(json.loads(line).values()) for line in lines] == rows
+    for is_simple in (False, True):
+        lines = writer([name, "w", "l"], "jsonl", is_simple=is_simple)(rows).split(b"\n")
+        assert lines.pop() == b""
+        assert [list(json.loads(line).items()) for line in lines] == [
+            [(name, one), ("w", two), ("l", both)] for one, two, both in rows
+        ]
