@@ -140,8 +140,8 @@ def found_spot(stack: ExitStack, opening: AbstractContextManager[Spot]) -> Spot 
         return None
 
 
-def copy(file: int, target: Spot, *, replace: bool, keep_time: bool, stop: Stop) -> str:
-    """Copy an open file to a name, whole or not at all; return the hex SHA-256.
+def copy(file: int, target: Spot, *, replace: bool, keep_time: bool, stop: Stop) -> None:
+    """Copy an open file to a name, whole or not at all.
 
     Raises:
         NodeFailure: `exists`: the name is taken by other content.
@@ -157,7 +157,6 @@ def copy(file: int, target: Spot, *, replace: bool, keep_time: bool, stop: Stop)
             draft.replace(target)
         elif not draft.create_once(target, stop=stop):
             raise taken(target.path)
-        return draft.sha256
 
 
 def free_name(target: Spot, is_taken: Callable[[str], bool]) -> str:
