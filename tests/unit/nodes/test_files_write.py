@@ -18,7 +18,8 @@ from legato.model.signals import ReportCancelled
 from legato.model.values import BlobRef
 from legato.nodes.files import writing
 from legato.ports.grants import Grants
-from tests.unit.nodes.world import MemoryBlobs, World, request
+from legato.testing.memory import MemoryBlobs
+from tests.unit.nodes.world import World, request
 
 
 @pytest.fixture

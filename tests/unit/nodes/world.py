@@ -55,6 +55,7 @@ class World:
         self.services.secrets = self.secrets
         self.services.launcher = self.launcher
         self.services.grants = self.grants
+        self.services.blobs = self.blobs
         self.services.http = self.http
         services = self.services.bundle()
         apart = IsolationOptions(http="legato.nodes.http_access:GuardedHttp")
