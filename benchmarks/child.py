@@ -20,6 +20,11 @@ KINDS: Final = {
     "adoption-victim": "benchmarks.adoption:be_victim",
     "adoption-heir": "benchmarks.adoption:be_heir",
     "command": "benchmarks.command_line:measure",
+    "node-http": "benchmarks.node_http:measure",
+    "node-sql": "benchmarks.node_sql:measure",
+    "node-shell": "benchmarks.node_shell:measure",
+    "node-code": "benchmarks.node_code:measure",
+    "node-transform": "benchmarks.node_transform:measure",
     "dbos": "benchmarks.peers.dbos_peer:measure",
     "celery": "benchmarks.peers.celery_peer:measure",
 }

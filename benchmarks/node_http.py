@@ -111,7 +111,10 @@ def _document(url: str, items: int, at_once: int) -> bytes:
         },
     }
     outputs = {"result": "${{ nodes.last.output.value }}"}
-    document = {"legato": 1, "name": "http-fan", "nodes": nodes, "outputs": outputs}
+    inputs = {"start": "integer"}
+    document = {
+        "legato": 1, "name": "http-fan", "inputs": inputs, "nodes": nodes, "outputs": outputs,
+    }  # fmt: skip
     return json.dumps(document).encode()
 
 

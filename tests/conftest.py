@@ -3,7 +3,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 
 import hypothesis
 import pytest
@@ -20,7 +20,7 @@ hypothesis.settings.register_profile("legato", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("legato-ci", deadline=None, print_blob=True, derandomize=True)
 hypothesis.settings.load_profile("legato-ci" if services.is_ci() else "legato")
 
-_missing: list[str] = []
+_missing: list[tuple[str, str]] = []
 
 
 @pytest.fixture(scope="session")
@@ -30,14 +30,7 @@ def postgres_server() -> Iterator[str]:
     Without one: a loud skip, and a failure with CI=true.
     """
     with ExitStack() as stack:
-        try:
-            url = stack.enter_context(services.postgres())
-        except services.ServiceMissing as missing:
-            if services.is_ci():
-                pytest.fail(f"CI needs PostgreSQL: {missing}", pytrace=False)
-            _missing.append(str(missing))
-            pytest.skip(f"SKIP PostgreSQL: {missing}")
-        yield url
+        yield _entered(stack, "PostgreSQL", services.postgres())
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +47,32 @@ def fresh_postgres_url(postgres_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[str]:
+    """URL of a MySQL or MariaDB server, as `postgres_server` is one of PostgreSQL."""
+    with ExitStack() as stack:
+        yield _entered(stack, "MySQL", services.mysql())
+
+
+@pytest.fixture
+def mysql_url(mysql_server: str) -> Iterator[str]:
+    """URL of an empty database made for this one test."""
+    with services.mysql_database(mysql_server) as url:
+        yield url
+
+
+def _entered(stack: ExitStack, name: str, service: AbstractContextManager[str]) -> str:
+    """Start a service for as long as the stack is open, or skip loudly."""
+    try:
+        return stack.enter_context(service)
+    except services.ServiceMissing as missing:
+        if services.is_ci():
+            pytest.fail(f"CI needs {name}: {missing}", pytrace=False)
+        _missing.append((name, str(missing)))
+        pytest.skip(f"SKIP {name}: {missing}")
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say once, so that nobody misses it, which service was not there."""
-    for message in sorted(set(_missing)):
-        terminalreporter.write_line(f"SKIP PostgreSQL tests did not run: {message}", yellow=True)
+    for name, message in sorted(set(_missing)):
+        terminalreporter.write_line(f"SKIP {name} tests did not run: {message}", yellow=True)

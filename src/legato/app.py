@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from legato.ports.attempt_logs import LogLine
     from legato.ports.bus import Bus
     from legato.ports.clock import Clock
+    from legato.ports.exchanges import Exchanges
     from legato.ports.grants import Grants
+    from legato.ports.http import HttpAccess
     from legato.ports.node import NodeType
     from legato.ports.secrets import Secrets
     from legato.ports.stores import Stores
@@ -78,26 +80,61 @@ def run(work: Coroutine[Any, Any, T]) -> T:
         return runner.run(work)
 
 
-def node_types() -> dict[str, NodeType]:
-    """Return the node types of this installation; a broken package is named and left out."""
+def node_types(*, with_packages: bool = True) -> dict[str, NodeType]:
+    """Return the node types of this installation; a broken package is named and left out.
+
+    Args:
+        with_packages: Also those that do not come with Legato.
+    """
     from legato.nodes.registry import load_node_types
 
     def tell(problem: InvalidInput) -> None:
         _log.warning(problem.message, hint=problem.hint)
 
-    return load_node_types(on_problem=tell)
+    return load_node_types(include_entry_points=with_packages, on_problem=tell)
 
 
-def node_catalogue() -> Mapping[str, NodeTypeInfo]:
+def node_catalogue(*, with_packages: bool = True) -> Mapping[str, NodeTypeInfo]:
     """Return what validation needs to know of them."""
     from legato.nodes.registry import catalogue
 
-    return catalogue(node_types())
+    return catalogue(node_types(with_packages=with_packages))
 
 
-def build(settings: Settings, *, role: Role) -> App:
-    """Choose the parts for these settings. Nothing is opened until the app is entered."""
-    return App(settings, role)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instead:
+    """Parts that a caller puts in place of those that the settings would choose; None: as chosen.
+
+    `stores` and `clock` may be a test's own, `secrets` too. With `http` no request reaches the
+    network: every answer is a recorded one. `around` is given the runner of attempts and returns
+    what the engine calls in its place.
+    """
+
+    stores: Stores | None = None
+    clock: Clock | None = None
+    secrets: Secrets | None = None
+    http: Exchanges | None = None
+    around: Callable[[Runner], Runner] | None = None
+
+
+def build(settings: Settings, *, role: Role, instead: Instead | None = None) -> App:
+    """Choose the parts for these settings. Nothing is opened until the app is entered.
+
+    Args:
+        settings: What to use, and with which bounds.
+        role: How much of it.
+        instead: What a test brings along.
+    """
+    return App(settings, role, instead)
+
+
+def memory_stores(clock: Clock, settings: Settings) -> Stores:
+    """Make an empty store in the memory of this process, for tests: it ends with them."""
+    from legato.adapters.memory.database import MemoryDatabase
+    from legato.adapters.memory.stores import make_memory_stores
+
+    database = MemoryDatabase(clock, limits=settings.limits.to_policy())
+    return make_memory_stores(database, clock, process="test")
 
 
 def make_stores(settings: Settings) -> Stores:
@@ -155,16 +192,17 @@ async def look_at_schema(settings: Settings) -> Schema:
 class App:
     """Everything a command uses, opened on entry and closed in reverse order."""
 
-    def __init__(self, settings: Settings, role: Role) -> None:
-        """Args: role says how much is opened."""
+    def __init__(self, settings: Settings, role: Role, instead: Instead | None = None) -> None:
+        """Args: role says how much is opened; instead brings parts of the caller's own."""
         from legato.adapters.local_bus import LocalBus
         from legato.adapters.system_clock import SystemClock
 
         self.settings = settings
         self.role = role
-        self.clock: Clock = SystemClock()
+        self._instead = instead or Instead()
+        self.clock: Clock = self._instead.clock or SystemClock()
         self.bus: Bus = LocalBus()
-        self.stores: Stores = make_stores(settings)
+        self.stores: Stores = self._instead.stores or make_stores(settings)
         self.epoch = 0
         self.on_line: Callable[[LogLine], None] | None = None
         self._engine: Engine | None = None
@@ -231,6 +269,13 @@ class App:
         stack.push_async_callback(self._sink.close)
         stack.push_async_callback(close_node_types)
         runner = self._make_runner(engine_id, self._sink)
+        if self._instead.around is not None:
+            runner = self._instead.around(runner)
+        if self._instead.http is not None:
+            from legato.nodes.http_client import connect_through
+            from legato.nodes.http_replay import ReplayedConnections
+
+            connect_through(ReplayedConnections(self._instead.http))
         parts = EngineParts(
             stores=self.stores,
             bus=self.bus,
@@ -277,7 +322,6 @@ class App:
             shutil.rmtree(_scratch(self.settings.home, self._engine.engine_id), ignore_errors=True)
 
     def _make_runner(self, engine_id: EngineId, sink: LogSink) -> Runner:
-        from legato.nodes.http_access import GuardedHttp
         from legato.runtime.attempt.isolated import Isolation, IsolationOptions
         from legato.runtime.attempt.leftovers import PidFile
         from legato.runtime.attempt.processes import Launcher
@@ -295,10 +339,10 @@ class App:
             journal=self.stores.journal,
             logs=sink,
             blobs=self.stores.blobs,
-            secrets=open_secrets(settings),
+            secrets=self._instead.secrets or open_secrets(settings),
             clock=self.clock,
             programs=Launcher(sandbox=sandbox, pids=self._pids),
-            http=GuardedHttp(grants),
+            http=guarded_http(grants),
             grants=grants,
         )
         options = RunnerOptions(
@@ -314,6 +358,13 @@ class App:
     def _tell_line(self, line: LogLine) -> None:
         if self.on_line is not None:
             self.on_line(line)
+
+
+def guarded_http(grants: Grants) -> HttpAccess:
+    """Return the HTTP client that nodes get; it reaches what is public or granted."""
+    from legato.nodes.http_access import GuardedHttp
+
+    return GuardedHttp(grants)
 
 
 def open_secrets(settings: Settings) -> Secrets:

@@ -33,6 +33,10 @@ executions = LazyGroup(
         "watch": (f"{_WATCH}:watch", "Watch an execution live, whichever process runs it."),
         "pause": (f"{_TELL}:pause", "Start nothing new until it is resumed."),
         "resume": (f"{_WATCH}:resume", "End a pause; without a live owner, run it here."),
+        "record": (
+            "legato.cli.executions_record:record",
+            "Turn a run that has ended into a test.",
+        ),
         "cancel": (f"{_ACT}:cancel", "Stop an execution."),
         "approve": (f"{_ACT}:approve", "Say yes to a node that waits for an answer."),
         "reject": (f"{_ACT}:reject", "Say no to a node that waits for an answer."),

@@ -46,13 +46,14 @@ COMPLETE_VARIABLE: Final = "_LEGATO_COMPLETE"
 COMMANDS: Final = {
     "run": ("legato.cli.run:run", "Run a workflow and watch it live."),
     "validate": ("legato.cli.validate:validate", "Check workflow files; nothing is executed."),
+    "test": ("legato.cli.tests:test", "Run workflow tests, without a server."),
     "executions": ("legato.cli.executions:executions", "Look at executions and act on them."),
     "workflows": (
         "legato.cli.workflows:workflows",
         "Publish workflows and look at what is published.",
     ),
-    "nodes": ("legato.cli.nodes:nodes", "Show the node types that workflows can use."),
-    "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow files."),
+    "nodes": ("legato.cli.nodes:nodes", "Show the node types there are, or make your own."),
+    "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow or test files."),
     "engine": ("legato.cli.engine:engine", "Run every execution that has no live owner."),
     "doctor": ("legato.cli.doctor:doctor", "Check this installation and say what to do."),
     "completion": ("legato.cli.completion:completion", "Print the completion script of a shell."),

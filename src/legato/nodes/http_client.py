@@ -14,7 +14,7 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpcore2
 import httpx2
@@ -60,12 +60,35 @@ class Outgoing:
     body: bytes | HttpBody = b""
 
 
-_Pools = dict[frozenset[str], httpcore2.AsyncConnectionPool]
+class Connections(Protocol):
+    """What requests go through: a pool of connections, or what a test puts in its place."""
+
+    async def handle_async_request(self, request: httpcore2.Request) -> httpcore2.Response:
+        """Send one request and return the answer, its body unread."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close what is open."""
+        ...
+
+
+_Pools = dict[frozenset[str], Connections]
+_replaced: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Connections]" = (
+    weakref.WeakKeyDictionary()
+)
 _pools: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pools]" = weakref.WeakKeyDictionary()
 
 
-def _pool(granted: frozenset[str]) -> httpcore2.AsyncConnectionPool:
+def connect_through(connections: Connections) -> None:
+    """Send every request of the running loop through this, and nothing to the network."""
+    _replaced[asyncio.get_running_loop()] = connections
+
+
+def _pool(granted: frozenset[str]) -> Connections:
     """Return the shared pool. Grants are part of its key: a kept connection is a grant used."""
+    replaced = _replaced.get(asyncio.get_running_loop())
+    if replaced is not None:
+        return replaced
     pools = _pools.setdefault(asyncio.get_running_loop(), {})
     pool = pools.get(granted)
     if pool is None:
@@ -82,6 +105,7 @@ def _pool(granted: frozenset[str]) -> httpcore2.AsyncConnectionPool:
 
 async def close_pools() -> None:
     """Close the connections of the running loop."""
+    _replaced.pop(asyncio.get_running_loop(), None)
     for pool in _pools.pop(asyncio.get_running_loop(), {}).values():
         await pool.aclose()
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from legato.errors import InvalidInput
 from legato.model.node_type import NodeTypeInfo
-from legato.nodes import blob, control, data, files, http, mail, shell, webhook
+from legato.nodes import blob, control, data, files, http, mail, shell, sql, webhook
 from legato.ports.node import NodeType
 
 GROUP: Final = "legato.nodes"
@@ -29,7 +29,8 @@ def builtin_node_types() -> Mapping[str, NodeType]:
         http.request,
         data.transform,
         data.template,
-        files.write,
+        *files.NODE_TYPES,
+        sql.query,
         webhook.webhook,
         mail.email,
         *blob.NODE_TYPES,

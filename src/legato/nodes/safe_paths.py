@@ -5,11 +5,12 @@ Checking a path and opening it later is a race: a link can be put in between. He
 opens the next folder below a folder that is already open, and refuses links, so what was checked
 is what is used.
 
-Rules: ND21, ND22.
+Rules: ND21, ND22, ND40.
 """
 
 import errno
 import os
+import stat
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,9 +22,15 @@ from legato.ports.node import NodeFailure
 
 PATH_BYTES_MAX: Final = 4_096
 NAME_BYTES_MAX: Final = 255
+FILE_MODE: Final = 0o644
+"""Never executable: what a workflow writes is data."""
 _FOLDER_FLAGS: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER_MODE: Final = 0o755
-_GIT_MARKS: Final = ("HEAD", "objects", "refs")
+# O_NONBLOCK: opening a FIFO that nobody writes to would wait for ever.
+_FILE_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LONG_NAME: Final = f"a name is longer than {NAME_BYTES_MAX} bytes"
+_NO_FILE: Final = "it is a link, a folder or a device"
+GIT_MARKS: Final = ("HEAD", "objects", "refs")
 """A folder that holds all three is a git repository's own, whatever it is called."""
 
 
@@ -70,12 +77,41 @@ def names_of(path: str) -> list[str]:
         raise refuse(path, "it holds a NUL character")
     if path.startswith("/"):
         raise refuse(path, "write it relative to the granted folder")
-    if len(path.encode()) > PATH_BYTES_MAX:
+    if len(path.encode("utf-8", "surrogatepass")) > PATH_BYTES_MAX:
         raise refuse(path, f"it is longer than {PATH_BYTES_MAX} bytes")
     names = path.split("/")
     for name in names:
-        _check_name(path, name)
+        fault = name_fault(name)
+        if fault:
+            raise refuse(path, fault)
     return names
+
+
+def folder_names(path: str) -> list[str]:
+    """Split the path of a folder, where `.` is the granted folder itself.
+
+    Raises:
+        NodeFailure: `path_refused`.
+    """
+    return [] if path == "." else names_of(path)
+
+
+def name_fault(name: str) -> str | None:
+    """Return why nodes do not touch a file or folder of this name, or None if they may."""
+    if name in {"", ".", ".."}:
+        return "empty names, `.` and `..` are not accepted"
+    if name.startswith("."):
+        return "names that begin with a dot are not accepted"
+    if name.isascii() and name.isprintable():
+        return None if len(name) <= NAME_BYTES_MAX else _LONG_NAME
+    # Format characters too: some file systems ignore them, so that "\u200c.git" becomes ".git".
+    for character in name:
+        category = unicodedata.category(character)
+        if category == "Cs":
+            return "a name is no UTF-8"
+        if category in {"Cc", "Cf", "Zl", "Zp"}:
+            return f"it holds the control character U+{ord(character):04X}"
+    return None if len(name.encode()) <= NAME_BYTES_MAX else _LONG_NAME
 
 
 @contextmanager
@@ -83,7 +119,7 @@ def opened_folder(root: Path, names: list[str], *, make: bool = False) -> Iterat
     """Open a folder below a root, name by name; yields its descriptor.
 
     Args:
-        root: A granted folder; links in its own path are the operator's business.
+        root: A granted folder, no link itself; links above it are the operator's business.
         names: The way down.
         make: Make folders that are missing.
 
@@ -92,7 +128,7 @@ def opened_folder(root: Path, names: list[str], *, make: bool = False) -> Iterat
     """
     path = "/".join(names)
     try:
-        folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.open(root, _FOLDER_FLAGS)
     except OSError as error:
         raise _failure(str(root), error) from None
     try:
@@ -100,16 +136,89 @@ def opened_folder(root: Path, names: list[str], *, make: bool = False) -> Iterat
         for name in names:
             if make:
                 _make_folder(folder, name, path)
-            try:
-                below = os.open(name, _FOLDER_FLAGS, dir_fd=folder)
-            except OSError as error:
-                raise _failure(path, error) from None
+            below = open_folder(folder, name, path)
             os.close(folder)
             folder = below
-            _refuse_git(folder, path)
         yield folder
     finally:
         os.close(folder)
+
+
+def open_folder(folder: int, name: str, path: str) -> int:
+    """Open the folder `name` in an open folder; returns its descriptor, which the caller closes.
+
+    Raises:
+        NodeFailure: `path_refused` or `not_found`.
+    """
+    try:
+        below = os.open(name, _FOLDER_FLAGS, dir_fd=folder)
+    except OSError as error:
+        raise _failure(path, error) from None
+    try:
+        _refuse_git(below, path)
+    except BaseException:
+        os.close(below)
+        raise
+    return below
+
+
+def open_file(
+    folder: int, name: str, path: str, *, flags: int = _FILE_FLAGS, links_max: int = 1
+) -> int:
+    """Open a file in an open folder and look at what was opened, not at what the name led to.
+
+    Args:
+        folder: Descriptor of the folder.
+        name: A name that `name_fault` accepts.
+        path: How failures name it.
+        flags: What to open it for; they must refuse links and not wait.
+        links_max: How many names it may have.
+
+    Returns:
+        Its descriptor, which the caller closes.
+
+    Raises:
+        NodeFailure: `path_refused`: it is no regular file, or has another name elsewhere.
+        OSError: It cannot be opened.
+    """
+    try:
+        file = os.open(name, flags, FILE_MODE, dir_fd=folder)
+    except OSError as error:
+        # ENXIO: a FIFO without a reader, or a socket.
+        if error.errno in {errno.ELOOP, errno.EISDIR, errno.ENXIO, errno.ENODEV}:
+            raise refuse(path, _NO_FILE) from None
+        raise
+    try:
+        check_file(os.fstat(file), path, links_max=links_max)
+    except BaseException:
+        os.close(file)
+        raise
+    return file
+
+
+def check_file(found: os.stat_result, path: str, *, links_max: int = 1) -> None:
+    """Refuse what is no regular file, or has more names than `links_max`.
+
+    Raises:
+        NodeFailure: `path_refused`.
+    """
+    if not stat.S_ISREG(found.st_mode):
+        raise refuse(path, _NO_FILE)
+    if found.st_nlink > links_max:
+        raise refuse(path, "the file has a second name elsewhere (a hard link)")
+
+
+def refuse_new_git(folder: int, name: str, path: str) -> None:
+    """Refuse a new name that would make its folder a git repository.
+
+    Otherwise a repository whose configuration starts programs could be put together file by file.
+
+    Raises:
+        NodeFailure: `path_refused`.
+    """
+    others = [mark for mark in GIT_MARKS if mark != name]
+    if len(others) < len(GIT_MARKS) and all(_is_there(folder, mark) for mark in others):
+        raise refuse(path, "it would make its folder a git repository")
 
 
 def folder_inside(grants: Grants, path: str) -> Path:
@@ -132,30 +241,21 @@ def folder_inside(grants: Grants, path: str) -> Path:
         return Path(os.path.realpath(root), *names)
 
 
-def _check_name(path: str, name: str) -> None:
-    if name in {"", ".", ".."}:
-        raise refuse(path, "empty names, `.` and `..` are not accepted")
-    if name.startswith("."):
-        raise refuse(path, "names that begin with a dot are not accepted")
-    if len(name.encode()) > NAME_BYTES_MAX:
-        raise refuse(path, f"a name is longer than {NAME_BYTES_MAX} bytes")
-    # Format characters too: some file systems ignore them, so that "\u200c.git" becomes ".git".
-    if not name.isascii() or not name.isprintable():
-        for character in name:
-            if unicodedata.category(character) in {"Cc", "Cf", "Zl", "Zp"}:
-                raise refuse(path, f"it holds the control character U+{ord(character):04X}")
-
-
 def _refuse_git(folder: int, path: str) -> None:
-    for mark in _GIT_MARKS:
-        try:
-            os.stat(mark, dir_fd=folder, follow_symlinks=False)
-        except OSError:
-            return
-    raise refuse(path, "it leads into a git repository's own folder")
+    if all(_is_there(folder, mark) for mark in GIT_MARKS):
+        raise refuse(path, "it leads into a git repository's own folder")
+
+
+def _is_there(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _make_folder(folder: int, name: str, path: str) -> None:
+    refuse_new_git(folder, name, path)
     try:
         os.mkdir(name, _FOLDER_MODE, dir_fd=folder)
     except FileExistsError:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The same world as for unit tests."""
+"""The same world as for unit tests, and the databases of the integration tests."""
 
+from tests.integration.nodes.conftest import database, desk, lite, my, pg
 from tests.unit.nodes.conftest import world
 
-__all__ = ["world"]
+__all__ = ["database", "desk", "lite", "my", "pg", "world"]

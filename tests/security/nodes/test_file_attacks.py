@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from legato.nodes import files
+from legato.nodes.files import writing
 from legato.ports.grants import Grants
 from tests.unit.nodes.world import World
 
@@ -38,7 +38,7 @@ async def refused(world: World, path: str) -> None:
     """Try every mode; nothing outside may change."""
     for mode in MODES:
         config = {"path": path, "text": "evil", "mode": mode, "make_parents": True}
-        error = await world.error(files.write, config)
+        error = await world.error(writing.write, config)
         assert error.kind in {"path_refused", "exists"}, error
         assert error.may_have_happened is False
         assert outside(world) == {"file": "untouched"}
@@ -111,7 +111,7 @@ async def test_a_folder_swapped_for_a_link_while_writing_gains_nothing(
     try:
         for number in range(300):
             config = {"path": f"d/f{number}", "text": "evil", "mode": MODES[number % 3]}
-            await world.run(files.write, config)
+            await world.run(writing.write, config)
     finally:
         stop.set()
         await asyncio.to_thread(swapper.join)
@@ -139,7 +139,7 @@ async def test_a_file_swapped_for_a_link_while_writing_gains_nothing(
     swapper.start()
     try:
         for number in range(300):
-            await world.run(files.write, {"path": "f", "text": "evil", "mode": MODES[number % 3]})
+            await world.run(writing.write, {"path": "f", "text": "evil", "mode": MODES[number % 3]})
     finally:
         stop.set()
         await asyncio.to_thread(swapper.join)
@@ -162,7 +162,9 @@ async def test_many_writers_of_one_file_leave_one_whole_content(world: World, ro
     try:
         await asyncio.gather(
             *(
-                world.output(files.write, {"path": "f", "text": text, "mode": "overwrite"}, item=n)
+                world.output(
+                    writing.write, {"path": "f", "text": text, "mode": "overwrite"}, item=n
+                )
                 for n, text in enumerate(texts * 4)
             )
         )
@@ -176,7 +178,7 @@ async def test_many_writers_of_one_file_leave_one_whole_content(world: World, ro
 async def test_only_one_of_many_creators_wins(world: World, root: Path) -> None:
     """`create` never replaces what another attempt has made [ND21, ND23]."""
     reports = await asyncio.gather(
-        *(world.run(files.write, {"path": "f", "text": str(n)}, item=n) for n in range(10))
+        *(world.run(writing.write, {"path": "f", "text": str(n)}, item=n) for n in range(10))
     )
     won = [n for n, report in enumerate(reports) if type(report).__name__ == "ReportSuccess"]
     assert len(won) == 1

@@ -5,7 +5,7 @@ A small reader of JSON Schema as pydantic writes it, for one reason: a value tha
 expression passes every type, because it is not known before the run; the node checks it again when
 it runs. Keywords that are not listed here are ignored.
 
-Rules: DO16, DO17.
+Rules: DO16, DO17, ND30.
 """
 
 import re
@@ -22,6 +22,8 @@ from legato.model.expressions.template import has_hole
 Schema = Mapping[str, Any]
 _Add = Callable[..., None]
 
+WRITTEN: Final = "x-legato-written"
+"""A keyword of ours: the field is code, such as SQL, and takes no expression."""
 _KINDS: Final[Mapping[str, Callable[[object], bool]]] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
@@ -69,6 +71,9 @@ class ConfigCheck:
         if not isinstance(schema, Mapping):
             return
         if isinstance(value, str) and has_hole(value):
+            if schema.get(WRITTEN):
+                expected = "text as it stands, without ${{ }}"
+                add(path, "an expression would make code of data here", expected=expected)
             return
         if is_reference(value) and matches_field(path, self._secret_fields):
             return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from legato.errors import ExpressionError
-from legato.model.expressions.environment import ROOTS
+from legato.model.expressions.environment import WORKFLOW, Names
 from legato.model.expressions.functions.catalogue import catalogue
 from legato.model.expressions.lexer import line_and_column, offset_of_path
 from legato.model.expressions.nearest import nearest_name
@@ -26,8 +26,6 @@ from legato.model.expressions.syntax import (
 )
 from legato.model.ids import NodeId
 
-NODE_FIELDS: Final = ("output", "status", "error", "errors")
-"""What `nodes.<id>` has."""
 GROWTH_MAX: Final = 8
 """A bounded expression makes no value larger than its inputs this many times."""
 WORK_MAX: Final = 64
@@ -73,24 +71,25 @@ class Analysis:
 @dataclass(slots=True)
 class _Findings:
     source: str
+    names: Names
     paths: dict[tuple[str, ...], None] = field(default_factory=dict)
     work: int = 0
 
 
-def analyse(source: str, tree: Expr) -> Analysis:
-    """Look at a checked tree.
+def analyse(source: str, tree: Expr, names: Names = WORKFLOW) -> Analysis:
+    """Look at a checked tree that reads these names.
 
     Raises:
         ExpressionError: It reads `nodes` other than by a constant name, reads a field that no node
             has, hides a variable, or builds a message.
     """
-    found = _Findings(source)
+    found = _Findings(source, names)
     has_optional = False
     for node in walk(tree):
         if isinstance(node, Call):
             has_optional = has_optional or node.function in _OPTIONAL_CALLS | {"default"}
         elif isinstance(node, Comprehension):
-            _refuse_hidden(source, node)
+            _refuse_hidden(source, node, names)
         elif isinstance(node, MapOf) and node.message:
             raise _at(source, (node.message.split(".")[0],), "messages cannot be built here")
         elif isinstance(node, MapOf | ListOf):
@@ -98,11 +97,11 @@ def analyse(source: str, tree: Expr) -> Analysis:
     _collect_paths(tree, found)
     paths = _without_longer(found.paths)
     for path in paths:
-        _check_node_path(source, path)
+        _check_node_path(source, path, names)
     growth = _growth(tree, found)
     node_refs = dict.fromkeys(NodeId(path[1]) for path in found.paths if path[0] == "nodes")
     return Analysis(
-        roots=tuple(root for root in ROOTS if any(path[0] == root for path in paths)),
+        roots=tuple(root for root in names.roots if any(path[0] == root for path in paths)),
         node_refs=tuple(node_refs),
         paths=paths,
         growth=min(growth, _INFINITE),
@@ -111,9 +110,9 @@ def analyse(source: str, tree: Expr) -> Analysis:
     )
 
 
-def analyse_path(source: str, path: tuple[str, ...]) -> Analysis:
+def analyse_path(source: str, path: tuple[str, ...], names: Names = WORKFLOW) -> Analysis:
     """Do the same for a plain reference, which needs no tree."""
-    _check_node_path(source, path)
+    _check_node_path(source, path, names)
     refs = (NodeId(path[1]),) if path[0] == "nodes" else ()
     return Analysis((path[0],), refs, (path,), 1, 0, has_optional=False)
 
@@ -135,7 +134,7 @@ def _has_optional_elements(node: MapOf | ListOf) -> bool:
     return any(entry.is_optional for entry in node.entries)
 
 
-def path_of(expr: Expr) -> tuple[str, ...] | None:
+def path_of(expr: Expr, roots: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the constant path that an expression reads, optional steps included, or None."""
     steps: list[str] = []
     while not isinstance(expr, Ident):
@@ -150,7 +149,7 @@ def path_of(expr: Expr) -> tuple[str, ...] | None:
             return None
         steps.append(key.text)
         expr = expr.args[0]
-    if expr.name not in ROOTS:
+    if expr.name not in roots:
         return None
     return (expr.name, *reversed(steps))
 
@@ -159,7 +158,7 @@ def _collect_paths(tree: Expr, found: _Findings) -> None:
     stack = [tree]
     while stack:
         node = stack.pop()
-        path = path_of(node)
+        path = path_of(node, found.names.roots)
         if path is None:
             stack.extend(reversed(children(node)))
         else:
@@ -175,7 +174,7 @@ def _without_longer(paths: dict[tuple[str, ...], None]) -> tuple[tuple[str, ...]
     return tuple(kept)
 
 
-def _check_node_path(source: str, path: tuple[str, ...]) -> None:
+def _check_node_path(source: str, path: tuple[str, ...], names: Names) -> None:
     if path[0] != "nodes":
         return
     if len(path) < 2:
@@ -184,15 +183,16 @@ def _check_node_path(source: str, path: tuple[str, ...]) -> None:
             ("nodes",),
             "a node must be named as nodes.<id>: which nodes are read is known before the run",
         )
-    if len(path) > 2 and path[2] not in NODE_FIELDS:
-        near = nearest_name(path[2], NODE_FIELDS)
-        message = f"nodes.{path[1]} has no {path[2]!r}; it has {', '.join(NODE_FIELDS)}"
+    if len(path) > 2 and path[2] not in names.node_fields:
+        near = nearest_name(path[2], names.node_fields)
+        known = ", ".join(names.node_fields)
+        message = f"nodes.{path[1]} has no {path[2]!r}; it has {known}"
         raise _at(source, path[:3], message, nearest=near)
 
 
-def _refuse_hidden(source: str, node: Comprehension) -> None:
+def _refuse_hidden(source: str, node: Comprehension, names: Names) -> None:
     bound = {node.iter_var, node.iter_var2, *([node.accu_var] if node.is_bind else [])}
-    hidden = bound & set(ROOTS)
+    hidden = bound & set(names.roots)
     if hidden:
         name = min(hidden)
         raise _at(source, (name,), f"{name!r} is a variable already; choose another name")
@@ -207,7 +207,7 @@ def _at(
 
 def _growth(expr: Expr, found: _Findings) -> int:
     """Return how large a value can get, in sizes of all inputs; adds up the work on the way."""
-    if path_of(expr) is not None:
+    if path_of(expr, found.names.roots) is not None:
         return 1
     if isinstance(expr, Const | Ident):
         return 0

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from legato.errors import ExpressionError
 from legato.model.expressions.analysis import Analysis, analyse, analyse_path
-from legato.model.expressions.environment import ROOTS, environment
+from legato.model.expressions.environment import WORKFLOW, Names, environment
 from legato.model.expressions.faults import broken_path, compile_fault, evaluation_fault
-from legato.model.expressions.lexer import names
+from legato.model.expressions.lexer import names as names_in
 from legato.model.expressions.plain import to_json
 from legato.model.expressions.rewrite import Rewriter
 from legato.model.expressions.syntax import read_checked, write_checked
@@ -33,7 +33,7 @@ _OPTIONAL_MACROS_MAX: Final = 4
 """Uses of `optMap` and `optFlatMap`: each doubles the tree below it, in the parser already."""
 
 _PLAIN: Final = re.compile(
-    rf"(?:{'|'.join(ROOTS)})(?:\s*\.\s*[A-Za-z_]\w*|\[(?:[0-9]{{1,9}}|'[^'\\\n]*'|\"[^\"\\\n]*\")\])*",
+    r"([a-z]+)(?:\s*\.\s*[A-Za-z_]\w*|\[(?:[0-9]{1,9}|'[^'\\\n]*'|\"[^\"\\\n]*\")\])*",
     re.ASCII,
 )
 _STEP: Final = re.compile(r"([A-Za-z_]\w*)|\[([0-9]+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]", re.ASCII)
@@ -102,11 +102,11 @@ class Reference(Compiled):
 
     __slots__ = ("steps",)
 
-    def __init__(self, source: str, steps: tuple[str | int, ...]) -> None:
-        """Args: steps are keys and indices, the variable first."""
+    def __init__(self, source: str, steps: tuple[str | int, ...], names: Names = WORKFLOW) -> None:
+        """Args: steps are keys and indices, the variable first; names are those it may read."""
         constant = next((at for at, step in enumerate(steps) if isinstance(step, int)), len(steps))
         path = tuple(str(step) for step in steps[:constant])
-        super().__init__(source, analyse_path(source, path))
+        super().__init__(source, analyse_path(source, path, names))
         self.steps = steps
 
     @property
@@ -207,12 +207,13 @@ def _without_optionals(value: "cel.Value") -> object:
     return value.plain_value()
 
 
-def compile_expression(source: str, *, limits: Limits) -> Compiled:
+def compile_expression(source: str, *, limits: Limits, names: Names = WORKFLOW) -> Compiled:
     """Check an expression and make it ready to be evaluated; nothing is evaluated.
 
     Args:
         source: CEL, without the `${{ }}` around it.
         limits: `max_expression_bytes` bounds the source.
+        names: What it may read.
 
     Raises:
         ExpressionError: It is too long or not valid; `place`, `expected` and `nearest` are set
@@ -220,32 +221,33 @@ def compile_expression(source: str, *, limits: Limits) -> Compiled:
 
     Cost: about 100 µs, or nothing for a source that was compiled lately.
     """
-    return _compile(source, limits.max_expression_bytes)
+    return _compile(source, limits.max_expression_bytes, names)
 
 
 @lru_cache(maxsize=CACHE_SIZE)
-def _compile(source: str, size_bytes_max: int) -> Compiled:
+def _compile(source: str, size_bytes_max: int, names: Names) -> Compiled:
     _check_text(source, size_bytes_max)
     stripped = source.strip()
-    if _PLAIN.fullmatch(stripped):
+    plain = _PLAIN.fullmatch(stripped)
+    if plain is not None and plain[1] in names.roots:
         steps = _steps(stripped)
         if not _NOT_FIELDS.intersection(steps):
-            return Reference(source, steps)
+            return Reference(source, steps, names)
     if (
-        sum(token.text in {"optMap", "optFlatMap"} for token in names(source))
+        sum(token.text in {"optMap", "optFlatMap"} for token in names_in(source))
         > _OPTIONAL_MACROS_MAX
     ):
         raise ExpressionError(
             f"more than {_OPTIONAL_MACROS_MAX} uses of optMap and optFlatMap in one expression"
         )
-    env = environment()
+    env = environment(names.roots)
     try:
         program = env.compile(source)
         checked = read_checked(program.serialize())
     except _FAILURES as error:
-        raise compile_fault(source, str(error)) from None
-    analysis = analyse(source, checked.tree)
-    rewriter = Rewriter(checked)
+        raise compile_fault(source, str(error), names.roots) from None
+    analysis = analyse(source, checked.tree, names)
+    rewriter = Rewriter(checked, names)
     checked.tree = rewriter.rewrite(checked.tree)
     if rewriter.changed:
         program = env.deserialize(write_checked(checked))

@@ -10,6 +10,7 @@ Rules: EX1, EX3, EX11, EX18.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from typing import TYPE_CHECKING, Any, Final
@@ -21,8 +22,21 @@ from legato.model.expressions.functions.define import Function
 if TYPE_CHECKING:
     from cel_expr_python import cel  # type: ignore[import-untyped]
 
-ROOTS: Final = ("inputs", "nodes", "item", "index", "run", "trigger", "previous")
-"""The variables of every expression; there is no other name to read from."""
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an expression may read: its variables, and the fields of `nodes.<id>`."""
+
+    roots: tuple[str, ...]
+    node_fields: tuple[str, ...]
+
+
+WORKFLOW: Final = Names(
+    ("inputs", "nodes", "item", "index", "run", "trigger", "previous"),
+    ("output", "status", "error", "errors"),
+)
+"""The names of every expression in a workflow; there is no other name to read from."""
+ROOTS: Final = WORKFLOW.roots
 
 _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "text": ("STRING",),
@@ -118,15 +132,18 @@ modules bring 5 MB of shared library each."""
 
 
 @cache
-def environment() -> "cel.Env":
-    """Return the environment in which every expression is compiled. Cost: 20 ms, 12 MB, once."""
+def environment(roots: tuple[str, ...] = ROOTS) -> "cel.Env":
+    """Return the environment in which expressions with these variables are compiled.
+
+    Cost: 20 ms, 12 MB, once for each set of variables.
+    """
     # Imported here: a shared library of 14 MB that `legato --help` does not need.
     from cel_expr_python import cel  # noqa: PLC0415
 
     excluded = ", ".join(f'{{name: "{name}"}}' for name in _REPLACED)
     return cel.NewEnv(
         config=cel.NewEnvConfigFromYaml(_CONFIG % excluded),
-        variables=dict.fromkeys(ROOTS, cel.Type.DYN),
+        variables=dict.fromkeys(roots, cel.Type.DYN),
         functions=[*_operators(cel), *(_declare(cel, item) for item in catalogue().values())],
     )
 

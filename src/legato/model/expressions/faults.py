@@ -49,8 +49,14 @@ _OPERATORS: Final = {
 }
 
 
-def compile_fault(source: str, text: str) -> ExpressionError:
-    """Return the error for what the compiler said: its first message, at its place."""
+def compile_fault(source: str, text: str, roots: tuple[str, ...] = ROOTS) -> ExpressionError:
+    """Return the error for what the compiler said: its first message, at its place.
+
+    Args:
+        source: The expression.
+        text: What the compiler said.
+        roots: The variables that the expression may read.
+    """
     found = [
         (int(match[1]), int(match[2]), match[3].removesuffix(" [INVALID_ARGUMENT]"))
         for match in _COMPILE.finditer(text)
@@ -65,7 +71,7 @@ def compile_fault(source: str, text: str) -> ExpressionError:
         return ExpressionError(_plain_message(message), place=place)
     undeclared = _UNDECLARED.search(message)
     if undeclared is not None:
-        return _undeclared(source, undeclared[1], place)
+        return _undeclared(source, undeclared[1], place, roots)
     overload = _OVERLOAD.search(message)
     if overload is not None:
         return _no_overload(overload[1], overload[2], place)
@@ -80,7 +86,9 @@ def _plain_message(message: str) -> str:
     return message
 
 
-def _undeclared(source: str, name: str, place: tuple[int, int]) -> ExpressionError:
+def _undeclared(
+    source: str, name: str, place: tuple[int, int], roots: tuple[str, ...]
+) -> ExpressionError:
     ours = catalogue().get(name)
     place = _start_of(source, name.split(".", maxsplit=1)[0], place)
     if ours is not None:
@@ -88,7 +96,7 @@ def _undeclared(source: str, name: str, place: tuple[int, int]) -> ExpressionErr
             f"{name} does not take these arguments", expected=ours.signature, place=place
         )
     head = name.split(".", maxsplit=1)[0]
-    known = (*ROOTS, *catalogue(), *_STANDARD)
+    known = (*roots, *catalogue(), *_STANDARD)
     if head == "secrets":
         return ExpressionError(
             "an expression cannot read secrets.",
@@ -97,7 +105,7 @@ def _undeclared(source: str, name: str, place: tuple[int, int]) -> ExpressionErr
         )
     return ExpressionError(
         f"there is no variable or function {head!r}",
-        expected=f"one of {', '.join(ROOTS)} or a function",
+        expected=f"one of {', '.join(roots)} or a function",
         nearest=nearest_name(head, known),
         place=place,
         hint=(

@@ -13,7 +13,7 @@ Rules: EX7, EX18.
 from typing import Final
 
 from legato.model.expressions.analysis import is_optional
-from legato.model.expressions.environment import ROOTS
+from legato.model.expressions.environment import WORKFLOW, Names
 from legato.model.expressions.functions.catalogue import catalogue
 from legato.model.expressions.syntax import (
     Call,
@@ -36,8 +36,9 @@ _OPTIONAL_STEPS: Final = frozenset({"_?._", "_[?_]"})
 class Rewriter:
     """Rewrites one tree in place; new nodes get ids that the tree does not use."""
 
-    def __init__(self, checked: Checked) -> None:
-        """Args: checked is the expression; its tree may be replaced."""
+    def __init__(self, checked: Checked, names: Names = WORKFLOW) -> None:
+        """Args: checked is the expression; its tree may be replaced. names are those it reads."""
+        self._roots = names.roots
         self._last_id = checked.last_id
         self.changed = False
 
@@ -87,7 +88,7 @@ class Rewriter:
     def _without_null(self, operand: Expr) -> Expr:
         """Return the operand of an optional step so that null counts as missing."""
         self.changed = True
-        if isinstance(operand, Ident) and operand.name not in ROOTS:
+        if isinstance(operand, Ident) and operand.name not in self._roots:
             # It may be bound to an optional already, which must not be wrapped again.
             null = self._call("_==_", [self._ident(operand.name), null_constant(self._id())])
             given = self._call("optional.of", [self._ident(operand.name)])

@@ -26,7 +26,13 @@ from legato.runtime.attempt.blobs import AttemptBlobs
 from legato.runtime.attempt.failures import Redact, plain, shown
 from legato.runtime.attempt.live import LiveOutput
 from legato.runtime.attempt.redaction import SecretRedactor
-from legato.runtime.attempt.request import AttemptRequest, AttemptServices, Report, RunnerOptions
+from legato.runtime.attempt.request import (
+    AttemptRequest,
+    AttemptServices,
+    Report,
+    RunnerOptions,
+    Timer,
+)
 from legato.runtime.attempt.steps import Steps
 
 LOG_LINE_BYTES_MAX: Final = 8 * 1024
@@ -70,7 +76,7 @@ class Attempt:
         self.in_thread = False
         """Its code cannot be interrupted; it notices by looking at `is_cancelled`."""
         self.task: asyncio.Task[Any] | None = None
-        self.timer: asyncio.TimerHandle | None = None
+        self.timer: Timer | None = None
         self.started_ms = 0
         self.twins: list[asyncio.Future[Report]] | None = None
 

@@ -119,12 +119,22 @@ class AttemptServices:
     grants: Grants = field(default_factory=Grants)
 
 
+class Timer(Protocol):
+    """Something that will be called, unless it is cancelled before."""
+
+    def cancel(self) -> None:
+        """Do not call it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunnerOptions:
     """Bounds of a runner.
 
     `scratch_root` is where attempts get their folders (made on first use). `store_retry_s` are
     the pauses before a result that cannot be stored is stored again: it may have cost money.
+    `call_later` (seconds, function, its arguments) sets time-outs; None: the running loop does. A
+    test gives one whose time it moves.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -132,3 +142,4 @@ class RunnerOptions:
     threads_max: int = THREADS_MAX
     scratch_root: Path | None = None
     store_retry_s: tuple[float, ...] = (0.1, 0.3, 1.0, 2.0, 4.0)
+    call_later: Callable[..., Timer] | None = None

@@ -128,7 +128,7 @@ class AttemptRunner:
             if not self._is_bound:
                 self._services.logs.bind()
                 self._is_bound = True
-            control.begin(attempt, self._services.clock, self._options.cancel_grace_s)
+            control.begin(attempt, self._services.clock, self._options)
             report = await self._attempt(attempt)
             return report
         except Exception as error:  # noqa: BLE001 - a defect of ours must not lose the report

@@ -87,6 +87,11 @@ def run(schema: dict[str, Any], config: dict[str, Any]) -> list[str]:
     ("schema", "config", "lines"),
     [
         (
+            {"properties": {"q": {"type": "string", "x-legato-written": True}, "p": {}}},
+            {"q": "SELECT ${{ inputs.x }}", "p": "${{ inputs.x }}"},
+            ["q: an expression would make code of data here"],
+        ),
+        (
             {"properties": {"a": {"allOf": [{"type": "integer"}, {"maximum": 3}]}}},
             {"a": 4},
             ["a: the number is out of bounds"],

@@ -13,7 +13,11 @@ from legato.model.policy import Limits
 from legato.nodes.registry import builtin_node_types
 
 LIMITS = Limits()
-EXAMPLES = sorted((Path(__file__).parents[4] / "examples").glob("*.yaml"))
+EXAMPLES = sorted(
+    each
+    for each in (Path(__file__).parents[4] / "examples").glob("*.yaml")
+    if not each.name.endswith(".test.yaml")
+)
 CATALOGUE = {name: each.info for name, each in builtin_node_types().items()}
 
 
