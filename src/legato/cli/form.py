@@ -6,6 +6,7 @@ Rules: CL9, CL25, ND73, ND74.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,8 @@ def ask_fields(terminal: Terminal, config: Mapping[str, Any]) -> object:
     Raises:
         click.Abort: The person gave up.
     """
+    # An event loop that has run has interrupted reads begin again: Ctrl-C would wait for a line.
+    signal.siginterrupt(signal.SIGINT, True)
     schema = form_schema(config) if "schema" in config else {}
     message = config.get("message")
     if message:
