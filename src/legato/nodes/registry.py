@@ -14,7 +14,20 @@ from typing import Final
 
 from legato.errors import InvalidInput
 from legato.model.node_type import NodeTypeInfo
-from legato.nodes import control, data, files, http, shell
+from legato.nodes import (
+    chart,
+    code,
+    control,
+    data,
+    data_csv,
+    data_json,
+    data_markdown,
+    data_validate,
+    files,
+    http,
+    report,
+    shell,
+)
 from legato.ports.node import NodeType
 
 GROUP: Final = "legato.nodes"
@@ -29,7 +42,14 @@ def builtin_node_types() -> Mapping[str, NodeType]:
         http.request,
         data.transform,
         data.template,
+        data_validate.validate,
+        data_csv.run,
+        data_json.run,
+        data_markdown.run,
         files.write,
+        code.python,
+        chart.render,
+        report.run,
         *control.NODE_TYPES,
     )
     return {each.info.uses: each for each in types}

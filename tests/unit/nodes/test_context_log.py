@@ -117,7 +117,7 @@ async def test_a_secret_that_streams_in_pieces_is_not_shown_in_pieces(world: Wor
 def test_bytes_are_cut_into_lines() -> None:
     """A program's output becomes lines, whatever pieces it comes in [ND3]."""
     taken: list[str] = []
-    lines = Lines(taken.append)
+    lines = Lines(taken.append, 100)
     for piece in (b"one\ntw", b"o\n\nth", b"ree", b"\xff"):
         lines.add(piece)
     lines.end()

@@ -18,6 +18,7 @@ from legato.model.document.secrecy import is_reference, matches_field
 from legato.model.document.tree import Report
 from legato.model.expressions.nearest import nearest_name
 from legato.model.expressions.template import has_hole
+from legato.model.node_type import LITERAL
 
 Schema = Mapping[str, Any]
 _Add = Callable[..., None]
@@ -69,6 +70,9 @@ class ConfigCheck:
         if not isinstance(schema, Mapping):
             return
         if isinstance(value, str) and has_hole(value):
+            if schema.get(LITERAL):
+                expected = "text without ${{ }}; hand data over in another field"
+                add(path, "an expression here would make code of data", expected=expected)
             return
         if is_reference(value) and matches_field(path, self._secret_fields):
             return
