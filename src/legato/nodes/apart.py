@@ -8,6 +8,7 @@ from JSON to JSON.
 Rules: ND63, ND67, ND68.
 """
 
+import asyncio
 import os
 import sys
 from collections.abc import Callable
@@ -37,7 +38,7 @@ async def run(ctx: NodeContext, module: str, asked: object) -> Any:
         ProgramCall(
             program=Path(sys.executable),
             args=("-I", "-m", module),
-            stdin=encode(asked),
+            stdin=await asyncio.to_thread(encode, asked),
             env=_ENV,
             max_output_bytes=_ANSWER_BYTES_MAX,
             memory_bytes=MEMORY_BYTES_MAX,
@@ -47,10 +48,10 @@ async def run(ctx: NodeContext, module: str, asked: object) -> Any:
     if result.truncated and len(result.stdout) >= _ANSWER_BYTES_MAX:
         raise refused("output_too_large", f"the result has more than {_ANSWER_BYTES_MAX} bytes")
     if result.exit_code != 0:
-        said = result.stderr.decode("utf-8", "replace").strip()[-_SAID_MAX:]
+        said = result.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][-_SAID_MAX:]
         message = f"the process that does the work ended with exit code {result.exit_code}: {said}"
         raise NodeFailure("killed", message, may_have_happened=False)
-    answer = load(result.stdout)
+    answer = await asyncio.to_thread(load, result.stdout)
     if "kind" in answer:
         raise refused(answer["kind"], answer["message"])
     return answer["value"]

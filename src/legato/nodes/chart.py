@@ -23,6 +23,8 @@ SERIES_MAX: Final = 20
 INLINE_BYTES_MAX: Final = 256 * 1024
 TITLE_CHARACTERS_MAX: Final = 200
 LABEL_CHARACTERS_MAX: Final = 60
+NUMBER_MAX: Final = 1e100
+"""Axes are computed with sums and differences, which must stay finite."""
 _DRAWING: Final = "legato.nodes.chart_drawing"
 _TYPES: Final = {"svg": "image/svg+xml", "png": "image/png"}
 
@@ -98,7 +100,7 @@ class ChartOutput(Output):
 uses: chart.render
 with:
   kind: bar
-  rows: ${{ nodes.count.output.rows }}
+  rows: [{author: Ada, commits: 42}, {author: Grace, commits: 35}]
   x: author
   y: commits
   title: Commits by author
@@ -107,7 +109,7 @@ with:
 async def render(ctx: NodeContext, config: ChartConfig) -> ChartOutput:
     """Draw rows as a bar, line or pie chart, as SVG or PNG.
 
-    The same rows give the same SVG to the byte. Colours can be told apart with colour blindness;
+    The same rows give the same SVG to the byte. The colours are chosen for colour blindness;
     the fonts are those of the plotting library. Null leaves a gap. The x column of a line may hold
     numbers, dates (`2027-03-01`) or names. Of more than 50 bars some are named; slices of a pie
     beyond the largest 50 are put together. At most 10 000 points.
@@ -184,6 +186,13 @@ def _number(config: ChartConfig, column: str, index: int) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         message = f"rows[{index}].{column:.80}: expected a number, got {_kind(value)} {value!r:.80}"
         raise apart.refused("invalid_data", message)
+    return _drawable(value, column, index)
+
+
+def _drawable(value: float, column: str, index: int) -> float:
+    if abs(value) > NUMBER_MAX:
+        message = f"rows[{index}].{column:.80}: {value:g} is too large to be drawn"
+        raise apart.refused("invalid_data", message)
     return float(value)
 
 
@@ -193,7 +202,9 @@ def _name(config: ChartConfig, index: int) -> str | float:
         message = f"rows[{index}].{config.x:.80}: expected a name or number, got {_kind(value)}"
         raise apart.refused("invalid_data", message)
     if isinstance(value, int | float) and not isinstance(value, bool) and config.kind == "line":
-        return float(value)
+        return _drawable(value, config.x, index)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        value = int(value)  # an expression makes 2027.0 of 2027
     return label("" if value is None else value)
 
 

@@ -29,8 +29,8 @@ NAMED_MAX: Final = 50
 PALETTE: Final = (
     "#0072b2", "#e69f00", "#009e73", "#d55e00", "#56b4e9", "#cc79a7", "#5d4b8c", "#7f7f7f",
 )  # fmt: skip
-"""Okabe and Ito's colours, which can be told apart with any colour blindness; their yellow and
-black, which vanish on a white and on a dark page, are replaced."""
+"""Okabe and Ito's colours, chosen to be told apart with the common kinds of colour blindness; a
+violet and a grey stand for their yellow and black, which vanish on a white or a dark page."""
 _INK: Final = "#24292f"
 _FAINT: Final = "#d8dee4"
 _OTHERS: Final = "#b8bec5"
@@ -50,7 +50,11 @@ _NO_METADATA: Final = {"Date": None, "Creator": None, "Format": None, "Type": No
 
 
 def draw(spec: dict[str, Any]) -> str:
-    """Return the picture in base64."""
+    """Return the picture in base64.
+
+    Raises:
+        NodeFailure: `invalid_data`: the library cannot draw it, for example dates before year 1.
+    """
     import matplotlib as mpl  # noqa: PLC0415 - only in this process, a second
 
     warnings.simplefilter("ignore")  # a character that the font lacks is drawn as a box
@@ -66,7 +70,10 @@ def draw(spec: dict[str, Any]) -> str:
         if spec["title"]:
             axes.set_title(_wrapped(spec), loc="left", fontsize=13, fontweight="bold", pad=12)
         _add_legend(figure, axes, spec)
-        return base64.b64encode(_written(figure, spec)).decode()
+        try:
+            return base64.b64encode(_written(figure, spec)).decode()
+        except (ValueError, OverflowError) as error:
+            raise apart.refused("invalid_data", f"it cannot be drawn: {error}") from None
 
 
 def _written(figure: "Figure", spec: dict[str, Any]) -> bytes:
@@ -195,7 +202,9 @@ def _add_legend(figure: "Figure", axes: "Axes", spec: dict[str, Any]) -> None:
     if spec["kind"] == "pie" or len(spec["series"]) == 1:
         return
     columns = max(1, min(len(spec["series"]), spec["width"] // 150))
-    handles, names = axes.get_legend_handles_labels()
+    # By hand: what the library gathers lacks the names that begin with "_".
+    handles: Any = axes.containers or axes.lines
+    names = [each["name"] for each in spec["series"]]
     figure.legend(handles, names, loc="outside lower left", ncols=columns)
 
 

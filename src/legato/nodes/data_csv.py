@@ -245,7 +245,7 @@ def _write(ctx: NodeContext, config: CsvConfig) -> tuple[list[str], bytes]:
         raise refused("too_large", f"{len(columns)} columns; the limit is {COLUMNS_MAX}")
     escape = config.escape_formulas
     out = io.StringIO()
-    if config.header:
+    if config.header and columns:
         out.write(config.delimiter.join(_cell(name, escape=escape) for name in columns) + "\r\n")
     for index, row in enumerate(rows):
         cells = _cells_of(row, columns, index)

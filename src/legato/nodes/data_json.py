@@ -62,7 +62,7 @@ class JsonOutput(Output):
     example="""\
 uses: data.json
 with:
-  value: ${{ nodes.summary.output }}
+  value: {week: 12, authors: [Ada, Grace]}
   pretty: true
   sort_keys: true
 """,

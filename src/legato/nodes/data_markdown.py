@@ -48,7 +48,7 @@ class MarkdownOutput(Output):
     example="""\
 uses: data.markdown
 with:
-  text: "# Week ${{ inputs.week }}\\n\\nAll is **well**."
+  text: "# Week 12\\n\\nAll is **well**."
 """,
 )
 async def run(ctx: NodeContext, config: MarkdownConfig) -> MarkdownOutput:

@@ -67,7 +67,7 @@ class ValidateOutput(Output):
     example="""\
 uses: data.validate
 with:
-  value: ${{ nodes.fetch.output.json }}
+  value: {orders: [{id: 1, price: 9.5}]}
   schema:
     type: object
     required: [orders]
