@@ -7,12 +7,15 @@ Rules: ND, DO.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from legato.model.policy import EffectClass, RetryPolicy
 from legato.model.workflow import NodeKind
+
+LITERAL: Final = "x-legato-literal"
+"""Keyword of a config schema: the text is code, and an expression in it is refused."""
 
 
 class NodeTypeInfo(msgspec.Struct, frozen=True, kw_only=True):

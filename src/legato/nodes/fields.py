@@ -4,7 +4,12 @@
 Rules: ND1, DO17.
 """
 
-from pydantic import BaseModel, ConfigDict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from legato.model.node_type import LITERAL
+from legato.ports.node import NodeFailure
 
 
 class Config(BaseModel):
@@ -19,6 +24,26 @@ class Output(BaseModel):
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 
+def written_here(*, max_length: int, description: str) -> Any:
+    """Make a text field that stands in the document as it is: an expression in it is refused."""
+    return Field(
+        min_length=1,
+        max_length=max_length,
+        description=description,
+        json_schema_extra={LITERAL: True},
+    )
+
+
 def without_nul(text: str) -> str:
     """Replace NUL, which no JSON text of Legato may hold, as invalid UTF-8 is replaced."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def not_granted(what: str, line: str) -> NodeFailure:
+    """Make the failure of a node that the operator has not allowed; it names the line to add."""
+    return NodeFailure(
+        "not_granted",
+        f"{what}; the operator can add to legato.toml: {line}",
+        may_have_happened=False,
+        retryable=False,
+    )

@@ -208,7 +208,9 @@ async def _release(response: httpcore2.Response) -> None:
     """
     connection: Any = getattr(getattr(response.stream, "_stream", None), "_connection", None)
     if connection is None or connection._h11_state.trailing_data[0]:
-        await response.extensions["network_stream"].aclose()
+        stream = response.extensions.get("network_stream")  # a recorded answer has none
+        if stream is not None:
+            await stream.aclose()
     await response.aclose()
 
 

@@ -14,7 +14,24 @@ from typing import Final
 
 from legato.errors import InvalidInput
 from legato.model.node_type import NodeTypeInfo
-from legato.nodes import blob, control, data, files, http, mail, shell, sql, webhook
+from legato.nodes import (
+    blob,
+    chart,
+    code,
+    control,
+    data,
+    data_csv,
+    data_json,
+    data_markdown,
+    data_validate,
+    files,
+    http,
+    mail,
+    report,
+    shell,
+    sql,
+    webhook,
+)
 from legato.ports.node import NodeType
 
 GROUP: Final = "legato.nodes"
@@ -29,8 +46,15 @@ def builtin_node_types() -> Mapping[str, NodeType]:
         http.request,
         data.transform,
         data.template,
+        data_validate.validate,
+        data_csv.run,
+        data_json.run,
+        data_markdown.run,
         *files.NODE_TYPES,
+        code.python,
         sql.query,
+        chart.render,
+        report.run,
         webhook.webhook,
         mail.email,
         *blob.NODE_TYPES,

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from legato.errors import LegatoError, LimitExceeded
 from legato.model.policy import EffectClass
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, written_here
 from legato.ports.grants import Grants, SqlConnection
 from legato.ports.node import BLOB_BYTES_MAX, Blob, NodeContext, NodeFailure, node
 
@@ -45,10 +45,9 @@ class QueryConfig(Config):
     """`with` of sql.query."""
 
     connection: str = Field(description="Which database: a name that the operator granted.")
-    query: str = Field(
+    query: str = written_here(
         max_length=QUERY_CHARACTERS_MAX,
         description="One statement, as it stands here; values come in as :name.",
-        json_schema_extra={"x-legato-written": True},
     )
     params: dict[ParamName, Param] = Field(
         default_factory=dict, max_length=PARAMS_MAX, description="The value of each :name."

@@ -81,12 +81,29 @@ PROGRAM_OUTPUT_BYTES_MAX: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A closed sandbox, for a program that runs code which nobody has looked at.
+
+    Inside are the system's libraries and `readable`, read-only and without `hidden`, and one empty
+    folder in memory of `folder_bytes`, where it runs. There is no network, no other process, no
+    device but null, zero and urandom, and no environment. It is tried once with the arguments
+    `trial`, with which the program has to end at once and with 0.
+    """
+
+    readable: tuple[Path, ...]
+    hidden: tuple[Path, ...] = ()
+    folder_bytes: int
+    trial: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramCall:
     """A program to run, by argument list and without a shell.
 
     `program` is absolute. `cwd` None means the attempt's scratch folder. `env` is added to the
     minimal environment. Of stdout and stderr the first `max_output_bytes` each are kept. With
-    `log_stderr` its lines appear in the attempt's log while it runs.
+    `log_stderr` its lines appear in the attempt's log while it runs. `memory_bytes` is less than
+    programs may have in general. In a `box` there is no `cwd`.
     """
 
     program: Path
@@ -96,6 +113,8 @@ class ProgramCall:
     env: Mapping[str, str] = field(default_factory=dict)
     max_output_bytes: int = PROGRAM_OUTPUT_BYTES_MAX
     log_stderr: bool = True
+    memory_bytes: int | None = None
+    box: Box | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +273,8 @@ class NodeContext(Protocol):
         The caller checks the grant. Cancelling ends the whole process tree.
 
         Raises:
-            NodeFailure: `not_found` or `not_started` (certainly did not run), or `killed`.
+            NodeFailure: `not_found` or `not_started` (certainly did not run; a box is wanted and
+                cannot be made here), or `killed`.
         """
         ...
 

@@ -117,7 +117,7 @@ async def test_a_secret_that_streams_in_pieces_is_not_shown_in_pieces(world: Wor
 def test_bytes_are_cut_into_lines() -> None:
     """A program's output becomes lines, whatever pieces it comes in [ND3]."""
     taken: list[str] = []
-    lines = Lines(taken.append)
+    lines = Lines(taken.append, 100)
     for piece in (b"one\ntw", b"o\n\nth", b"ree", b"\xff"):
         lines.add(piece)
     lines.end()
@@ -125,3 +125,13 @@ def test_bytes_are_cut_into_lines() -> None:
     assert taken == ["one", "two", "", "three\N{REPLACEMENT CHARACTER}"]
     lines.add(b"x" * (LOG_LINE_BYTES_MAX + 1))
     assert len(taken) == 5
+
+
+def test_lines_over_the_limit_are_not_even_cut() -> None:
+    """One line more than is kept is handed over, so that the log can say so [ND61, LG17]."""
+    taken: list[str] = []
+    lines = Lines(taken.append, 3)
+    for _ in range(5):
+        lines.add(b"a\nb\n" * 1_000 + b"rest")
+    lines.end()
+    assert taken == ["a", "b", "a", "b"]

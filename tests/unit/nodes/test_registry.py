@@ -63,7 +63,8 @@ def test_the_built_in_types_are_there_with_all_that_is_declared() -> None:
     types = registry.load_node_types()
     assert set(types) >= {
         "shell.run", "http.request", "data.transform", "data.template", "files.write", "delay",
-        "human.approval", "workflow.call", "loop.until",
+        "human.approval", "workflow.call", "loop.until", "code.python", "data.validate", "data.csv",
+        "data.json", "data.markdown", "chart.render", "report.markdown",
         "notify.webhook", "notify.email", "blob.put", "blob.get",
     }  # fmt: skip
     for uses, info in registry.catalogue(types).items():

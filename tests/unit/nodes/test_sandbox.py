@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from legato.ports.node import NodeFailure
+from legato.ports.node import Box, NodeFailure
 from legato.runtime.attempt.command import Command, ProcessEnd, ProcessLimits, encode_spec
 from legato.runtime.attempt.keeper import Spec
 from legato.runtime.attempt.sandbox import Sandbox, SandboxOptions
@@ -112,6 +112,43 @@ async def test_root_gives_up_its_powers(
             command_in(tmp_path), Starter(0)
         )
         assert ("--cap-drop" in wrapped.argv) is drops
+
+
+def box_of(*readable: Path, hidden: tuple[Path, ...] = ()) -> Box:
+    return Box(readable=readable, hidden=hidden, folder_bytes=4_096, trial=("-c", "ok"))
+
+
+async def test_a_box_shows_what_is_named_and_nothing_else(place: str, tmp_path: Path) -> None:
+    """Named paths read-only, one small folder in memory, no network, no variables [ND61]."""
+    inner = tmp_path / "lib" / "packages"
+    inner.mkdir(parents=True)
+    start = Starter(0)
+    sandbox = Sandbox(SandboxOptions(places=place, network=True, writable=(tmp_path,)))
+    box = box_of(tmp_path / "lib", hidden=(inner, tmp_path / "gone"))
+    one = await sandbox.box(command_in(tmp_path), box, start)
+    two = await sandbox.box(command_in(tmp_path), box, start)
+    assert one == two
+    assert [each.argv[-3:] for each in start.started] == [("/bin/x", "-c", "ok")]
+    text = " ".join(one.argv)
+    assert f"--ro-bind {tmp_path}/lib {tmp_path}/lib --" in text
+    assert f"--tmpfs {inner} --remount-ro {inner}" in text
+    assert "--size 4096 --tmpfs /box --remount-ro / --chdir /box -- /bin/x -- $(id)" in text
+    for part in ("--unshare-net", "--unshare-user", "--unshare-pid", "--clearenv", "--cap-drop"):
+        assert part in one.argv
+    assert "--bind" not in one.argv
+    assert "gone" not in text
+    assert f"{tmp_path} {tmp_path} " not in text
+    assert (one.limits.file_bytes, one.limits.open_files) == (4_096, 64)
+
+
+async def test_a_box_that_does_not_work_is_never_left_out(place: str, tmp_path: Path) -> None:
+    """Whatever the mode is, a program that needs a box does not start without one [ND61]."""
+    for options in (SandboxOptions(places=place), SandboxOptions(places="/nowhere"),
+                    SandboxOptions(places=place, mode="off")):  # fmt: skip
+        with pytest.raises(NodeFailure) as caught:
+            await Sandbox(options).box(command_in(tmp_path), box_of(), Starter(1))
+        error = caught.value.error
+        assert (error.kind, error.may_have_happened) == ("not_started", False)
 
 
 def test_a_command_is_read_as_it_was_written(tmp_path: Path) -> None:

@@ -116,7 +116,9 @@ nodes:
 """
     assert check_document(text % '"SELECT :t"') == []
     (problem,) = check_document(text % '"SELECT * FROM ${{ inputs.t }} WHERE a = :t"')
-    assert "nodes.a.with.query" in problem and "an expression would make code of data" in problem
+    assert (
+        "nodes.a.with.query" in problem and "an expression here would make code of data" in problem
+    )
 
 
 def read(query: str, dialect: Any = "postgres", **rules: Any) -> Statement:

@@ -18,12 +18,11 @@ from legato.model.document.secrecy import is_reference, matches_field
 from legato.model.document.tree import Report
 from legato.model.expressions.nearest import nearest_name
 from legato.model.expressions.template import has_hole
+from legato.model.node_type import LITERAL
 
 Schema = Mapping[str, Any]
 _Add = Callable[..., None]
 
-WRITTEN: Final = "x-legato-written"
-"""A keyword of ours: the field is code, such as SQL, and takes no expression."""
 _KINDS: Final[Mapping[str, Callable[[object], bool]]] = {
     "string": lambda value: isinstance(value, str),
     "integer": lambda value: isinstance(value, int) and not isinstance(value, bool),
@@ -71,9 +70,9 @@ class ConfigCheck:
         if not isinstance(schema, Mapping):
             return
         if isinstance(value, str) and has_hole(value):
-            if schema.get(WRITTEN):
-                expected = "text as it stands, without ${{ }}"
-                add(path, "an expression would make code of data here", expected=expected)
+            if schema.get(LITERAL):
+                expected = "text without ${{ }}; hand data over in another field"
+                add(path, "an expression here would make code of data", expected=expected)
             return
         if is_reference(value) and matches_field(path, self._secret_fields):
             return

@@ -182,7 +182,10 @@ class Attempt:
 
     async def run_program(self, call: ProgramCall) -> ProgramResult:
         """Keep `NodeContext.run_program`."""
-        lines = Lines(lambda line: self.log(line, level="stderr"))
+        lines = Lines(
+            lambda line: self.log(line, level="stderr"),
+            self._options.limits.max_log_lines_per_attempt,
+        )
         result = await self._services.programs.run(
             call, self.scratch, lines.add if call.log_stderr else _ignore
         )
@@ -289,26 +292,32 @@ class Attempt:
 class Lines:
     """Cuts a stream of bytes into lines of text; a line longer than the limit is cut."""
 
-    __slots__ = ("_rest", "_take")
+    __slots__ = ("_left", "_rest", "_take")
 
-    def __init__(self, take: Callable[[str], None]) -> None:
-        """Args: take is called with each line."""
+    def __init__(self, take: Callable[[str], None], lines_max: int) -> None:
+        """Args: take is called with each line, one time more than `lines_max` at most."""
         self._take = take
         self._rest = b""
+        self._left = lines_max + 1
 
     def add(self, data: bytes) -> None:
         """Take a piece of the stream."""
+        if self._left <= 0:
+            # A program can print lines faster than they can be cut, and the loop has other work.
+            return
         *lines, self._rest = (self._rest + data).split(b"\n")
-        for line in lines:
+        for line in lines[: self._left]:
             self._take(line.decode("utf-8", "replace"))
+        self._left -= len(lines)
         if len(self._rest) > LOG_LINE_BYTES_MAX:
             self.end()
 
     def end(self) -> None:
         """Hand over what is left without a line end."""
-        if self._rest:
+        if self._rest and self._left > 0:
             self._take(self._rest.decode("utf-8", "replace"))
-            self._rest = b""
+            self._left -= 1
+        self._rest = b""
 
 
 def _instant(ms: int) -> datetime:

@@ -102,7 +102,10 @@ class Isolation:
             env={"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
             limits=self._isolation.limits,
         )
-        errors = Lines(lambda line: attempt.log(line, level="stderr"))
+        errors = Lines(
+            lambda line: attempt.log(line, level="stderr"),
+            self._options.limits.max_log_lines_per_attempt,
+        )
         stdin, to_child = os.pipe()
         try:
             running = self._launcher.start(command, stdin, conversation.take, errors.add)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -24,7 +25,7 @@ from legato.ports.node import NodeFailure, ProgramCall, ProgramResult
 from legato.runtime.attempt import keeper
 from legato.runtime.attempt.command import Command, ProcessEnd, ProcessLimits, encode_spec
 from legato.runtime.attempt.leftovers import PidFile
-from legato.runtime.attempt.sandbox import Sandbox
+from legato.runtime.attempt.sandbox import Sandbox, no_box
 
 READ_BYTES: Final = 64 * 1024
 KILL_GRACE_S: Final = 1.0
@@ -210,16 +211,7 @@ class Launcher:
         self, call: ProgramCall, scratch: Path, on_stderr: Callable[[bytes], None]
     ) -> ProgramResult:
         """Keep `Programs.run`."""
-        command = Command(
-            program=str(call.program),
-            argv=(str(call.program), *call.args),
-            folder=call.cwd or scratch,
-            home=scratch,
-            env=call.env,
-            limits=self._limits,
-        )
-        if self._sandbox is not None:
-            command = await self._sandbox.around(command, self.start)
+        command = await self._confined(call, scratch)
         out, error = _Kept(call.max_output_bytes), _Kept(call.max_output_bytes)
 
         def take_error(data: bytes) -> None:
@@ -237,6 +229,26 @@ class Launcher:
             stderr=error.data,
             truncated=out.is_cut or error.is_cut,
         )
+
+    async def _confined(self, call: ProgramCall, scratch: Path) -> Command:
+        limits = self._limits
+        if call.memory_bytes is not None:
+            limits = replace(limits, memory_bytes=call.memory_bytes)
+        command = Command(
+            program=str(call.program),
+            argv=(str(call.program), *call.args),
+            folder=call.cwd or scratch,
+            home=scratch,
+            env=call.env,
+            limits=limits,
+        )
+        if call.box is not None:
+            if self._sandbox is None:
+                raise no_box("programs run without one")
+            return await self._sandbox.box(command, call.box, self.start)
+        if self._sandbox is not None:
+            return await self._sandbox.around(command, self.start)
+        return command
 
     def start(
         self,

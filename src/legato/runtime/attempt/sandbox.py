@@ -18,11 +18,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from legato.ports.node import PROGRAM_PATH, NodeFailure
+from legato.ports.node import PROGRAM_PATH, Box, NodeFailure
 from legato.runtime.attempt.command import Command, ProcessEnd
 
 SandboxMode = Literal["auto", "off", "required"]
 _TRY_S: Final = 5.0
+BOX_FOLDER: Final = Path("/box")
+_BOX_USER: Final = "65534"
+_BOX_OPEN_FILES: Final = 64
+_SAID_MAX: Final = 300
+_LIBRARIES: Final = tuple(
+    Path(each)
+    for each in (
+        "/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib",
+        "/nix/store", "/gnu/store", "/etc/ld.so.cache",
+    )
+)  # fmt: skip
+_DEVICES: Final = (Path("/dev/null"), Path("/dev/zero"), Path("/dev/urandom"))
 
 Take = Callable[[bytes], None]
 
@@ -62,6 +74,8 @@ class Sandbox:
         )
         self._trying: asyncio.Lock | None = None
         self._answer: bool | None = None if self._bwrap else False
+        self._boxes: dict[str, str] = {}
+        """By program: why a box does not work; nothing if it does."""
 
     @property
     def is_on(self) -> bool | None:
@@ -85,6 +99,35 @@ class Sandbox:
                 retryable=False,
             )
         return command
+
+    async def box(self, command: Command, box: Box, start: Start) -> Command:
+        """Return the command that runs the given one in a box.
+
+        Raises:
+            NodeFailure: `not_started`: there can be no box here.
+        """
+        if not self._bwrap:
+            raise no_box("bubblewrap (bwrap) is missing or switched off")
+        if command.program not in self._boxes:
+            self._trying = self._trying or asyncio.Lock()
+            async with self._trying:
+                if command.program not in self._boxes:
+                    self._boxes[command.program] = await self._try_box(command, box, start)
+        if self._boxes[command.program]:
+            raise no_box(self._boxes[command.program])
+        return self._boxed(command, box)
+
+    async def _try_box(self, command: Command, box: Box, start: Start) -> str:
+        said: list[bytes] = []
+        trial = replace(command, argv=(command.program, *box.trial))
+        running = start(self._boxed(trial, box), b"", _ignore, said.append)
+        await asyncio.wait({running.ended}, timeout=_TRY_S)
+        running.kill()
+        end = await running.ended
+        if end.exit_code == 0:
+            return ""
+        why = b"".join(said).decode("utf-8", "replace").strip()[-_SAID_MAX:]
+        return why or f"{command.program} does not run in it"
 
     async def _is_working(self, start: Start) -> bool:
         if self._answer is None:
@@ -129,6 +172,51 @@ class Sandbox:
             folder=command.home,
             sandbox_name="bwrap",
         )
+
+    def _boxed(self, command: Command, box: Box) -> Command:
+        home = str(BOX_FOLDER)
+        arguments = [
+            self._bwrap, "--die-with-parent", "--unshare-user", "--unshare-pid", "--unshare-ipc",
+            "--unshare-uts", "--unshare-net", "--unshare-cgroup-try", "--uid", _BOX_USER,
+            "--gid", _BOX_USER, "--cap-drop", "ALL", "--clearenv",
+        ]  # fmt: skip
+        variables = {"LANG": "C.UTF-8", "HOME": home, "TMPDIR": home, **command.env}
+        for name, value in variables.items():
+            arguments += ["--setenv", name, value]
+        mounts = dict.fromkeys(_LIBRARIES, "--ro-bind-try")
+        mounts |= dict.fromkeys(box.readable, "--ro-bind")
+        mounts |= dict.fromkeys(_DEVICES, "--dev-bind")
+        mounts |= {path: "--tmpfs" for path in box.hidden if path.is_dir()}
+        # From the outside in, as above; what is empty must not be filled either.
+        for path, how in sorted(mounts.items(), key=lambda each: len(each[0].parts)):
+            arguments += [how, str(path)] if how == "--tmpfs" else [how, str(path), str(path)]
+            if how == "--tmpfs":
+                arguments += ["--remount-ro", str(path)]
+        arguments += [
+            "--size", str(box.folder_bytes), "--tmpfs", home, "--remount-ro", "/",
+            "--chdir", home, "--", command.program, *command.argv[1:],
+        ]  # fmt: skip
+        limits = replace(command.limits, file_bytes=box.folder_bytes, open_files=_BOX_OPEN_FILES)
+        return replace(
+            command,
+            program=self._bwrap,
+            argv=tuple(arguments),
+            folder=command.home,
+            env={},
+            limits=limits,
+            sandbox_name="bwrap",
+        )
+
+
+def no_box(why: str) -> NodeFailure:
+    """Make the failure of a program that runs only in a box; it was not started."""
+    return NodeFailure(
+        "not_started",
+        f"this runs only in a closed sandbox, and there is none here: {why}; install bubblewrap "
+        "and allow it user namespaces",
+        may_have_happened=False,
+        retryable=False,
+    )
 
 
 def _capabilities() -> tuple[str, ...]:
