@@ -31,11 +31,9 @@ from legato.ports.executions import ExecutionFilter
 from legato.runtime.relay import Runner
 from legato.runtime.submission import Submission
 from legato.settings import (
-    FileGrants,
     GrantSettings,
     LimitsSettings,
     Settings,
-    ShellGrants,
 )
 from legato.testing.clock import FakeClock
 from legato.testing.workflow.judge import compare_golden, failures_of, write_golden
@@ -99,8 +97,8 @@ async def run_outcome(suite: Suite, case: Case, limits: LimitsSettings) -> Outco
         settings = Settings(
             home=Path(home),
             limits=limits,
-            grants=GrantSettings(
-                shell=ShellGrants(programs=suite.programs), files=FileGrants(roots=suite.roots)
+            grants=GrantSettings.model_validate(
+                {"shell": {"programs": suite.programs}, "files": {"roots": suite.roots}}
             ),
         )
         async with asyncio.timeout(case.timeout_s):
