@@ -269,6 +269,7 @@ class Line:
         """End all connections and refuse new ones."""
         if self._server is not None:
             self._server.close()
+        await asyncio.sleep(0)  # one that was accepted just now has its task by then
         for task in list(self._tasks):
             task.cancel()
         if self._tasks:
@@ -283,15 +284,17 @@ class Line:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        there, back = await asyncio.open_connection(self._host, self._port)
-        try:
+        try:  # it may be cut while it still connects
             with suppress(asyncio.CancelledError, OSError):
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._pass_on(reader, back))
-                    group.create_task(self._pass_on(there, writer))
+                there, back = await asyncio.open_connection(self._host, self._port)
+                try:
+                    async with asyncio.TaskGroup() as group:
+                        group.create_task(self._pass_on(reader, back))
+                        group.create_task(self._pass_on(there, writer))
+                finally:
+                    back.transport.abort()
         finally:
             writer.transport.abort()
-            back.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65_536):
