@@ -162,3 +162,23 @@ async def test_a_source_is_asked_once_per_flush() -> None:
         sink.touch(source)
     await sink.close()
     assert store.texts == ["made when asked"]
+
+
+async def tasks_when_due() -> int:
+    """Count tasks right after the timers that are set now, before a new task had a turn."""
+    loop = asyncio.get_running_loop()
+    counted: asyncio.Future[int] = loop.create_future()
+    loop.call_later(0, lambda: counted.set_result(len(asyncio.all_tasks(loop))))
+    return await counted
+
+
+async def test_nothing_is_begun_when_all_is_written_or_the_sink_is_closed() -> None:
+    """A loop that ends soon leaves no task behind that never ran [LG17]."""
+    sink = LogSink(MemoryLogs(), flush_s=0)
+    sink.bind()
+    sink.add(line(0))
+    await sink.flush()
+    assert await tasks_when_due() == 1
+    await sink.close()
+    sink.add(line(1))
+    assert await tasks_when_due() == 1

@@ -61,6 +61,7 @@ class LogSink:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_thread = 0
         self._armed = False
+        self._closed = False
         self._writing: asyncio.Task[None] | None = None
 
     def bind(self) -> None:
@@ -95,7 +96,8 @@ class LogSink:
             continue
 
     async def close(self) -> None:
-        """Hand over what is there, once more, and stop."""
+        """Hand over what is there, once more, and stop; later lines are not kept."""
+        self._closed = True
         writing = self._writing
         if writing is not None:
             writing.cancel()
@@ -115,8 +117,10 @@ class LogSink:
 
     def _start_writing(self) -> None:
         self._armed = False
+        if self._closed:
+            return  # the loop may end before a task begun now would run
         self._gather()
-        if self._writing is None:
+        if self._queue and self._writing is None:
             self._writing = asyncio.ensure_future(self._write_all())
 
     def _gather(self) -> None:
