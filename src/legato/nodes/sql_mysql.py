@@ -27,10 +27,9 @@ from legato.nodes.sql_session import (
     LOCK_S,
     STOP_S,
     Call,
-    Lane,
+    LaneSession,
     Place,
     Scalar,
-    Session,
     failed,
     not_connected,
     place_of,
@@ -79,14 +78,12 @@ _READERS: Final[Mapping[int, Callable[[Any], Any]]] = {
 """By column type; all others come as the server writes them, bytes as bytes."""
 
 
-class MysqlSession(Session):
+class MysqlSession(LaneSession):
     """Keeps `Session`; the driver works in a thread of its own."""
 
     def __init__(self, call: Call) -> None:
         """Args: call is what to run."""
         super().__init__(call)
-        self.has_simple_values = True
-        self._lane = Lane(self._stop)
         self._place = place_of(call, 3306)
         self._connection: Any = None
         self._cursor: Any = None
@@ -97,17 +94,6 @@ class MysqlSession(Session):
         self._is_committed = False
         self._is_told_to_stop = False
         self._is_left = threading.Event()
-
-    async def _open(self) -> None:
-        await self._lane.run(self._start)
-
-    async def chunk(self, write: Write, rows_max: int) -> Chunk:
-        """Keep `Session.chunk`."""
-        return await self._lane.run(self._chunk, write, rows_max)
-
-    async def finish(self) -> int | None:
-        """Keep `Session.finish`."""
-        return await self._lane.run(self._finish)
 
     async def _close(self) -> None:
         self._is_left.set()

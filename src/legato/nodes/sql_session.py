@@ -157,6 +157,43 @@ class Lane:
         self._pool.shutdown(wait=False)
 
 
+class LaneSession(Session):
+    """A session whose driver blocks: its work is done in a thread of its own."""
+
+    def __init__(self, call: Call) -> None:
+        """Args: call is what to run."""
+        super().__init__(call)
+        self.has_simple_values = True
+        self._lane = Lane(self._stop)
+
+    async def _open(self) -> None:
+        await self._lane.run(self._start)
+
+    async def chunk(self, write: Write, rows_max: int) -> Chunk:
+        """Keep `Session.chunk`."""
+        return await self._lane.run(self._chunk, write, rows_max)
+
+    async def finish(self) -> int | None:
+        """Keep `Session.finish`."""
+        return await self._lane.run(self._finish)
+
+    @abstractmethod
+    async def _stop(self) -> None:
+        """Ask what runs in the thread to end soon; called in the loop."""
+
+    @abstractmethod
+    def _start(self) -> None:
+        """Do `_open`, in the thread."""
+
+    @abstractmethod
+    def _chunk(self, write: Write, rows_max: int) -> Chunk:
+        """Do `chunk`, in the thread."""
+
+    @abstractmethod
+    def _finish(self) -> int | None:
+        """Do `finish`, in the thread."""
+
+
 def forget(future: "asyncio.Future[Any]") -> None:
     """Take note of an error that nobody waits for any more."""
     if not future.cancelled():

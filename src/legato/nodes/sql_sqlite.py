@@ -20,7 +20,7 @@ from urllib.parse import quote
 
 from legato.nodes.sql_functions import FUNCTIONS
 from legato.nodes.sql_rows import CELL_BYTES_MAX, Chunk, Row, Write, check_names, chunk_of
-from legato.nodes.sql_session import LOCK_S, Call, Lane, Session, failed, not_connected
+from legato.nodes.sql_session import LOCK_S, Call, LaneSession, failed, not_connected
 
 BUSY_S: Final = 0.5
 """SQLite cannot be interrupted while it waits for a lock, so it waits in short turns."""
@@ -41,29 +41,16 @@ _NO_DATABASE: Final = frozenset(
 )
 
 
-class SqliteSession(Session):
+class SqliteSession(LaneSession):
     """Keeps `Session`; the driver works in a thread of its own."""
 
     def __init__(self, call: Call) -> None:
         """Args: call is what to run."""
         super().__init__(call)
-        self.has_simple_values = True
-        self._lane = Lane(self._stop)
         self._connection: sqlite3.Connection | None = None
         self._rows: Iterator[Row] = iter(())
         self._cursor: sqlite3.Cursor | None = None
         self._is_told_to_stop = threading.Event()
-
-    async def _open(self) -> None:
-        await self._lane.run(self._start)
-
-    async def chunk(self, write: Write, rows_max: int) -> Chunk:
-        """Keep `Session.chunk`."""
-        return await self._lane.run(self._chunk, write, rows_max)
-
-    async def finish(self) -> int | None:
-        """Keep `Session.finish`."""
-        return await self._lane.run(self._finish)
 
     async def _close(self) -> None:
         try:
