@@ -41,7 +41,7 @@ def refuse(path: str, why: str) -> NodeFailure:
     )
 
 
-def granted_root(grants: Grants, root: str | None, *, wanted: str) -> Path:
+def granted_root(grants: Grants, root: str | None, *, wanted: str = "/path/to/folder") -> Path:
     """Return the granted folder that a node may work in.
 
     Args:
@@ -65,6 +65,16 @@ def granted_root(grants: Grants, root: str | None, *, wanted: str) -> Path:
         may_have_happened=False,
         retryable=False,
     )
+
+
+def granted_roots(grants: Grants, root: str | None, to_root: str | None) -> tuple[Path, Path]:
+    """Return the granted folders to work from and to; without `to_root` it is the same one.
+
+    Raises:
+        NodeFailure: `not_granted`.
+    """
+    first = granted_root(grants, root)
+    return first, first if to_root is None else granted_root(grants, to_root)
 
 
 def names_of(path: str) -> list[str]:

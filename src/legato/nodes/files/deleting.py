@@ -88,7 +88,7 @@ async def delete(ctx: NodeContext, config: DeleteConfig) -> DeleteOutput:
     Fails with `not_granted`, `path_refused`, `not_found`, `not_empty`, `too_large`, `changed`,
     `read_only` or `file_error`.
     """
-    root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
+    root = granted_root(ctx.grants, config.root)
     *folders, name = names_of(config.path)
 
     @contextmanager

@@ -81,7 +81,7 @@ def hash_files(ctx: NodeContext, config: HashConfig) -> HashOutput:
 
     Fails with `not_granted`, `path_refused`, `not_found`, `too_large` or `file_error`.
     """
-    root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
+    root = granted_root(ctx.grants, config.root)
     files: list[Hashed] = []
     if config.paths is not None:
         for number, path in enumerate(config.paths):

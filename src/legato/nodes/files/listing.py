@@ -75,7 +75,7 @@ def list_files(ctx: NodeContext, config: ListConfig) -> ListOutput:
 
     Fails with `not_granted`, `path_refused`, `not_found`, `too_large` or `file_error`.
     """
-    root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
+    root = granted_root(ctx.grants, config.root)
     names = folder_names(config.folder)
     pattern = None if config.pattern is None else Pattern(config.pattern)
     walk = Walk(ctx, config.depth if config.recursive else 1)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, Field
 from legato.nodes.fields import Config, Output
 from legato.nodes.files.disk import Spot, failing_as, hash_of, in_thread, stop_if_asked
 from legato.nodes.files.relocation import Mark, copy, found_spot, free_name, relocate, taken
-from legato.nodes.safe_paths import granted_root, names_of, opened_folder, refuse
+from legato.nodes.safe_paths import granted_roots, names_of, opened_folder, refuse
 from legato.ports.node import NodeContext, NodeFailure, node
 
 Conflict = Literal["fail", "overwrite", "rename", "skip"]
@@ -79,10 +79,7 @@ class Ends:
         Raises:
             NodeFailure: `not_granted` or `path_refused`.
         """
-        root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
-        to_root = root
-        if config.to_root is not None:
-            to_root = granted_root(ctx.grants, config.to_root, wanted=config.to_root)
+        root, to_root = granted_roots(ctx.grants, config.root, config.to_root)
         *folders, name = names_of(config.path)
         *to_folders, to_name = names_of(config.to)
         if (to_root, config.to) == (root, config.path):

@@ -24,7 +24,7 @@ from legato.nodes.files.organise_moves import Mover
 from legato.nodes.files.organise_plan import Place, Plan, Planner
 from legato.nodes.files.organise_rules import RULES_MAX, Rule, RuleBook
 from legato.nodes.files.walk import Selection
-from legato.nodes.safe_paths import folder_names, granted_root, names_of
+from legato.nodes.safe_paths import folder_names, granted_root, granted_roots, names_of
 from legato.ports.node import NodeContext, NodeFailure, node
 
 _NAMED_MAX: Final = 3
@@ -142,10 +142,7 @@ def organise(ctx: NodeContext, config: OrganiseConfig) -> OrganiseOutput:
     Fails with `not_granted`, `path_refused`, `not_found`, `exists`, `too_large`,
     `invalid_content` (of a manifest), `disk_full`, `read_only` or `file_error`.
     """
-    root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
-    to_root = root
-    if config.to_root is not None:
-        to_root = granted_root(ctx.grants, config.to_root, wanted=config.to_root)
+    root, to_root = granted_roots(ctx.grants, config.root, config.to_root)
     if config.undo is not None:
         return _undo(ctx, config, to_root, config.undo)
     key = manifests.key_of(ctx.idempotency_key)
@@ -271,7 +268,7 @@ def _done(manifest: Manifest, name: str | None, left: list[LeftOut]) -> Organise
 def _undo(ctx: NodeContext, config: OrganiseConfig, to_root: Path, path: str) -> OrganiseOutput:
     manifest = manifests.read(to_root, path, names_of(path))
     for each in (manifest.root, manifest.to_root):
-        granted_root(ctx.grants, each, wanted=each)
+        granted_root(ctx.grants, each)
     steps = manifest.moves[::-1]
     mover = Mover(ctx, manifest)
     for number, step in enumerate(steps, start=1):

@@ -106,7 +106,7 @@ async def read(ctx: NodeContext, config: ReadConfig) -> ReadOutput:
 @contextmanager
 def _opened(ctx: NodeContext, config: ReadConfig) -> Iterator[tuple[int, int]]:
     """Open the file; yields its descriptor and how many bytes it may have."""
-    root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
+    root = granted_root(ctx.grants, config.root)
     *folders, name = names_of(config.path)
     limit = BLOB_BYTES_MAX if config.into == "blob" else INLINE_BYTES_MAX
     if config.max_bytes is not None:

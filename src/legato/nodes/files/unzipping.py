@@ -27,7 +27,7 @@ from legato.nodes.files.walk import DEPTH_MAX, ENTRIES_MAX, ROOT_HELP, Walk
 from legato.nodes.files.zip_format import Bounds, Entry, entries_of, inflate
 from legato.nodes.safe_paths import (
     FILE_MODE,
-    granted_root,
+    granted_roots,
     names_of,
     open_folder,
     opened_folder,
@@ -103,10 +103,7 @@ def unzip(ctx: NodeContext, config: UnzipConfig) -> UnzipOutput:
     Fails with `not_granted`, `path_refused`, `not_found`, `exists`, `bad_archive`, `too_large`,
     `disk_full`, `read_only` or `file_error`.
     """
-    root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
-    to_root = root
-    if config.to_root is not None:
-        to_root = granted_root(ctx.grants, config.to_root, wanted=config.to_root)
+    root, to_root = granted_roots(ctx.grants, config.root, config.to_root)
     *folders, name = names_of(config.path)
     *to_folders, to_name = names_of(config.to)
     bounds = Bounds(entries=config.max_entries, size_bytes=config.max_bytes, ratio=config.max_ratio)

@@ -136,7 +136,7 @@ class _Target:
 
 @contextmanager
 def _opened(ctx: NodeContext, config: WriteConfig) -> Iterator[_Target]:
-    root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
+    root = granted_root(ctx.grants, config.root)
     *folders, name = names_of(config.path)
     with (
         opened_folder(root, folders, make=config.make_parents) as folder,

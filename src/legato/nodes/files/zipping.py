@@ -22,7 +22,7 @@ from legato.nodes.files.disk import (
 )
 from legato.nodes.files.hashing import FileList
 from legato.nodes.files.walk import ENTRIES_MAX, Walk, too_many
-from legato.nodes.safe_paths import folder_names, granted_root, names_of, opened_folder, refuse
+from legato.nodes.safe_paths import folder_names, granted_roots, names_of, opened_folder, refuse
 from legato.ports.node import NodeContext, NodeFailure, node
 
 if TYPE_CHECKING:
@@ -89,10 +89,7 @@ def zip_files(ctx: NodeContext, config: ZipConfig) -> ZipOutput:
     """
     from zipfile import ZipFile  # noqa: PLC0415 - loaded when it is needed
 
-    root = granted_root(ctx.grants, config.root, wanted="/path/to/folder")
-    to_root = root
-    if config.to_root is not None:
-        to_root = granted_root(ctx.grants, config.to_root, wanted=config.to_root)
+    root, to_root = granted_roots(ctx.grants, config.root, config.to_root)
     *folders, name = names_of(config.to)
     with (
         opened_folder(to_root, folders, make=config.make_parents) as folder,
