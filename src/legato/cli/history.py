@@ -20,6 +20,7 @@ from legato.model.graph import Graph
 from legato.model.ids import LOCAL_WORKSPACE, ExecutionId
 from legato.model.values import Value, load
 from legato.model.workflow import decode_workflow
+from legato.ports.blobs import json_of
 from legato.ports.executions import ExecutionRow
 from legato.ports.owners import EngineRow
 from legato.ports.stores import Stores
@@ -116,9 +117,7 @@ async def fetch(stores: Stores, value: Value) -> Any:
         NotFound: The blob is gone.
         Unavailable: It cannot be read or is corrupt.
     """
-    if value.ref is not None:
-        return load(await stores.blobs.get(LOCAL_WORKSPACE, value.ref))
-    return load(value.json)
+    return load(await json_of(stores.blobs, LOCAL_WORKSPACE, value))
 
 
 async def find_execution(stores: Stores, text: str) -> ExecutionRow:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from typing import Protocol
 
 from legato.model.ids import WorkspaceId
-from legato.model.values import BlobRef
+from legato.model.values import BlobRef, Value, inline
 
 
 class Blobs(Protocol):
@@ -57,3 +57,26 @@ class Blobs(Protocol):
             Unavailable: It cannot be read, or what was read is corrupt: what came before is void.
         """
         ...
+
+
+async def keep_value(
+    blobs: Blobs, workspace: WorkspaceId, data: bytes, inline_bytes_max: int
+) -> Value:
+    """Return JSON text as a value; what is too long to be inline is stored first.
+
+    Raises:
+        Unavailable: As with `Blobs.put`.
+    """
+    if len(data) <= inline_bytes_max:
+        return inline(data)
+    return Value(ref=await blobs.put(workspace, data))
+
+
+async def json_of(blobs: Blobs, workspace: WorkspaceId, value: Value) -> bytes:
+    """Return the JSON text of a value, wherever it is.
+
+    Raises:
+        NotFound: As with `Blobs.get`.
+        Unavailable: As with `Blobs.get`.
+    """
+    return bytes(value.json) if value.ref is None else await blobs.get(workspace, value.ref)

@@ -18,8 +18,8 @@ from legato.model.events import NodeError
 from legato.model.ids import WorkspaceId
 from legato.model.policy import INLINE_BYTES_MAX
 from legato.model.signals import StartExecution
-from legato.model.values import Value, encode, inline, load
-from legato.ports.blobs import Blobs
+from legato.model.values import encode, load
+from legato.ports.blobs import Blobs, json_of, keep_value
 from legato.runtime.plan import Plan
 
 _ANYTHING: Final = frozenset({b"", b"{}", b'{"type":"object"}'})
@@ -38,7 +38,7 @@ async def checked_start(
     given = start.started.inputs
     if start.started.parent is None or schema in _ANYTHING:
         return start
-    data = bytes(given.json) if given.ref is None else await blobs.get(workspace, given.ref)
+    data = await json_of(blobs, workspace, given)
     try:
         found = load(data)
         inputs = check_inputs(schema, found if isinstance(found, dict) else {})
@@ -47,10 +47,7 @@ async def checked_start(
         return replace(start, refusal=_refusal(plan.workflow.name, error))
     if filled == data:
         return start
-    if len(filled) > INLINE_BYTES_MAX:
-        value = Value(ref=await blobs.put(workspace, filled))
-    else:
-        value = inline(filled)
+    value = await keep_value(blobs, workspace, filled, INLINE_BYTES_MAX)
     return replace(start, started=replace(start.started, inputs=value))
 
 

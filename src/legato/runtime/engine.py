@@ -29,7 +29,8 @@ from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.policy import Limits
 from legato.model.signals import AnySignal, StartExecution, encode_signal
-from legato.model.values import Value, encode, inline
+from legato.model.values import Value, encode
+from legato.ports.blobs import keep_value
 from legato.ports.log import NewExecution
 from legato.runtime.active import Active, Letter
 from legato.runtime.callers import Callers
@@ -335,9 +336,8 @@ class Engine:
         # The doors check, too, and say it better; nothing may start with inputs that do not fit.
         given = check_inputs(bytes(submission.workflow.inputs_schema), submission.inputs)
         data = encode(given, what="inputs", size_bytes_max=limits.max_output_bytes)
-        if len(data) <= limits.max_inline_bytes:
-            return inline(data)
-        return Value(ref=await self._stores.blobs.put(submission.workspace, data))
+        blobs, workspace = self._stores.blobs, submission.workspace
+        return await keep_value(blobs, workspace, data, limits.max_inline_bytes)
 
     def _has_room(self) -> bool:
         """Tell whether one more execution may run here; an engine's own tree always may."""

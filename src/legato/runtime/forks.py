@@ -18,8 +18,9 @@ from legato.model.frames import FINAL_NODE
 from legato.model.graph import Graph
 from legato.model.ids import ExecutionId, NodeId, VersionHash
 from legato.model.policy import Limits
-from legato.model.values import Value, encode, inline, load
+from legato.model.values import Value, encode, load
 from legato.model.workflow import Workflow, decode_workflow
+from legato.ports.blobs import json_of, keep_value
 from legato.ports.stores import Stores
 from legato.runtime.submission import Submission
 
@@ -132,11 +133,7 @@ async def inputs_of(stores: Stores, started: ExecutionStarted) -> dict[str, Any]
     Raises:
         NotFound: They were large, and are gone.
     """
-    value = started.inputs
-    if value.ref is None:
-        found = load(value.json)
-    else:
-        found = load(await stores.blobs.get(started.workspace, value.ref))
+    found = load(await json_of(stores.blobs, started.workspace, started.inputs))
     return found if isinstance(found, dict) else {}
 
 
@@ -176,9 +173,7 @@ async def _stored(
 ) -> Value:
     """Return a given output as a value; a large one goes to the blob store first."""
     data = encode(output, what=f"the output of {name}", size_bytes_max=limits.max_output_bytes)
-    if len(data) <= limits.max_inline_bytes:
-        return inline(data)
-    return Value(ref=await stores.blobs.put(started.workspace, data))
+    return await keep_value(stores.blobs, started.workspace, data, limits.max_inline_bytes)
 
 
 async def _family(stores: Stores, execution_id: ExecutionId) -> tuple[ExecutionId, ...]:

@@ -27,6 +27,7 @@ from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, NodeId, WorkspaceId
 from legato.model.signals import AnswerApproval, AnySignal, DeliverSignal, FireTimers
 from legato.model.values import Value, encode, inline, load
 from legato.model.workflow import called_workflows
+from legato.ports.blobs import json_of
 from legato.ports.executions import ExecutionFilter
 from legato.runtime.relay import Runner
 from legato.runtime.submission import Submission
@@ -304,9 +305,8 @@ class _Driver:
         return state, attempts
 
     async def _fetch(self, value: Value) -> object:
-        if value.ref is not None:
-            return load(await self._stores.blobs.get(LOCAL_WORKSPACE, value.ref))
-        return load(value.json) if bytes(value.json) else None
+        data = await json_of(self._stores.blobs, LOCAL_WORKSPACE, value)
+        return load(data) if data else None
 
 
 def _reply(node: NodeId, reply: Reply) -> AnswerApproval:

@@ -13,9 +13,9 @@ import msgspec
 from legato.errors import LegatoError
 from legato.model.events import NodeError
 from legato.model.ids import ExecutionId
-from legato.model.values import Value, encode, inline
+from legato.model.values import encode
 from legato.model.workflow import NodeSpec, Workflow
-from legato.ports.blobs import Blobs
+from legato.ports.blobs import Blobs, keep_value
 from legato.runtime.attempt.request import AttemptKey, AttemptRequest, Report
 from legato.runtime.relay import Runner
 from legato.testing.workflow.suite import Case, Failure, prefix_of
@@ -90,13 +90,12 @@ class PinnedRunner:
     async def _report(self, request: AttemptRequest, output: object) -> Report:
         try:
             data = encode(output, what=f"the pinned output of {request.node.id}")
-            if len(data) <= self._inline_bytes_max:
-                return request.success(inline(data))
-            ref = await self._blobs.put(request.workspace, data)
+            blobs, workspace = self._blobs, request.workspace
+            value = await keep_value(blobs, workspace, data, self._inline_bytes_max)
         except LegatoError as error:
             self.misses.append(str(error))
             return request.failure(_missing(str(error)))
-        return request.success(Value(ref=ref))
+        return request.success(value)
 
 
 def with_pins(workflow: Workflow, case: Case, root: str) -> Workflow:
