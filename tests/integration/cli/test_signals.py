@@ -11,6 +11,10 @@ from tests.integration.cli.workflows import GATE, SLOW
 
 pytestmark = pytest.mark.linux
 
+SECONDS = f"61.{os.getpid()}"
+"""How long the programs of these tests sleep: told from those of tests that run beside them."""
+OWN_SLOW = SLOW.replace('"61"', f'"{SECONDS}"')
+
 
 def programs(argument: str) -> list[int]:
     """Return the processes of this machine that have this argument."""
@@ -35,7 +39,7 @@ def start_gate(site: Site) -> tuple[Process, str, Path]:
 
 def test_an_interrupt_cancels_where_nobody_can_be_asked(site: Site) -> None:
     """SIGINT without a terminal: cancelled in 2 s, exit 130, no program left [CL1, CL4, EN12]."""
-    process = site.start("run", site.write(SLOW), "--json")
+    process = site.start("run", site.write(OWN_SLOW), "--json")
     execution_id = process.until_node("nap", "running")["execution_id"]
     process.send(signal.SIGINT)
     result = process.finish()
@@ -45,7 +49,7 @@ def test_an_interrupt_cancels_where_nobody_can_be_asked(site: Site) -> None:
     assert events[-1]["type"] == "ExecutionEnded"
     assert events[-1]["status"] == "cancelled"
     assert milliseconds(wish["at"], events[-1]["at"]) <= 2_000
-    assert programs("61") == []
+    assert programs(SECONDS) == []
 
 
 def test_terminate_stops_and_leaves_the_run_resumable(site: Site) -> None:
@@ -139,12 +143,12 @@ def test_a_draining_engine_lets_its_attempt_finish(site: Site) -> None:
 
 def test_a_second_interrupt_leaves_at_once(site: Site) -> None:
     """Whoever does not want to wait for the cancel gets out [CL4]."""
-    process = site.start("run", site.write(SLOW), "--json")
+    process = site.start("run", site.write(OWN_SLOW), "--json")
     process.until_node("nap", "running")
     os.kill(process.pid, signal.SIGINT)
     os.kill(process.pid, signal.SIGINT)
     assert process.finish().code == 130
-    assert programs("61") == []
+    assert programs(SECONDS) == []
 
 
 def test_resume_wants_the_grants_of_what_is_left(site: Site) -> None:
