@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from legato.errors import InvalidInput
 from legato.model.values import decode, encode, load
+from legato.nodes.fields import refused
 from legato.ports.node import NodeContext, NodeFailure, ProgramCall
 
 MEMORY_BYTES_MAX: Final = 2 * 1024**3
@@ -55,11 +56,6 @@ async def run(ctx: NodeContext, module: str, asked: object) -> Any:
     if "kind" in answer:
         raise refused(answer["kind"], answer["message"])
     return answer["value"]
-
-
-def refused(kind: str, message: str) -> NodeFailure:
-    """Make the failure of work on data: nothing has happened, and the same data fails again."""
-    return NodeFailure(kind, message, may_have_happened=False, retryable=False)
 
 
 def serve(work: Work) -> None:

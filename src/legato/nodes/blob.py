@@ -12,8 +12,8 @@ from pydantic import Field, model_validator
 
 from legato.errors import InvalidInput
 from legato.model.values import decode, encode
-from legato.nodes.fields import Config, Output
-from legato.ports.node import Blob, BlobAccess, NodeContext, NodeFailure, node
+from legato.nodes.fields import Config, Output, refused
+from legato.ports.node import Blob, BlobAccess, NodeContext, node
 
 GET_BYTES_MAX: Final = 8 * 1024 * 1024
 """A value is copied into events, expressions and views; what is larger stays a reference."""
@@ -138,7 +138,7 @@ def _bytes_of(config: PutConfig, what: str) -> bytes:
     try:
         return base64.b64decode(config.base64 or "", validate=True)
     except ValueError as error:
-        raise _failure("invalid_argument", f"base64: it is not valid: {error}") from None
+        raise refused("invalid_argument", f"base64: it is not valid: {error}") from None
 
 
 async def _read(blobs: BlobAccess, blob: Blob) -> bytes:
@@ -153,7 +153,7 @@ async def _read(blobs: BlobAccess, blob: Blob) -> bytes:
                 break
             pieces.append(piece)
     if left < 0:
-        raise _failure(
+        raise refused(
             "too_large",
             f"the payload has more than {GET_BYTES_MAX} bytes; hand the reference to a node that "
             "takes one",
@@ -166,9 +166,9 @@ def _as_text(payload: bytes) -> str:
         text = payload.decode()
     except UnicodeDecodeError as error:
         message = f"it is no UTF-8 from byte {error.start} on; use as: base64"
-        raise _failure("not_text", message) from None
+        raise refused("not_text", message) from None
     if "\0" in text:
-        raise _failure("not_text", "it holds a NUL character; use as: base64")
+        raise refused("not_text", "it holds a NUL character; use as: base64")
     return text
 
 
@@ -180,14 +180,10 @@ def _as_json(payload: bytes) -> Any:
     try:
         return decode(payload, what="the payload")
     except InvalidInput as error:
-        raise _failure("invalid_json", str(error)) from None
+        raise refused("invalid_json", str(error)) from None
 
 
 _CONVERTED: Final = {"text": _as_text, "base64": _as_base64, "json": _as_json}
-
-
-def _failure(kind: str, message: str) -> NodeFailure:
-    return NodeFailure(kind, message, may_have_happened=False, retryable=False)
 
 
 NODE_TYPES: Final = (put, get)

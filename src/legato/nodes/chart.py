@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 
 from legato.model.expressions.nearest import nearest_name
 from legato.nodes import apart
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, refused
 from legato.ports.node import Blob, NodeContext, node
 
 POINTS_MAX: Final = 10_000
@@ -175,7 +175,7 @@ def _cell(config: ChartConfig, column: str, index: int) -> Any:
     if column not in row:
         near = nearest_name(column, list(row))
         hint = f"did you mean {near!r:.80}?" if near else f"it has {', '.join(row)}"
-        raise apart.refused("invalid_data", f"rows[{index}] has no {column!r:.80}; {hint:.200}")
+        raise refused("invalid_data", f"rows[{index}] has no {column!r:.80}; {hint:.200}")
     return row[column]
 
 
@@ -185,14 +185,14 @@ def _number(config: ChartConfig, column: str, index: int) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         message = f"rows[{index}].{column:.80}: expected a number, got {_kind(value)} {value!r:.80}"
-        raise apart.refused("invalid_data", message)
+        raise refused("invalid_data", message)
     return _drawable(value, column, index)
 
 
 def _drawable(value: float, column: str, index: int) -> float:
     if abs(value) > NUMBER_MAX:
         message = f"rows[{index}].{column:.80}: {value:g} is too large to be drawn"
-        raise apart.refused("invalid_data", message)
+        raise refused("invalid_data", message)
     return float(value)
 
 
@@ -200,7 +200,7 @@ def _name(config: ChartConfig, index: int) -> str | float:
     value = _cell(config, config.x, index)
     if isinstance(value, dict | list):
         message = f"rows[{index}].{config.x:.80}: expected a name or number, got {_kind(value)}"
-        raise apart.refused("invalid_data", message)
+        raise refused("invalid_data", message)
     if isinstance(value, int | float) and not isinstance(value, bool) and config.kind == "line":
         return _drawable(value, config.x, index)
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
@@ -217,9 +217,9 @@ def _check_pie(config: ChartConfig, values: list[float | None]) -> None:
     for index, value in enumerate(values):
         if value is not None and value < 0:
             message = f"rows[{index}].{config.series[0]:.80}: a slice cannot be {value:g}"
-            raise apart.refused("invalid_data", message)
+            raise refused("invalid_data", message)
     if not sum(value or 0 for value in values):
-        raise apart.refused("invalid_data", "the slices of the pie have no size")
+        raise refused("invalid_data", "the slices of the pie have no size")
 
 
 def _description(config: ChartConfig, spec: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from legato.nodes import apart
+from legato.nodes.fields import refused
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +74,7 @@ def draw(spec: dict[str, Any]) -> str:
         try:
             return base64.b64encode(_written(figure, spec)).decode()
         except (ValueError, OverflowError) as error:
-            raise apart.refused("invalid_data", f"it cannot be drawn: {error}") from None
+            raise refused("invalid_data", f"it cannot be drawn: {error}") from None
 
 
 def _written(figure: "Figure", spec: dict[str, Any]) -> bytes:

@@ -6,7 +6,7 @@ Rules: ND64-ND66, ND69.
 
 from typing import Literal
 
-from legato.nodes.apart import refused
+from legato.nodes.fields import refused
 from legato.ports.node import Blob, NodeContext
 
 

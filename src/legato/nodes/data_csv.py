@@ -16,9 +16,8 @@ from typing import Any, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from legato.model.values import INT64_MAX, INT64_MIN
-from legato.nodes.apart import refused
 from legato.nodes.content import content_of, kept
-from legato.nodes.fields import Config, Output, without_nul
+from legato.nodes.fields import Config, Output, refused, without_nul
 from legato.ports.node import Blob, NodeContext, NodeFailure, node
 
 TEXT_BYTES_MAX: Final = 64 * 1024 * 1024

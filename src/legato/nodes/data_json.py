@@ -12,9 +12,8 @@ from pydantic import Field, model_validator
 
 from legato.errors import InvalidInput
 from legato.model.values import decode, encode
-from legato.nodes.apart import refused
 from legato.nodes.content import content_of, kept
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, refused
 from legato.ports.node import Blob, NodeContext, node
 
 TEXT_BYTES_MAX: Final = 64 * 1024 * 1024

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from legato.model.values import encode
 from legato.nodes import apart
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, refused
 from legato.ports.node import NodeContext, node
 
 ERRORS_MAX: Final = 100
@@ -97,7 +97,7 @@ async def validate(ctx: NodeContext, config: ValidateConfig) -> ValidateOutput:
     if found and config.on_invalid == "fail":
         first = "; ".join(f"{each['path']}: {each['message']}" for each in found[:5])
         rest = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-        raise apart.refused("invalid_data", f"the value does not fit: {first}{rest}")
+        raise refused("invalid_data", f"the value does not fit: {first}{rest}")
     return ValidateOutput(valid=not found, errors=[Invalid(**each) for each in found])
 
 
@@ -121,7 +121,7 @@ def check(asked: dict[str, Any]) -> list[dict[str, str]]:
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         message = getattr(error, "message", None) or str(error)
         place = _path_of(getattr(error, "instance_path", ()))
-        raise apart.refused("invalid_schema", f"schema, {place}: {message[:300]}") from None
+        raise refused("invalid_schema", f"schema, {place}: {message[:300]}") from None
     errors = zip(range(ERRORS_MAX), validator.iter_errors(asked["value"]), strict=False)
     return [
         {

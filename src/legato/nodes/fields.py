@@ -39,11 +39,11 @@ def without_nul(text: str) -> str:
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
+def refused(kind: str, message: str) -> NodeFailure:
+    """Make the failure of a node that has done nothing, and would fail the same way again."""
+    return NodeFailure(kind, message, may_have_happened=False, retryable=False)
+
+
 def not_granted(what: str, line: str) -> NodeFailure:
     """Make the failure of a node that the operator has not allowed; it names the line to add."""
-    return NodeFailure(
-        "not_granted",
-        f"{what}; the operator can add to legato.toml: {line}",
-        may_have_happened=False,
-        retryable=False,
-    )
+    return refused("not_granted", f"{what}; the operator can add to legato.toml: {line}")

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from legato.errors import LimitExceeded
 from legato.model.policy import EffectClass
-from legato.nodes.fields import without_nul
+from legato.nodes.fields import refused, without_nul
 from legato.nodes.http_answer import (
     json_or_null,
     media_type_of,
@@ -178,10 +178,7 @@ def _auth_headers(auth: Auth) -> dict[str, str]:
     if auth.basic is not None:
         user = auth.basic.username.get_secret_value()
         if ":" in user:
-            raise NodeFailure(
-                "invalid_request", "auth.basic.username: a user name cannot hold a colon",
-                may_have_happened=False, retryable=False,
-            )  # fmt: skip
+            raise refused("invalid_request", "auth.basic.username: a user name cannot hold a colon")
         pair = f"{user}:{auth.basic.password.get_secret_value()}"
         return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
     key = auth.api_key

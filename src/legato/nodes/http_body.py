@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Final
 from urllib.parse import urlencode
 
+from legato.nodes.fields import refused
 from legato.nodes.http_config import FilePart, Multipart, RequestConfig
 from legato.ports.http import HttpBody
 from legato.ports.node import BLOB_BYTES_MAX, Blob, BlobAccess, NodeFailure
@@ -107,4 +108,4 @@ def _reader(parts: list[Piece], blobs: BlobAccess) -> Callable[[], AsyncGenerato
 
 
 def _invalid(message: str) -> NodeFailure:
-    return NodeFailure("invalid_request", message, may_have_happened=False, retryable=False)
+    return refused("invalid_request", message)

@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 import httpcore2
 import httpx2
 
+from legato.nodes.fields import refused
 from legato.nodes.http_guard import CONNECT_S, GuardedBackend
 from legato.ports.http import HttpBody, HttpBounds, HttpStream
 from legato.ports.node import NodeFailure
@@ -405,14 +406,11 @@ def _invalid_response(why: str) -> NodeFailure:
 
 def invalid_request(message: str) -> NodeFailure:
     """Make the failure for a request that cannot be sent."""
-    return NodeFailure("invalid_request", message, may_have_happened=False, retryable=False)
+    return refused("invalid_request", message)
 
 
 def _invalid_url(text: str, why: str) -> NodeFailure:
-    return NodeFailure(
-        "invalid_url", f"{text!r:.200} is no URL for this node: {why}",
-        may_have_happened=False, retryable=False,
-    )  # fmt: skip
+    return refused("invalid_url", f"{text!r:.200} is no URL for this node: {why}")
 
 
 _ERRORS: Final[dict[type[Exception], tuple[str, bool]]] = {

@@ -17,6 +17,7 @@ from typing import Final
 
 import httpcore2
 
+from legato.nodes.fields import refused
 from legato.nodes.http_stream import LoopStream
 from legato.ports.node import NodeFailure
 
@@ -128,12 +129,10 @@ async def resolve(host: str, port: int, granted: frozenset[str]) -> list[str]:
     for address in addresses:
         if not is_public(address) and not is_granted(address, port, granted):
             line = f'[grants.http] allow_private = ["{endpoint(host, port)}"]'
-            raise NodeFailure(
+            raise refused(
                 "address_refused",
                 f"{host!r:.100} is {address}, which is not a public address; "
                 f"the operator can add to legato.toml: {line}",
-                may_have_happened=False,
-                retryable=False,
             )
     return addresses
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import httpcore2
 
+from legato.nodes.fields import refused
 from legato.ports.exchanges import Exchanges, Trouble
-from legato.ports.node import NodeFailure
 
 NOT_RECORDED: Final = "http_not_recorded"
 _ERRORS: Final[dict[Trouble, type[Exception]]] = {
@@ -38,11 +38,8 @@ class ReplayedConnections:
         body = b"".join([piece async for piece in _pieces_of(request)])
         answer = self._exchanges.answer(method, url, body)
         if answer is None:
-            raise NodeFailure(
-                NOT_RECORDED,
-                f"{method} {url}: no recorded exchange answers this request",
-                may_have_happened=False,
-                retryable=False,
+            raise refused(
+                NOT_RECORDED, f"{method} {url}: no recorded exchange answers this request"
             )
         if answer.trouble is not None:
             raise _ERRORS[answer.trouble]("as recorded")

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from legato.nodes import apart
+from legato.nodes.fields import refused
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
@@ -97,7 +98,7 @@ class _Images:
         if name not in self._charts:
             known = ", ".join(self._charts) or "none"
             message = f"the text names the chart {name!r:.100}; there are: {known:.300}"
-            raise apart.refused("unknown_chart", message)
+            raise refused("unknown_chart", message)
         self.used.add(name)
         return self._charts[name]
 

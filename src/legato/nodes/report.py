@@ -11,11 +11,10 @@ from typing import Any, Final, Literal
 
 from pydantic import Field
 
-from legato.nodes.apart import refused
 from legato.nodes.chart import TITLE_CHARACTERS_MAX, ChartOutput
 from legato.nodes.content import kept
 from legato.nodes.data_markdown import TEXT_CHARACTERS_MAX, rendered
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, refused
 from legato.nodes.report_page import PAGE
 from legato.ports.node import Blob, NodeContext, node
 

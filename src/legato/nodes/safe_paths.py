@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from legato.nodes.fields import not_granted, refused
 from legato.ports.grants import Grants
 from legato.ports.node import NodeFailure
 
@@ -36,9 +37,7 @@ GIT_MARKS: Final = ("HEAD", "objects", "refs")
 
 def refuse(path: str, why: str) -> NodeFailure:
     """Make the failure for a path that is not accepted; nothing has happened."""
-    return NodeFailure(
-        "path_refused", f"{path!r:.200}: {why}", may_have_happened=False, retryable=False
-    )
+    return refused("path_refused", f"{path!r:.200}: {why}")
 
 
 def granted_root(grants: Grants, root: str | None, *, wanted: str = "/path/to/folder") -> Path:
@@ -59,12 +58,7 @@ def granted_root(grants: Grants, root: str | None, *, wanted: str = "/path/to/fo
         if root is not None and Path(root) == each:
             return each
     line = f'[grants.files] roots = ["{root or wanted}"]'
-    raise NodeFailure(
-        "not_granted",
-        f"no folder is granted for this; the operator can add to legato.toml: {line}",
-        may_have_happened=False,
-        retryable=False,
-    )
+    raise not_granted("no folder is granted for this", line)
 
 
 def granted_roots(grants: Grants, root: str | None, to_root: str | None) -> tuple[Path, Path]:
@@ -278,12 +272,7 @@ def _failure(path: str, error: OSError) -> NodeFailure:
     if error.errno in {errno.ELOOP, errno.ENOTDIR}:
         return refuse(path, "a part of it is a link, or no folder")
     if error.errno == errno.ENOENT:
-        return NodeFailure(
-            "not_found",
-            f"{path!r:.200}: there is no such folder",
-            may_have_happened=False,
-            retryable=False,
-        )
+        return refused("not_found", f"{path!r:.200}: there is no such folder")
     return NodeFailure(
         "file_error", f"{path!r:.200}: {os.strerror(error.errno or 0)}", may_have_happened=False
     )

@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import Field
 
-from legato.nodes.fields import Config, Output, without_nul
+from legato.nodes.fields import Config, Output, not_granted, refused, without_nul
 from legato.nodes.safe_paths import folder_inside
 from legato.ports.grants import Grants
 from legato.ports.node import (
@@ -146,18 +146,10 @@ def granted_program(grants: Grants, program: str) -> Path:
             break
     else:
         line = f'[grants.shell] programs = ["{program:.100}"]'
-        raise NodeFailure(
-            "not_granted",
-            f"{program!r:.100} may not be run here; the operator can add to legato.toml: {line}",
-            may_have_happened=False,
-            retryable=False,
-        )
+        raise not_granted(f"{program!r:.100} may not be run here", line)
     if wanted is None:
-        raise NodeFailure(
-            "not_found",
-            f"{program!r:.100} is granted but not installed (looked in {PROGRAM_PATH})",
-            may_have_happened=False,
-            retryable=False,
+        raise refused(
+            "not_found", f"{program!r:.100} is granted but not installed (looked in {PROGRAM_PATH})"
         )
     return wanted
 
@@ -179,11 +171,9 @@ def _text_of(argument: Argument) -> str:
 def _checked_env(env: dict[str, str]) -> dict[str, str]:
     for name in env:
         if _ENV_NAME.fullmatch(name) is None or _ENV_REFUSED.fullmatch(name.upper()):
-            raise NodeFailure(
+            raise refused(
                 "invalid_argument",
                 f"the variable {name!r:.100} cannot be set: it changes which code the program runs",
-                may_have_happened=False,
-                retryable=False,
             )
     return env
 

@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from legato.errors import LegatoError, LimitExceeded
 from legato.model.policy import EffectClass
-from legato.nodes.fields import Config, Output, written_here
+from legato.nodes.fields import Config, Output, not_granted, written_here
 from legato.ports.grants import Grants, SqlConnection
 from legato.ports.node import BLOB_BYTES_MAX, Blob, NodeContext, NodeFailure, node
 
@@ -148,12 +148,7 @@ def granted_connection(grants: Grants, config: QueryConfig) -> SqlConnection:
             return connection
         line = f"[grants.sql.connections.{name}] write = true"
         why = f"connection {name!r} may only be read"
-    raise NodeFailure(
-        "not_granted",
-        f"{why}; the operator can add to legato.toml: {line}",
-        may_have_happened=False,
-        retryable=False,
-    )
+    raise not_granted(why, line)
 
 
 async def _password(ctx: NodeContext, connection: SqlConnection) -> str | None:

@@ -25,6 +25,7 @@ from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect as Grammar
 from sqlglot.tokenizer_core import TokenType
 
+from legato.nodes.fields import refused
 from legato.nodes.sql_functions import BEFORE_PARENTHESIS, FUNCTIONS
 from legato.ports.node import NodeFailure
 
@@ -168,7 +169,7 @@ def check(query: str, rules: Rules) -> Statement:
 
 def invalid(message: str) -> NodeFailure:
     """Make the failure of a statement that is not sent."""
-    return NodeFailure("invalid_query", message, may_have_happened=False, retryable=False)
+    return refused("invalid_query", message)
 
 
 @dataclass(frozen=True, slots=True)

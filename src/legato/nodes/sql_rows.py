@@ -24,6 +24,7 @@ import msgspec
 import orjson
 
 from legato.model.values import INT64_MAX, INT64_MIN
+from legato.nodes.fields import refused
 from legato.ports.node import NodeFailure
 
 CELL_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -91,12 +92,10 @@ def check_names(names: Sequence[str]) -> None:
     """
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
-        raise NodeFailure(
+        raise refused(
             "invalid_query",
             f"several columns are called {', '.join(map(repr, double))[:200]}; name them apart "
             "with AS",
-            may_have_happened=False,
-            retryable=False,
         )
 
 

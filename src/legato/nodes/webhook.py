@@ -11,10 +11,10 @@ from typing import Any, Final
 from pydantic import Field
 
 from legato.model.values import encode
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, refused
 from legato.nodes.http_answer import said_by, status_failure
 from legato.ports.http import HttpBounds
-from legato.ports.node import NodeContext, NodeFailure, Secret, node
+from legato.ports.node import NodeContext, Secret, node
 
 TIMESTAMP_HEADER: Final = "legato-timestamp"
 SIGNATURE_HEADER: Final = "legato-signature"
@@ -71,10 +71,7 @@ async def webhook(ctx: NodeContext, config: WebhookConfig) -> WebhookOutput:
     """
     key = config.key.get_secret_value().encode()
     if not key:
-        raise NodeFailure(
-            "invalid_argument", "key: it is empty, so everybody could sign",
-            may_have_happened=False, retryable=False,
-        )  # fmt: skip
+        raise refused("invalid_argument", "key: it is empty, so everybody could sign")
     body = encode(config.payload, what="payload")
     timestamp = int(ctx.now.timestamp())
     headers = {name.lower(): each.get_secret_value() for name, each in config.headers.items()}

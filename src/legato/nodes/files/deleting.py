@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, Field
 
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, refused
 from legato.nodes.files.disk import DRAFT_PREFIX, Spot, failing_as, in_thread
 from legato.nodes.files.relocation import Mark
 from legato.nodes.files.walk import DEPTH_MAX, ENTRIES_MAX, ROOT_HELP, Walk, too_many
@@ -125,11 +125,9 @@ async def delete(ctx: NodeContext, config: DeleteConfig) -> DeleteOutput:
 def _plan(ctx: NodeContext, config: DeleteConfig, spot: Spot) -> Plan:
     found = spot.find()
     if found is None:
-        raise NodeFailure(
+        raise refused(
             "not_found",
             f"{config.path!r:.200} is not there; with missing_ok: true that is no failure",
-            may_have_happened=False,
-            retryable=False,
         )
     if not stat.S_ISDIR(found.st_mode):
         check_file(found, config.path)
@@ -148,11 +146,9 @@ def _count(ctx: NodeContext, folder: int, config: DeleteConfig) -> int:
         with os.scandir(folder) as entries:
             if next(entries, None) is None:
                 return 0
-        raise NodeFailure(
+        raise refused(
             "not_empty",
             f"{config.path!r:.200} is a folder that is not empty; recursive: true deletes it whole",
-            may_have_happened=False,
-            retryable=False,
         )
     walk, count = Walk(ctx, DEPTH_MAX), 0
     for found, below in walk.entries(folder, config.path):

@@ -14,6 +14,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from legato.nodes.fields import refused
 from legato.nodes.files.disk import Draft, Spot, drop_draft_of, failing_as
 from legato.nodes.files.relocation import Mark
 from legato.nodes.files.walk import ENTRIES_MAX
@@ -151,11 +152,9 @@ def read(root: Path, name: str, names: list[str]) -> Manifest:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise NodeFailure(
+        raise refused(
             "invalid_content",
             f"{name!r:.200} is no undo manifest of files.organise: {place}: {first['msg']}",
-            may_have_happened=False,
-            retryable=False,
         ) from None
 
 
@@ -164,10 +163,5 @@ def _read(file: int) -> bytes:
     while piece := os.read(file, BYTES_MAX + 1 - len(data)):
         data += piece
     if len(data) > BYTES_MAX:
-        raise NodeFailure(
-            "too_large",
-            f"an undo manifest has at most {BYTES_MAX} bytes",
-            may_have_happened=False,
-            retryable=False,
-        )
+        raise refused("too_large", f"an undo manifest has at most {BYTES_MAX} bytes")
     return bytes(data)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, model_validator
 
 from legato.model.policy import EffectClass
-from legato.nodes.fields import Output
+from legato.nodes.fields import Output, refused
 from legato.nodes.files import organise_manifest as manifests
 from legato.nodes.files.disk import time_of
 from legato.nodes.files.organise_manifest import Counts, LeftOut, Manifest, Step
@@ -25,7 +25,7 @@ from legato.nodes.files.organise_plan import Place, Plan, Planner
 from legato.nodes.files.organise_rules import RULES_MAX, Rule, RuleBook
 from legato.nodes.files.walk import Selection
 from legato.nodes.safe_paths import folder_names, granted_root, granted_roots, names_of
-from legato.ports.node import NodeContext, NodeFailure, node
+from legato.ports.node import NodeContext, node
 
 _NAMED_MAX: Final = 3
 """How many files a refusal names."""
@@ -211,17 +211,15 @@ def _now_ns(ctx: NodeContext) -> int:
 
 
 def _refuse_conflicts(plan: Plan) -> None:
-    refused = [each.target for each in plan.wishes if each.conflict == "fail"]
-    if refused:
-        names = ", ".join(f"{each!r:.200}" for each in refused[:_NAMED_MAX])
-        more = len(refused) - _NAMED_MAX
-        raise NodeFailure(
+    taken = [each.target for each in plan.wishes if each.conflict == "fail"]
+    if taken:
+        names = ", ".join(f"{each!r:.200}" for each in taken[:_NAMED_MAX])
+        more = len(taken) - _NAMED_MAX
+        raise refused(
             "exists",
             f"nothing was moved, as names are taken: {names}"
             + (f" and {more} more" if more > 0 else "")
             + "; use on_conflict: rename or skip",
-            may_have_happened=False,
-            retryable=False,
         )
 
 

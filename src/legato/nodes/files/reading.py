@@ -16,7 +16,7 @@ from pydantic import Field
 
 from legato.errors import InvalidInput, LimitExceeded
 from legato.model.values import decode
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, refused
 from legato.nodes.files.disk import (
     PIECE_BYTES,
     Spot,
@@ -183,18 +183,10 @@ async def _into_blob(ctx: NodeContext, config: ReadConfig) -> ReadOutput:
 
 def _too_large(config: ReadConfig, size: int, limit: int) -> NodeFailure:
     more = "raise max_bytes" if config.max_bytes is not None else "read it into: blob"
-    return NodeFailure(
-        "too_large",
-        f"{config.path!r:.200} has {size} bytes, at most {limit} are read; {more}",
-        may_have_happened=False,
-        retryable=False,
+    return refused(
+        "too_large", f"{config.path!r:.200} has {size} bytes, at most {limit} are read; {more}"
     )
 
 
 def _no_content(config: ReadConfig, why: str) -> NodeFailure:
-    return NodeFailure(
-        "invalid_content",
-        f"{config.path!r:.200}: {why}",
-        may_have_happened=False,
-        retryable=False,
-    )
+    return refused("invalid_content", f"{config.path!r:.200}: {why}")

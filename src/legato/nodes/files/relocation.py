@@ -16,6 +16,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from legato.nodes.fields import refused
 from legato.nodes.files.disk import (
     Draft,
     Spot,
@@ -88,7 +89,7 @@ def relocate(source: Spot | None, target: Spot, mark: Mark, *, replace: bool, st
         if source is None or file is None:
             if _holds(target, mark, stop):
                 return
-            raise _final(
+            raise refused(
                 "not_found", f"the file is gone, and is not at {target.path!r:.200} either"
             )
         try:
@@ -112,7 +113,7 @@ def _relocate_open(
     if not mark.fits(file, stop):
         if _holds(target, mark, stop):
             return  # it was moved, and another file has come to its old place
-        raise _final("changed", f"{source.path!r:.200} is another file than was looked at before")
+        raise refused("changed", f"{source.path!r:.200} is another file than was looked at before")
     refuse_new_git(target.folder, target.name, target.path)
     try:
         if replace:
@@ -180,11 +181,8 @@ def free_name(target: Spot, is_taken: Callable[[str], bool]) -> str:
 
 def taken(path: str) -> NodeFailure:
     """Make the failure for a name that another file has."""
-    return NodeFailure(
-        "exists",
-        f"{path!r:.200} exists already; use on_conflict: overwrite, rename or skip",
-        may_have_happened=False,
-        retryable=False,
+    return refused(
+        "exists", f"{path!r:.200} exists already; use on_conflict: overwrite, rename or skip"
     )
 
 
@@ -201,7 +199,7 @@ def _link(source: Spot, target: Spot, found: os.stat_result) -> None:
     if arrived is None or not _same(found, arrived):
         # What was swapped in just before keeps the name it came with.
         os.unlink(target.name, dir_fd=target.folder)
-        raise _final("changed", f"{source.path!r:.200} was exchanged meanwhile")
+        raise refused("changed", f"{source.path!r:.200} was exchanged meanwhile")
     _forget(source, target, found)
 
 
@@ -210,7 +208,7 @@ def _exchange(source: Spot, target: Spot, found: os.stat_result) -> None:
     check_replaced(target)
     now = source.find()
     if now is None or not _same(found, now):
-        raise _final("changed", f"{source.path!r:.200} was exchanged meanwhile")
+        raise refused("changed", f"{source.path!r:.200} was exchanged meanwhile")
     os.rename(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
     os.fsync(target.folder)
     os.fsync(source.folder)
@@ -252,7 +250,3 @@ def _opened_or_none(spot: Spot) -> int | None:
 
 def _same(one: os.stat_result, other: os.stat_result) -> bool:
     return (one.st_ino, one.st_dev) == (other.st_ino, other.st_dev)
-
-
-def _final(kind: str, message: str) -> NodeFailure:
-    return NodeFailure(kind, message, may_have_happened=False, retryable=False)

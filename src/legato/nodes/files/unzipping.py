@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import Field
 
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, refused
 from legato.nodes.files.disk import (
     DRAFT_PREFIX,
     Spot,
@@ -155,11 +155,8 @@ def _unpack(ctx: NodeContext, file: int, entries: list[Entry], target: Spot) -> 
 
 
 def _exists(target: Spot) -> NodeFailure:
-    return NodeFailure(
-        "exists",
-        f"{target.path!r:.200} exists and holds other things; name a new folder",
-        may_have_happened=False,
-        retryable=False,
+    return refused(
+        "exists", f"{target.path!r:.200} exists and holds other things; name a new folder"
     )
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from pydantic import Field
 
-from legato.nodes.fields import Config
+from legato.nodes.fields import Config, refused
 from legato.nodes.files.disk import Spot, stop_if_asked
 from legato.nodes.files.patterns import Glob, Pattern
 from legato.nodes.safe_paths import name_fault, open_folder
@@ -159,12 +159,7 @@ class Walk:
 
 def too_many(what: str) -> NodeFailure:
     """Make the failure for a folder that holds more than a node takes."""
-    return NodeFailure(
-        "too_large",
-        f"{what}; narrow it down with folder, pattern or depth",
-        may_have_happened=False,
-        retryable=False,
-    )
+    return refused("too_large", f"{what}; narrow it down with folder, pattern or depth")
 
 
 def _is_plain(found: os.stat_result) -> bool:

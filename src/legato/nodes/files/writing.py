@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from legato.model.policy import EffectClass
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, refused
 from legato.nodes.files.disk import (
     Draft,
     Spot,
@@ -34,7 +34,7 @@ from legato.nodes.safe_paths import (
     opened_folder,
     refuse_new_git,
 )
-from legato.ports.node import Blob, NodeContext, NodeFailure, node
+from legato.ports.node import Blob, NodeContext, node
 
 # O_NONBLOCK: opening a FIFO that nobody reads would wait for ever.
 _APPEND_FLAGS: Final = (
@@ -169,11 +169,9 @@ def _finish(ctx: NodeContext, config: WriteConfig, target: _Target) -> WriteOutp
 
 def _create(ctx: NodeContext, draft: Draft, spot: Spot) -> None:
     if not draft.create_once(spot, stop=lambda: stop_if_asked(ctx)):
-        raise NodeFailure(
+        raise refused(
             "exists",
             f"{spot.path!r:.200} exists with other content; use mode: overwrite to replace it",
-            may_have_happened=False,
-            retryable=False,
         )
 
 

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from legato.nodes.fields import refused
 from legato.nodes.files.disk import PIECE_BYTES
 from legato.nodes.files.walk import DEPTH_MAX
 from legato.nodes.safe_paths import GIT_MARKS, PATH_BYTES_MAX, name_fault
@@ -70,12 +71,12 @@ class Entry:
 
 def bad(why: str) -> NodeFailure:
     """Make the failure for an archive that is damaged or not accepted."""
-    return NodeFailure("bad_archive", why, may_have_happened=False, retryable=False)
+    return refused("bad_archive", why)
 
 
 def too_large(why: str) -> NodeFailure:
     """Make the failure for an archive that holds more than it may."""
-    return NodeFailure("too_large", why, may_have_happened=False, retryable=False)
+    return refused("too_large", why)
 
 
 def entries_of(file: int, bounds: Bounds) -> list[Entry]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from pydantic import Field
 
-from legato.nodes.fields import Output
+from legato.nodes.fields import Output, refused
 from legato.nodes.files.disk import (
     Draft,
     Spot,
@@ -23,7 +23,7 @@ from legato.nodes.files.disk import (
 from legato.nodes.files.hashing import FileList
 from legato.nodes.files.walk import ENTRIES_MAX, Walk, too_many
 from legato.nodes.safe_paths import folder_names, granted_roots, names_of, opened_folder, refuse
-from legato.ports.node import NodeContext, NodeFailure, node
+from legato.ports.node import NodeContext, node
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
@@ -109,11 +109,9 @@ def zip_files(ctx: NodeContext, config: ZipConfig) -> ZipOutput:
         if config.on_conflict == "overwrite":
             draft.replace(target)
         elif not draft.create_once(target, stop=lambda: stop_if_asked(ctx)):
-            raise NodeFailure(
+            raise refused(
                 "exists",
                 f"{config.to!r:.200} exists with other content; use on_conflict: overwrite",
-                may_have_happened=False,
-                retryable=False,
             )
     return ZipOutput(
         path=config.to,
