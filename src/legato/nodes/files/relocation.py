@@ -200,7 +200,14 @@ def _link(source: Spot, target: Spot, found: os.stat_result) -> None:
         # What was swapped in just before keeps the name it came with.
         os.unlink(target.name, dir_fd=target.folder)
         raise refused("changed", f"{source.path!r:.200} was exchanged meanwhile")
-    _forget(source, target, found)
+    if _forget(source, target, found):
+        return
+    arrived = target.find()
+    if arrived is not None and _same(found, arrived) and arrived.st_nlink > 1:
+        # Somebody else who moves it took the old name away: the file is theirs, and has one name.
+        os.unlink(target.name, dir_fd=target.folder)
+        os.fsync(target.folder)
+        raise refused("not_found", f"{source.path!r:.200} was moved elsewhere meanwhile")
 
 
 def _exchange(source: Spot, target: Spot, found: os.stat_result) -> None:
@@ -214,13 +221,18 @@ def _exchange(source: Spot, target: Spot, found: os.stat_result) -> None:
     os.fsync(source.folder)
 
 
-def _forget(source: Spot, target: Spot, found: os.stat_result) -> None:
-    """Take away the old name, once the new one is on the disk."""
+def _forget(source: Spot, target: Spot, found: os.stat_result) -> bool:
+    """Take away the old name, once the new one is on the disk; False if it was gone already."""
     os.fsync(target.folder)
     now = source.find()
-    if now is not None and _same(found, now):
+    if now is None or not _same(found, now):
+        return False
+    try:
         os.unlink(source.name, dir_fd=source.folder)
-        os.fsync(source.folder)
+    except FileNotFoundError:
+        return False
+    os.fsync(source.folder)
+    return True
 
 
 def _is_one_name(source: Spot, target: Spot) -> bool:
