@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from legato.ports.executions import ExecutionRow
 from tests.unit.cli.frames import ROOT, Screen, boards, execution, frame, line, node
 
 FILE = Path("/home/ada/.legato/legato.toml")
-STORES: Any = None  # small values are never fetched
+STORES: Any = SimpleNamespace(blobs=None)  # small values are never fetched
 
 
 def history(*events: ev.AnyEvent) -> History:
