@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """The same world as for unit tests, and databases."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from legato.nodes.registry import close_node_types
 from tests.integration.nodes.databases import KINDS, Database, Desk, sqlite_database
 from tests.unit.nodes.conftest import world
 from tests.unit.nodes.world import World
 
 __all__ = ["world"]
+
+
+@pytest.fixture
+async def closed() -> AsyncIterator[None]:
+    """No connection outlives a test."""
+    yield
+    await close_node_types()
 
 
 @pytest.fixture(params=KINDS)

@@ -84,3 +84,8 @@ async def serve(answer: Answer, *, tls: ssl.SSLContext | None = None) -> AsyncIt
             writer.transport.abort()
         await asyncio.sleep(0)
         await listening.wait_closed()
+
+
+async def answer_ok(visit: Visit) -> None:
+    """Answer as a server that nobody outside should reach."""
+    await visit.answer(200, b"internal")

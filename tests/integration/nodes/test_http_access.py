@@ -3,7 +3,6 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,7 @@ from tests.integration.nodes.servers import Visit, serve
 from tests.unit.nodes import samples
 from tests.unit.nodes.world import World
 
-
-@pytest.fixture(autouse=True)
-async def closed() -> AsyncIterator[None]:
-    """No connection outlives a test."""
-    yield
-    await close_node_types()
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 async def answer_ok(visit: Visit) -> None:

@@ -6,7 +6,6 @@ import gzip
 import os
 import socket
 import zlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,17 +13,11 @@ import pytest
 from legato.model.events import NodeError
 from legato.model.signals import ReportCancelled
 from legato.nodes import http
-from legato.nodes.registry import close_node_types
 from legato.ports.grants import Grants
 from tests.integration.nodes.servers import Server, Visit, serve
 from tests.unit.nodes.world import World, request
 
-
-@pytest.fixture(autouse=True)
-async def closed() -> AsyncIterator[None]:
-    """No connection outlives a test."""
-    yield
-    await close_node_types()
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 def grant(world: World, *servers: Server) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import resource
-from collections.abc import AsyncIterator
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -23,14 +22,9 @@ from legato.ports.grants import Grants
 from tests.integration.nodes.servers import Visit, serve
 from tests.unit.nodes.world import CANARY, World
 
+pytestmark = pytest.mark.usefixtures("closed")
+
 MB = 1_000_000
-
-
-@pytest.fixture(autouse=True)
-async def closed() -> AsyncIterator[None]:
-    """No connection outlives a test."""
-    yield
-    await close_node_types()
 
 
 def in_folder(world: World, folder: Path) -> None:

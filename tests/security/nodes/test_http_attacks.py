@@ -3,27 +3,16 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from legato.nodes import http
-from legato.nodes.registry import close_node_types
 from legato.ports.grants import Grants
-from tests.integration.nodes.servers import Server, Visit, serve
+from tests.integration.nodes.servers import Server, Visit, answer_ok, serve
 from tests.unit.nodes.world import CANARY, World
 
-
-@pytest.fixture(autouse=True)
-async def closed() -> AsyncIterator[None]:
-    """No connection outlives a test."""
-    yield
-    await close_node_types()
-
-
-async def answer_ok(visit: Visit) -> None:
-    await visit.answer(200, b"internal")
+pytestmark = pytest.mark.usefixtures("closed")
 
 
 @pytest.mark.parametrize(

@@ -3,33 +3,34 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from legato.model.events import NodeError
 from legato.nodes import http, webhook
-from legato.nodes.registry import close_node_types
 from legato.ports.grants import Grants
-from tests.integration.nodes.servers import Visit, serve
+from tests.integration.nodes.servers import Visit, answer_ok, serve
 from tests.unit.nodes import samples
 from tests.unit.nodes.world import World
+
+pytestmark = pytest.mark.usefixtures("closed")
 
 METADATA = "169.254.169.254"
 ANY = ".".join("0000")
 REFUSED = {"address_refused", "network", "invalid_url"}
 
 
-@pytest.fixture(autouse=True)
-async def closed() -> AsyncIterator[None]:
-    """No connection outlives a test."""
-    yield
-    await close_node_types()
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let no connection come about; return the addresses that are tried."""
+    connected: list[str] = []
 
+    async def create_connection(_: Any, address: str, port: int) -> Any:
+        connected.append(address)
+        raise OSError("unreachable in this test")
 
-async def answer_ok(visit: Visit) -> None:
-    await visit.answer(200, b"internal")
+    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
+    return connected
 
 
 def resolving(
@@ -37,8 +38,7 @@ def resolving(
 ) -> tuple[list[str], list[str]]:
     """Have names resolve to these, look-up by look-up; return what is asked and connected."""
     asked: list[str] = []
-    connected: list[str] = []
-    loop = asyncio.get_running_loop()
+    connected = unreachable(monkeypatch)
 
     async def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         found = answers[min(len(asked), len(answers) - 1)]
@@ -49,12 +49,7 @@ def resolving(
             for each in addresses
         ]
 
-    async def create_connection(_: Any, host: str, port: int) -> Any:
-        connected.append(host)
-        raise OSError("unreachable in this test")
-
-    monkeypatch.setattr(loop, "getaddrinfo", getaddrinfo)
-    monkeypatch.setattr(loop, "create_connection", create_connection)
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
     return asked, connected
 
 
@@ -79,13 +74,7 @@ async def test_no_notation_reaches_an_internal_address(
     world: World, monkeypatch: pytest.MonkeyPatch, node_type: Any, host: str
 ) -> None:
     """Loopback, link-local, private and carried addresses, however written [ND16, ND50]."""
-    connected: list[str] = []
-
-    async def create_connection(_: Any, address: str, port: int) -> Any:
-        connected.append(address)
-        raise OSError("unreachable in this test")
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
+    connected = unreachable(monkeypatch)
     config = {"url": f"http://{host}:8080/latest/meta-data/"}
     if node_type is webhook.webhook:
         config |= {"payload": 1, "key": "k"}  # type: ignore[dict-item]
@@ -151,13 +140,7 @@ async def test_user_names_and_odd_characters_do_not_hide_a_host(
     world: World, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     """A URL with a user is refused, and the host that is checked is the one connected [ND16]."""
-    connected: list[str] = []
-
-    async def create_connection(_: Any, address: str, port: int) -> Any:
-        connected.append(address)
-        raise OSError("unreachable in this test")
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", create_connection)
+    connected = unreachable(monkeypatch)
     error = await world.error(http.request, {"url": url})
     assert error.kind in REFUSED
     assert connected == []

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The world of attempts as a fixture."""
+"""The world of attempts as a fixture, and a granted folder in it."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from legato.ports.grants import Grants
 from tests.unit.nodes.world import World
 
 
@@ -16,3 +17,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     yield made
     await made.launcher.close()
     await made.sink.close()
+
+
+@pytest.fixture
+def root(world: World) -> Path:
+    """The granted folder."""
+    folder = world.folder / "granted"
+    folder.mkdir()
+    world.grants = Grants(roots=(folder,))
+    return folder

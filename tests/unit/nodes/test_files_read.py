@@ -16,15 +16,6 @@ from tests.unit.nodes.world import World
 LIST, READ, HASH = listing.list_files, reading.read, hashing.hash_files
 
 
-@pytest.fixture
-def root(world: World) -> Path:
-    """The granted folder."""
-    folder = world.folder / "granted"
-    folder.mkdir()
-    world.grants = Grants(roots=(folder,))
-    return folder
-
-
 def fill(root: Path, *paths: str) -> None:
     for number, path in enumerate(paths):
         file = root / path

@@ -22,15 +22,6 @@ from legato.testing.memory import MemoryBlobs
 from tests.unit.nodes.world import World, request
 
 
-@pytest.fixture
-def root(world: World) -> Path:
-    """The granted folder."""
-    folder = world.folder / "granted"
-    folder.mkdir()
-    world.grants = Grants(roots=(folder,))
-    return folder
-
-
 def left_over(root: Path) -> list[str]:
     return [name for _, _, names in os.walk(root) for name in names if name.startswith(".")]
 

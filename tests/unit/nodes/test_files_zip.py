@@ -11,19 +11,9 @@ from typing import Any
 import pytest
 
 from legato.nodes.files import unzipping, zipping
-from legato.ports.grants import Grants
 from tests.unit.nodes.world import World
 
 ZIP, UNZIP = zipping.zip_files, unzipping.unzip
-
-
-@pytest.fixture
-def root(world: World) -> Path:
-    """The granted folder."""
-    folder = world.folder / "granted"
-    folder.mkdir()
-    world.grants = Grants(roots=(folder,))
-    return folder
 
 
 def put(root: Path, **files: str) -> None:
