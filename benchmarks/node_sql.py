@@ -85,7 +85,10 @@ async def _through_node(system: System, rows: int, *, is_profiled: bool = False)
     read = {"connection": "orders", "query": QUERY, "into": "blob", "max_rows": rows}
     nodes = {"read": {"uses": "sql.query", "with": read}}
     outputs = {"count": "${{ nodes.read.output.row_count }}"}
-    document = {"legato": 1, "name": "sql-rows", "nodes": nodes, "outputs": outputs}
+    document = {
+        "legato": 1, "name": "sql-rows", "inputs": {"start": "integer"}, "nodes": nodes,
+        "outputs": outputs,
+    }  # fmt: skip
     workflow = system.compile(json.dumps(document).encode())
     with system.stopwatch(1, is_profiled=is_profiled) as watch:
         execution_id = await system.submit(workflow)

@@ -291,9 +291,42 @@ def load_settings(env: Mapping[str, str], home: Path | None = None) -> Settings:
     if "warnings" in values:
         raise InvalidInput(f"{file}: warnings: is not a setting")
     try:
-        return Settings.model_validate({**values, "warnings": tuple(warnings)})
+        settings = Settings.model_validate({**values, "warnings": tuple(warnings)})
     except ValidationError as error:
         raise InvalidInput("\n".join(_lines(error, sources, file))) from None
+    roots = "grants", "files", "roots"
+    where = sources.get(roots, f"{file}: {'.'.join(roots)}")
+    problems = [f"{where}: {problem}" for problem in _roots_over_own_files(settings, file)]
+    if problems:
+        raise InvalidInput("\n".join(problems))
+    return settings
+
+
+def _roots_over_own_files(settings: Settings, file: Path) -> Iterator[str]:
+    """Yield what is wrong with roots through which a workflow could reach Legato's own files.
+
+    It would read secrets and other runs, and write its own grants. What is behind a hidden name, as
+    the default home is, cannot be reached by any node.
+    """
+    own = [settings.home, file]
+    if settings.secrets_file is not None:
+        own.append(settings.secrets_file)
+    for url in (settings.database_url, settings.blobs_url):
+        scheme, _, path = url.partition("://")
+        if scheme in {"sqlite", "file"}:
+            own.append(Path(path))
+    for root in settings.grants.files.roots:
+        for each in own:
+            inside, outside = each.resolve(), root.resolve()
+            if outside.is_relative_to(inside):
+                yield f"{root} is {each}, or in it, where Legato keeps its own files"
+            elif inside.is_relative_to(outside) and not any(
+                part.startswith(".") for part in inside.relative_to(outside).parts
+            ):
+                yield f"{root} holds {each}, which is Legato's own: grant a folder beside it"
+            else:
+                continue
+            break
 
 
 def _read_file(file: Path, *, must_exist: bool) -> dict[str, Any]:

@@ -81,8 +81,40 @@ def test_paths_of_the_file_are_relative_to_the_file(tmp_path: Path) -> None:
     """A relative root means the folder of legato.toml and ~ the user's home [CL11]."""
     _config(tmp_path / "conf", '[grants.files]\nroots = ["work", "~/out", "/srv"]\n')
     env = {"LEGATO_CONFIG": str(tmp_path / "conf" / "legato.toml"), "HOME": "/home/ada"}
-    roots = load_settings(env, tmp_path).grants.files.roots
+    roots = load_settings(env, tmp_path / "home").grants.files.roots
     assert roots == (tmp_path / "conf" / "work", Path("/home/ada/out"), Path("/srv"))
+
+
+@pytest.mark.parametrize(
+    ("root", "more", "own"),
+    [
+        ("{tmp}", {}, "home"),
+        ("{tmp}/home", {}, "home"),
+        ("{tmp}/home/blobs", {}, "home"),
+        ("{tmp}/link", {}, "home"),
+        ("{tmp}/keys", {"LEGATO_SECRETS_FILE": "{tmp}/keys/secrets.toml"}, "keys/secrets.toml"),
+        ("{tmp}/conf", {"LEGATO_CONFIG": "{tmp}/conf/legato.toml"}, "conf/legato.toml"),
+        ("{tmp}/data", {"LEGATO_DATABASE_URL": "sqlite:///{tmp}/data/x.db"}, "data/x.db"),
+        ("{tmp}/data", {"LEGATO_BLOBS_URL": "file://{tmp}/data/blobs"}, "data/blobs"),
+    ],
+)
+def test_a_root_over_legatos_own_files_is_refused(
+    tmp_path: Path, root: str, more: dict[str, str], own: str
+) -> None:
+    """A workflow would read secrets and other runs, and write its own grants [ND40]."""
+    (tmp_path / "home").mkdir()
+    _config(tmp_path / "conf", "")
+    (tmp_path / "link").symlink_to(tmp_path)
+    env = {"LEGATO_GRANTS__FILES__ROOTS": root, **more}
+    filled = {name: value.format(tmp=tmp_path) for name, value in env.items()}
+    with pytest.raises(InvalidInput, match=f"LEGATO_GRANTS__FILES__ROOTS: .*{tmp_path / own}"):
+        load_settings(filled, tmp_path / "home")
+
+
+def test_a_root_that_only_hides_legatos_own_files_is_fine(tmp_path: Path) -> None:
+    """No node follows a hidden name, so a person may grant the folder with `.legato` [ND40]."""
+    env = {"LEGATO_GRANTS__FILES__ROOTS": str(tmp_path)}
+    assert load_settings(env, tmp_path / ".legato").grants.files.roots == (tmp_path,)
 
 
 def test_postgres_urls_have_one_spelling(tmp_path: Path) -> None:

@@ -6,12 +6,12 @@ Rules: CL9, CL25, ND73, ND74.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from legato.cli.terminal import interruptible
 from legato.cli.text import escape
 from legato.errors import InvalidInput
 from legato.model.document.inputs import parse_cli_value
@@ -56,8 +56,6 @@ def ask_fields(terminal: Terminal, config: Mapping[str, Any]) -> object:
     Raises:
         click.Abort: The person gave up.
     """
-    # An event loop that has run has interrupted reads begin again: Ctrl-C would wait for a line.
-    signal.siginterrupt(signal.SIGINT, True)
     schema = form_schema(config) if "schema" in config else {}
     message = config.get("message")
     if message:
@@ -77,7 +75,8 @@ def _ask_all(terminal: Terminal, schema: Schema) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     for name, inner in _properties(schema).items():
         while True:
-            text = click.prompt(escape(_label(name, inner)), default="", show_default=False)
+            with interruptible():
+                text = click.prompt(escape(_label(name, inner)), default="", show_default=False)
             if not text and (name not in required or _has_default(inner)):
                 break
             try:

@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from legato.cli.grants import allow_programs, missing_programs, programs_of, toml_line
+from legato.cli.terminal import interruptible
 from legato.cli.text import escape
 from legato.errors import NotAllowed
 from legato.model.workflow import decode_workflow
@@ -84,4 +85,5 @@ def _agrees(invocation: Invocation, names: str) -> bool:
     if not invocation.terminal.can_ask:
         return False
     question = escape(f"This workflow runs: {names}. Allow it on this machine?")
-    return click.confirm(question, default=False)
+    with interruptible():
+        return click.confirm(question, default=False)

@@ -160,10 +160,11 @@ async def _add_waits(stores: Stores, history: History, case: Data) -> None:
             name = event.consumed or signal_name(spec, state.nodes[index].wait_config)
             payload = await fetch(stores, event.output)
             case.setdefault("signals", []).append({"name": name, "payload": payload})
-        elif spec.kind == "form":
-            case.setdefault("answer", {})[spec.id] = load(event.output.json)["data"]
-        elif spec.kind == "approval":
+        elif spec.kind in {"form", "approval"}:
             said = load(event.output.json)
+            if spec.kind == "form" and said["approved"]:
+                case.setdefault("answer", {})[spec.id] = said["data"]
+                continue
             reply = {"approved": said["approved"], "by": said["by"] or "test"}
             if said["comment"]:
                 reply["comment"] = said["comment"]

@@ -8,10 +8,12 @@ Rules: CL3, CL9, CL10.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, TextIO
 
 import orjson
@@ -25,6 +27,20 @@ def encode_json(value: Any) -> str:
     r"""Return strict JSON in one line; characters that steer a terminal stand as `\uXXXX`."""
     text = orjson.dumps(value, default=str).decode()
     return _JSON_HIDDEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """Have Ctrl-C end a question at once.
+
+    The handler that an event loop leaves only takes note of it, and the read begins again: Ctrl-C
+    would wait for a line.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Terminal:

@@ -6,7 +6,7 @@ Rules: CL5, DO2, DO3, DO4.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,9 @@ from legato.cli.invocation import BAD_INPUT, OK, Invocation, command_options, ex
 
 if TYPE_CHECKING:
     from legato.cli.terminal import Terminal
-    from legato.model.node_type import NodeTypeInfo
-    from legato.model.policy import Limits
     from legato.model.workflow import Workflow
+    from legato.testing.workflow.read import Surroundings
+    from legato.testing.workflow.suite import Suite
 
 
 @click.command(
@@ -27,27 +27,32 @@ if TYPE_CHECKING:
 @click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
 @command_options
 def validate(invocation: Invocation, files: tuple[Path, ...]) -> int:
-    """Check workflow files and print every problem. Nothing is executed."""
-    from legato.app import node_catalogue
+    """Check workflow files, and tests of them, and print every problem. Nothing is executed."""
+    from legato.cli.tests import surroundings
 
-    limits = invocation.settings().limits.to_policy()
-    catalogue = node_catalogue()
-    are_good = [_check(invocation.terminal, file, catalogue, limits) for file in files]
+    given = replace(surroundings(invocation.settings().limits), is_dry=True)
+    are_good = [_check(invocation.terminal, file, given) for file in files]
     return OK if all(are_good) else BAD_INPUT
 
 
-def _check(
-    terminal: Terminal, file: Path, catalogue: Mapping[str, NodeTypeInfo], limits: Limits
-) -> bool:
+def _check(terminal: Terminal, file: Path, given: Surroundings) -> bool:
     from legato.cli.inputs import read_bytes
     from legato.cli.problems import problems_json, report_problems
     from legato.cli.text import plural
     from legato.errors import InvalidDocument, InvalidInput
     from legato.model.document.validate import load_workflow
+    from legato.testing.workflow.read import read_suite
+    from legato.testing.workflow.suite import ENDINGS
 
     try:
-        text = read_bytes(file, limits.max_document_bytes)
-        workflow = load_workflow(text, file=str(file), catalogue=catalogue, limits=limits)
+        text = read_bytes(file, given.limits.max_document_bytes)
+        if file.name.endswith(ENDINGS):
+            _write_suite(terminal, read_suite(text, file, given))
+        else:
+            workflow = load_workflow(
+                text, file=str(file), catalogue=given.catalogue, limits=given.limits
+            )
+            _write(terminal, file, workflow)
     except InvalidDocument as error:
         terminal.json({"file": str(file), "ok": False, "problems": problems_json(error)})
         if not terminal.as_json:
@@ -59,8 +64,15 @@ def _check(
         if not terminal.as_json:
             terminal.error(error.code, error.message, error.hint)
         return False
-    _write(terminal, file, workflow)
     return True
+
+
+def _write_suite(terminal: Terminal, suite: Suite) -> None:
+    from legato.cli.text import plural
+
+    file, name, cases = str(suite.file), suite.workflow.name, [each.name for each in suite.cases]
+    terminal.json({"file": file, "ok": True, "tests": name, "cases": cases})
+    terminal.line(f"{file}: ok, {plural(len(cases), 'case')} of {name}; legato test runs them")
 
 
 def _write(terminal: Terminal, file: Path, workflow: Workflow) -> None:

@@ -12,19 +12,16 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from legato.errors import InvalidDocument, InvalidInput
-from legato.model.document.inputs import Schema, check_inputs, fits_inputs, read_inputs
+from legato.model.document.inputs import Schema, check_inputs, read_inputs
 from legato.model.document.problems import Problem
 from legato.model.document.scope import Scope
 from legato.model.document.tree import Document, Node, Report
 from legato.model.policy import Limits
-from legato.model.schema_cost import SCHEMA_COST_MAX, schema_cost, value_size
 
 _SHOWN: Final = 10
 """Problems of one answer that are said; a refusal is an event, and events stay small."""
 _CHECKS_MAX: Final = 10_000_000
 """Values of an answer times schemas: 0.2 s at 20 ns each (measured with jsonschema-rs 0.48)."""
-_SEARCHES_MAX: Final = 10_000
-"""The same where it is looked up what is wrong, which costs some 20 µs each."""
 
 
 def form_schema(config: Mapping[str, Any]) -> Schema:
@@ -38,13 +35,9 @@ def form_schema(config: Mapping[str, Any]) -> Schema:
     """
     data = config["schema"]
     report = Report(Document("", "schema", Node(data, 0, 0), is_json=True))
-    schema = read_inputs(Scope(report, {}, Limits()), data, ("schema",), what="fields")
+    schema = read_inputs(Scope(report, {}, Limits()), data, ("schema",), is_form=True)
     if report.problems:
         raise InvalidInput("\n".join(_line(problem) for problem in report.finish()[:_SHOWN]))
-    try:
-        schema_cost(schema, SCHEMA_COST_MAX)
-    except InvalidInput as error:
-        raise InvalidInput(f"schema: {error}") from None
     return schema
 
 
@@ -63,13 +56,8 @@ def check_answer(config: object, answer: object) -> object:
     if not isinstance(answer, Mapping):
         raise InvalidInput("an answer to a form is an object of its fields by name")
     schema = form_schema(config)
-    checks = value_size(answer) * schema_cost(schema, SCHEMA_COST_MAX)
-    if checks > _CHECKS_MAX:
-        raise InvalidInput("the answer is too large for the fields of its form")
-    if checks > _SEARCHES_MAX and not fits_inputs(schema, answer):
-        raise InvalidInput("the answer does not fit the fields of its form")
     try:
-        return check_inputs(schema, answer, file="answer", noun="field")
+        return check_inputs(schema, answer, file="answer", noun="field", checks_max=_CHECKS_MAX)
     except InvalidDocument as error:
         problems = [_line(problem) for problem in error.problems[:_SHOWN]]
         raise InvalidInput("\n".join(problems)) from None

@@ -63,6 +63,24 @@ def test_validate_prints_every_problem_of_every_file(site: Site) -> None:
     assert not (site.home / "legato.db").exists()
 
 
+def test_validate_checks_test_files_too(site: Site) -> None:
+    """By their own rules; what they ask for need not be allowed, as nothing is run [CL5]."""
+    workflow = site.write(
+        "legato: 1\nname: w\nnodes: {a: {uses: delay, with: {for: 1s}}}\n", "w.yaml"
+    )
+    head = "legato_test: 1\nworkflow: w.yaml\n"
+    good = site.write(
+        f"{head}grants: {{programs: [rm]}}\ncases: [{{name: one}}, {{name: two}}]\n", "w.test.yaml"
+    )
+    found = site.ok("validate", workflow, good, "--json").values
+    assert found[1] == {"file": str(good), "ok": True, "tests": "w", "cases": ["one", "two"]}
+    bad = site.write(f"{head}cases: [{{name: one, pin: {{b: 1}}}}]\n", "bad.test.yaml")
+    result = site.run("validate", good, bad)
+    assert result.code == 2
+    assert "2 cases of w; legato test runs them" in result.out
+    assert f"{bad}:3:27: cases[0].pin.b: there is no node b" in result.err
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -156,6 +156,16 @@ def test_a_missing_grant_is_asked_for_once(site: Site, start: Start) -> None:
     assert "Allow it" not in start("run", file).finish().out
 
 
+def test_ctrl_c_at_the_question_for_a_grant_allows_nothing(site: Site, start: Start) -> None:
+    """Once is enough; nothing ran [CL1, CL4]."""
+    settings = site.home / "legato.toml"
+    settings.unlink()
+    person = start("run", site.write(FAIL)).sees("Allow it on this machine?").presses(CTRL_C)
+    assert person.finish().code == 130
+    assert not settings.exists()
+    assert site.ok("executions", "list", "--json").values == []
+
+
 def test_the_terminal_is_put_back_after_a_question(site: Site, start: Start) -> None:
     """Keys are echoed and read by line again, the cursor is visible [CL4]."""
     import termios

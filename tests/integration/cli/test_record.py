@@ -64,6 +64,24 @@ def test_a_run_becomes_a_test_that_passes_at_once(site: Site) -> None:
     assert site.run("test", into).code == 0
 
 
+def test_a_declined_form_is_declined_again(site: Site) -> None:
+    """Who declined it and why; nothing is filled in [CL47, TK19]."""
+    workflow = (
+        "legato: 1\nname: form\nnodes:\n"
+        "  ask: {uses: human.form, with: {message: Which?, schema: {n: integer}}}\n"
+        "outputs: {said: '${{ nodes.ask.output.approved }}'}\n"
+    )
+    process = site.start("run", site.write(workflow, "form.yaml"), "--json")
+    started = process.until_value(lambda line: line.get("type") == "started")
+    process.until_node("ask", "waiting")
+    site.ok("executions", "reject", started["execution_id"], "ask", "--comment", "none fits")
+    assert process.finish().code == 0
+    into = site.folder / "form.test.yaml"
+    site.ok("executions", "record", started["execution_id"], "--into", into)
+    assert "comment: none fits" in into.read_text(encoding="utf-8")
+    assert site.run("test", into).code == 0
+
+
 def test_a_test_notices_a_changed_workflow(site: Site) -> None:
     """What runs in the test is the workflow of today [TK19]."""
     file = site.write(SEEN, "seen.yaml")

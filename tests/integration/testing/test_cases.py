@@ -11,7 +11,7 @@ import pytest
 from legato.settings import LimitsSettings
 from legato.testing.workflow.case import run_case
 from legato.testing.workflow.outcome import Verdict
-from tests.unit.testing.workflow.files import SHOP, case, suite
+from tests.unit.testing.workflow.files import SHOP, case, problems, suite
 
 HEAD = "legato: 1\nname: w\n"
 LIMITS = LimitsSettings()
@@ -68,6 +68,28 @@ def test_the_same_case_gives_the_same_outcome_again_and_again() -> None:
 def test_a_rejection_and_the_branch_behind_it() -> None:
     """False is an answer too [TK13]."""
     passes(FETCHED + "approve: {ask: false}\nexpect: [\"nodes.send.status == 'skipped'\"]")
+
+
+FORM = HEAD + (
+    "nodes:\n  ask: {uses: human.form, with: {message: Which?, schema: {n: integer}}}\n"
+    "  use:\n    uses: data.transform\n    needs: ask\n"
+    "    when: ${{ nodes.ask.output.approved }}\n"
+    "    with: {value: '${{ nodes.ask.output.data.n }}'}\n"
+)
+
+
+def test_a_form_is_filled_in_or_declined() -> None:
+    """`answer` fills it in, `approve: false` declines it, and nothing else does [TK13]."""
+    passes("answer: {ask: {n: 3}}\nexpect: ['nodes.use.output == 3']", FORM)
+    declined = "approve: {ask: {approved: false, by: ada, comment: none fits}}\n"
+    passes(
+        f"{declined}expect: [\"nodes.use.status == 'skipped'\", 'nodes.ask.output.data == null', "
+        "\"nodes.ask.output.comment == 'none fits'\"]",
+        FORM,
+    )
+    assert "a form cannot be approved" in problems(case("approve: {ask: true}"), FORM)[0]
+    both = problems(case("approve: {ask: false}\nanswer: {ask: {n: 3}}"), FORM)
+    assert "ask is answered twice" in both[0]
 
 
 def test_an_unanswered_wait_says_what_to_add() -> None:

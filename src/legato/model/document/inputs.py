@@ -6,12 +6,13 @@ where an input without `default` is required. Names that the schema does not hav
 both forms, unless it says `additionalProperties`. References lead nowhere but into the schema
 itself: nothing is ever fetched or opened. Patterns are matched in linear time.
 
-Rules: DO4, DO18.
+Rules: DO4, DO18, DO27.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import orjson
 
@@ -20,6 +21,7 @@ from legato.model.document.fields import shown
 from legato.model.document.problems import Path, Problem, path_text
 from legato.model.document.scope import Scope
 from legato.model.expressions.nearest import nearest_name
+from legato.model.schema_cost import FORM_COST_MAX, INPUTS_COST_MAX, schema_cost, value_size
 from legato.model.values import decode, encode
 
 if TYPE_CHECKING:
@@ -31,19 +33,24 @@ _DATA_KEYWORDS: Final = frozenset({"default", "const", "enum", "examples"})
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
 _PROBLEMS_MAX: Final = 100
+_CHECKS_MAX: Final = 100_000_000
+"""Values times schemas: some 2 s at 20 ns each (measured with jsonschema-rs 0.48)."""
+_SEARCHES_MAX: Final = 10_000
+"""The same where every mistake is looked for; what is found costs some 20 µs each."""
 
 Schema = dict[str, Any]
 
 
-def read_inputs(scope: Scope, data: object, path: Path, *, what: str = "inputs") -> Schema:
+def read_inputs(scope: Scope, data: object, path: Path, *, is_form: bool = False) -> Schema:
     """Return the schema of the inputs in its long form, and report what is wrong with it.
 
     Args:
         scope: Where problems go.
         data: What stands under `inputs`.
         path: Its place.
-        what: What the values are called there.
+        is_form: They are the fields of a form, which a screen shows: no trees, and fewer of them.
     """
+    what = "fields" if is_form else "inputs"
     if not isinstance(data, dict):
         expected = f"a JSON Schema or names of {what}"
         scope.report.add(path, f"{what} is not a map", expected=expected, got=shown(data))
@@ -60,9 +67,23 @@ def read_inputs(scope: Scope, data: object, path: Path, *, what: str = "inputs")
         schema = _long_form(data)
         inner = path
     schema.setdefault("additionalProperties", "patternProperties" in schema)
-    if not _refuse_references(scope, data, path):
+    if not _refuse_references(scope, data, path) and _is_affordable(
+        scope, schema, path, is_form=is_form
+    ):
         _check_schema(scope, schema, inner)
     return schema
+
+
+def _is_affordable(scope: Scope, schema: Schema, path: Path, *, is_form: bool) -> bool:
+    """Report a schema that would take too long to check; before anything, defaults too, is."""
+    most = FORM_COST_MAX if is_form else INPUTS_COST_MAX
+    try:
+        schema_cost(schema, most, may_recur=not is_form)
+    except InvalidInput as error:
+        what = "fields" if is_form else "inputs"
+        scope.report.add(path, f"the {what} cannot be used: {error}")
+        return False
+    return True
 
 
 def _long_form(data: Mapping[str, Any]) -> Schema:
@@ -180,14 +201,26 @@ def _compile(schema: Schema) -> "jsonschema_rs.Draft202012Validator":
     )
 
 
+class _Compiled(NamedTuple):
+    validator: "jsonschema_rs.Draft202012Validator"
+    schema: Schema
+    cost: int
+
+
 @lru_cache(maxsize=256)
-def _compile_cached(schema: bytes) -> "tuple[jsonschema_rs.Draft202012Validator, Schema]":
-    parsed: Schema = decode(schema, what="inputs schema")
-    return _compile(parsed), parsed
+def _compile_cached(text: bytes) -> _Compiled:
+    schema: Schema = decode(text, what="inputs schema")
+    cost = schema_cost(schema, INPUTS_COST_MAX, may_recur=True)
+    return _Compiled(_compile(schema), schema, cost)
 
 
 def check_inputs(
-    schema: bytes | Schema, given: Mapping[str, Any], *, file: str = "inputs", noun: str = "input"
+    schema: bytes | Schema,
+    given: Mapping[str, Any],
+    *,
+    file: str = "inputs",
+    noun: str = "input",
+    checks_max: int = _CHECKS_MAX,
 ) -> dict[str, Any]:
     """Return the inputs with defaults filled in.
 
@@ -196,29 +229,43 @@ def check_inputs(
         given: Values by name.
         file: Named in problems.
         noun: What one value is called there.
+        checks_max: Bound on values times schemas that they can meet, 20 ns each.
 
     Raises:
-        InvalidDocument: Every unknown, missing or mistyped input, as problems without a line.
-        InvalidInput: A value is no strict JSON.
+        InvalidDocument: Every unknown, missing or mistyped input, as problems without a line; of
+            large values the first one.
+        InvalidInput: A value is no strict JSON, or there is too much to check.
     """
     raw = bytes(schema) if isinstance(schema, bytes) else orjson.dumps(schema)
-    validator, parsed = _compile_cached(raw if raw else b"{}")
+    compiled = _compile_cached(raw if raw else b"{}")
     encode(dict(given), what=file)
-    filled = _with_defaults(parsed, dict(given))
+    filled = _with_defaults(compiled.schema, dict(given))
+    checks = value_size(filled) * compiled.cost
+    if checks > checks_max:
+        raise InvalidInput(f"the {noun}s are too large to be checked against their schema")
     problems = [
         problem
-        for error, _ in zip(validator.iter_errors(filled), range(_PROBLEMS_MAX), strict=False)
-        for problem in _problems(error, parsed, file, noun)
+        for error in _errors(compiled.validator, filled, checks)
+        for problem in _problems(error, compiled.schema, filled, (file, noun))
     ]
     if problems:
         raise InvalidDocument(tuple(dict.fromkeys(problems)))
     return filled
 
 
-def fits_inputs(schema: Schema, given: Mapping[str, Any]) -> bool:
-    """Tell whether values fit, without a word about what does not: many times cheaper."""
-    validator, parsed = _compile_cached(orjson.dumps(schema))
-    return validator.is_valid(_with_defaults(parsed, dict(given)))
+def _errors(
+    validator: "jsonschema_rs.Draft202012Validator", value: Schema, checks: int
+) -> "list[jsonschema_rs.ValidationError]":
+    """Return what is wrong with a value; the first alone where the search would take long."""
+    import jsonschema_rs  # noqa: PLC0415
+
+    if checks <= _SEARCHES_MAX:
+        return list(islice(validator.iter_errors(value), _PROBLEMS_MAX))
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return [error]
+    return []
 
 
 def _with_defaults(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
@@ -240,16 +287,24 @@ def _with_defaults(schema: Schema, given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _problems(
-    error: "jsonschema_rs.ValidationError", schema: Schema, file: str, noun: str
+    error: "jsonschema_rs.ValidationError", schema: Schema, given: Schema, words: tuple[str, str]
 ) -> Iterator[Problem]:
+    file, noun = words
     path: Path = tuple(error.instance_path)
     kind = error.kind.name
+    unexpected: Iterable[object] | None = None
     if kind == "additionalProperties":
+        unexpected = getattr(error.kind, "unexpected", ())
+    elif kind == "falseSchema" and list(error.schema_path)[-1:] == ["additionalProperties"]:
+        # Where nothing at all is allowed the validator names one value instead of the names.
+        unexpected = _at(given, path)
+    if unexpected is not None:
         known = _property_names(schema, path)
-        for name in getattr(error.kind, "unexpected", ()):
-            near = nearest_name(name, known)
+        for name in unexpected:
+            near = nearest_name(str(name), known)
             expected = None if near else f"one of {', '.join(known)}" if known else f"no {noun}s"
-            yield _problem(file, (*path, name), f"there is no such {noun}", expected, near)
+            message = f"there is no such {noun}"
+            yield _problem(file, (*path, str(name)), message, expected, near)
         return
     if kind == "required":
         name = str(getattr(error.kind, "property", "")).strip('"')
@@ -259,6 +314,13 @@ def _problems(
     if len(message) > 300:
         message = f"{message[:150]} … {message[-100:]}"
     yield _problem(file, path, message, None, None)
+
+
+def _at(value: object, path: Path) -> Iterable[object]:
+    """Return the names in an object inside a value."""
+    for step in path:
+        value = value[step]  # type: ignore[index]
+    return value if isinstance(value, dict) else ()
 
 
 def _property_names(schema: Schema, path: Path) -> list[str]:

@@ -8,14 +8,12 @@ Rules: DO17, ND70-ND72.
 
 from typing import Any
 
-from legato.errors import InvalidInput
 from legato.model.document.fields import shown
 from legato.model.document.inputs import read_inputs
 from legato.model.document.nodes import Draft
 from legato.model.document.problems import Path
 from legato.model.document.reads import texts
 from legato.model.expressions.template import has_hole
-from legato.model.schema_cost import SCHEMA_COST_MAX, schema_cost
 from legato.model.signal_names import SIGNAL_NAME_RULE, is_signal_name
 
 
@@ -57,11 +55,4 @@ def _check_schema(draft: Draft, schema: object, path: Path) -> None:
     """Report a schema that is none; one with expressions in it is known only in a run."""
     if any(has_hole(text) for _, text in texts(schema, path)):
         return
-    report = draft.scope.report
-    before = report.count
-    found = read_inputs(draft.scope, schema, path, what="fields")
-    if report.count == before:
-        try:
-            schema_cost(found, SCHEMA_COST_MAX)
-        except InvalidInput as error:
-            report.add(path, f"the fields cannot be used: {error}")
+    read_inputs(draft.scope, schema, path, is_form=True)

@@ -98,21 +98,31 @@ class OutsideReader:
     def replies(self) -> dict[str, tuple[Reply, ...]]:
         """Return what people answer, by node: to approvals and to forms."""
         found: dict[str, tuple[Reply, ...]] = {}
-        for key, kind, read in (
-            ("approve", "approval", self._approval),
-            ("answer", "form", self._form),
-        ):
+        for key, read in (("approve", self._approval), ("answer", self._form)):
             inner = self._fields.mapping(key)
             for name, value in inner.data.items() if inner is not None else ():
                 assert inner is not None, "there are answers"
-                node = self._node(inner, name)
-                if node is not None and node.kind != kind:
-                    at = inner.below(name)
-                    what = f"{name} is {node.uses}"
-                    self._report.add(at, what, expected=f"human.{kind}", at="key")
+                at, node = inner.below(name), self._node(inner, name)
                 each = value if isinstance(value, list) else [value]
-                found[name] = tuple(read(one, inner.below(name)) for one in each)
+                replies = tuple(read(one, at) for one in each)
+                if name in found:
+                    self._report.add(at, f"{name} is answered twice", at="key")
+                elif node is not None:
+                    self._check_kind(key, node, replies, at)
+                found[name] = replies
         return found
+
+    def _check_kind(self, key: str, node: NodeSpec, replies: tuple[Reply, ...], at: Place) -> None:
+        """Report an answer that does not fit its node; a form can be declined under `approve`."""
+        if node.kind == "form" and key == "approve":
+            if any(reply.approved for reply in replies):
+                expected = "false, or what is filled in under `answer`"
+                self._report.add(at, "a form cannot be approved", expected=expected)
+            return
+        kind = "approval" if key == "approve" else "form"
+        if node.kind != kind:
+            what = f"{node.id} is {node.uses}"
+            self._report.add(at, what, expected=f"human.{kind}", at="key")
 
     # --- one of each ---------------------------------------------------------------------------
 

@@ -115,7 +115,8 @@ def _case() -> Schema:
                 "items": _exchange(),
             },
             "approve": {
-                "description": "Answers to human.approval; a list answers one after the other.",
+                "description": "Answers to human.approval; false declines a human.form. "
+                "A list answers one after the other.",
                 **by_node,
                 "additionalProperties": {"oneOf": [{"$ref": "#/$defs/approval"}, one_or_more]},
             },

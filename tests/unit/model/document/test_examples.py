@@ -32,9 +32,22 @@ def test_an_example_is_valid(file: Path) -> None:
     assert [error.message for error in validator.iter_errors(data)] == []
 
 
-def test_there_is_an_example() -> None:
-    """The sample that the README runs is there."""
+def test_every_sample_has_its_page_and_its_test() -> None:
+    """Or is called by one that has; the README lists them all [CL50]."""
     assert "repo-report.yaml" in [file.name for file in EXAMPLES]
+    readme = (EXAMPLES[0].parent / "README.md").read_text(encoding="utf-8")
+    texts = "".join(file.read_text(encoding="utf-8") for file in EXAMPLES)
+    lacking = [
+        file.name
+        for file in EXAMPLES
+        if f"workflow: {file.stem}\n" not in texts
+        and not (
+            file.with_suffix(".md").exists()
+            and file.with_suffix(".test.yaml").exists()
+            and f"({file.stem}.md)" in readme
+        )
+    ]
+    assert lacking == []
 
 
 @pytest.mark.parametrize("each", CATALOGUE.values(), ids=lambda each: each.uses)

@@ -268,3 +268,67 @@ def test_inputs_that_are_paths_say_so() -> None:
     assert path_inputs(schema("{p: {type: string, format: path}, q: string}")) == ("p",)
     assert path_inputs(b"") == ()
     assert path_inputs({"properties": []}) == ()
+
+
+def ladder(steps: int, value: str = "") -> str:
+    """Return an `inputs` block that doubles the work of a check with each step."""
+    rungs = {
+        f"d{i}": {"anyOf": [{"$ref": f"#/$defs/d{i + 1}"}, {"$ref": f"#/$defs/d{i + 1}"}]}
+        for i in range(steps)
+    }
+    default = {"default": value} if value else {}
+    block = {
+        "type": "object",
+        "properties": {"x": {"$ref": "#/$defs/d0", **default}},
+        "$defs": {**rungs, f"d{steps}": {"type": "integer"}},
+    }
+    return json.dumps(block)
+
+
+@pytest.mark.parametrize("value", ["", "text"])
+def test_inputs_that_take_too_long_to_check_are_a_problem(value: str) -> None:
+    """Said before anything is checked by them, the default too [DO27]."""
+    problems = check(nodes("  a: {uses: delay}\n", f"inputs: {ladder(40, value)}\n"))
+    assert [each for each in problems if "the inputs cannot be used" in each] == [
+        "3:9: inputs: the inputs cannot be used: it is too much to check: more than 10000 schemas"
+    ]
+
+
+def test_inputs_may_be_trees() -> None:
+    """A definition may lead back to itself, one level down [DO27]."""
+    tree = schema(
+        "{type: object, properties: {root: {$ref: '#/$defs/node'}}, $defs: {node: {type: object, "
+        "properties: {name: {type: string}, children: {type: array, items: {$ref: "
+        "'#/$defs/node'}}}, additionalProperties: false}}}"
+    )
+    good_one = {"root": {"name": "a", "children": [{"name": "b", "children": []}]}}
+    assert check_inputs(tree, good_one) == good_one
+    with pytest.raises(InvalidDocument, match=r"root\.children\[0\]\.name"):
+        check_inputs(tree, {"root": {"children": [{"name": 5}]}})
+
+
+def test_of_large_inputs_the_first_mistake_is_named() -> None:
+    """Looking for all of them would take long; what is too large for its schema is refused
+    [DO27].
+    """
+    rows = schema("{rows: {type: array, items: {type: integer}}}")
+    with pytest.raises(InvalidDocument) as caught:
+        check_inputs(rows, {"rows": [*range(20_000), "x", "y"]})
+    assert [problem.path for problem in caught.value.problems] == ["rows[20000]"]
+    with pytest.raises(InvalidInput, match="too large to be checked"):
+        check_inputs(rows, {"rows": [1, 2, 3]}, checks_max=10)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "place"),
+    [
+        ("{type: object}", {"x": 0, "y": 1}, ""),
+        ("{o: {type: object, additionalProperties: false}}", {"o": {"x": 0, "y": 1}}, "o."),
+    ],
+)
+def test_where_nothing_is_allowed_the_names_are_said(
+    text: str, given: dict[str, Any], place: str
+) -> None:
+    """Not that a false schema does not allow 0 [DO18]."""
+    wrong = "there is no such input (expected no inputs)"
+    assert refused(text, given) == [f"{place}{name}: {wrong}" for name in "xy"]
