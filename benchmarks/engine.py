@@ -255,7 +255,8 @@ def _heading(options: argparse.Namespace, run: Run) -> list[str]:
         f"commit {commit}{' with changes beside it' if is_dirty else ''}, median of {options.runs}",
         f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
         f"{machine['system']}, {machine['filesystem']}; load average of one minute "
-        f"{run.load['before'][0]} before, {run.load['after'][0]} after",
+        f"{run.load['before'][0]} before, {run.load['after'][0]} after; "
+        f"a million steps of a Python loop take {machine['python_ms']:g} ms",
     ]
     if options.quick:
         lines.append("QUICK: one run, smaller sizes than the titles say; not to be quoted")

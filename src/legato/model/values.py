@@ -10,7 +10,6 @@ Rules: DO strict values, EX integers.
 
 import json
 import math
-import re
 from typing import Any, Final
 
 import msgspec
@@ -19,12 +18,15 @@ import orjson
 from legato.errors import InvalidInput, LimitExceeded
 
 JSON_DEPTH_MAX: Final = 64
+_COPIED_MAX: Final = 65_536
+"""Shorter texts are copied: orjson 3.13 leaves each in a buffer of at least 4 KiB, and the state of
+a running execution keeps many."""
 INT64_MAX: Final = 2**63 - 1
 INT64_MIN: Final = -(2**63)
-_LONG_DIGITS: Final = re.compile(rb"[0-9]{19}")
-_TEXT: Final = re.compile(rb'"(?:[^"\\]|\\.)*"')
-_EMPTY_PAIR: Final = re.compile(rb"\[\]|\{\}")
-_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_LONG_NUMBER: Final = b"0" * 19
+_DIGITS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_ROUND: Final = bytes.maketrans(b"[]{}", b"()()")
+_NO_MARKS: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 class BlobRef(msgspec.Struct, frozen=True):
@@ -86,7 +88,7 @@ def encode(value: object, *, what: str = "value", size_bytes_max: int | None = N
         fault = _find_fault(value, "$", 0)
         if fault:
             raise InvalidInput(f"{what}: {fault}")
-    return data
+    return b"".join((data, b"")) if len(data) < _COPIED_MAX else data
 
 
 def decode(data: bytes | str, *, what: str = "value") -> Any:
@@ -119,24 +121,39 @@ def _is_suspect(data: bytes) -> bool:
 
     The walk takes 0.1 ms per KB, in the engine's loop; what ordinary rows hold must not cause it.
 
-    Cost: about 0.01 ms per KB for text with many brackets or long numbers, else next to nothing.
+    Cost: some 5 µs per KB, all of it in C; a regular expression takes ten times as long.
     """
     if b"\\u0000" in data:
         return True
-    is_nested = data.count(b"[") + data.count(b"{") > JSON_DEPTH_MAX
-    if not is_nested and _LONG_DIGITS.search(data) is None:
+    if data.count(b"[") + data.count(b"{") > JSON_DEPTH_MAX and _is_deep(data):
+        return True
+    if _LONG_NUMBER not in data.translate(_DIGITS):
         return False
-    bare = _TEXT.sub(b"", data)
-    return _LONG_DIGITS.search(bare) is not None or (is_nested and _is_deep(bare))
+    return _LONG_NUMBER in _outside_texts(_without_escapes(data)).translate(_DIGITS)
 
 
-def _is_deep(bare: bytes) -> bool:
-    """Tell whether JSON text without its strings is nested too deep: take level by level away."""
-    brackets = bare.translate(None, _NO_BRACKETS)
+def _without_escapes(data: bytes) -> bytes:
+    """Return JSON text in which every quote begins or ends a string."""
+    if b"\\" not in data:
+        return data
+    # A run of backslashes begins with one that escapes: pairs are found as they are read.
+    return data.replace(b"\\\\", b"").replace(b'\\"', b"")
+
+
+def _outside_texts(data: bytes) -> bytes:
+    """Return what stands outside of strings in text without escapes."""
+    return b"".join(data.split(b'"')[::2])
+
+
+def _is_deep(data: bytes) -> bool:
+    """Tell whether JSON text is nested too deep: take level by level away."""
+    marks = _without_escapes(data).translate(_ROUND, _NO_MARKS)
+    # Strings without brackets are pairs of quotes now; what is left between quotes stays there.
+    brackets = _outside_texts(marks.replace(b'""', b""))
     for _ in range(JSON_DEPTH_MAX):
         if not brackets:
             return False
-        brackets = _EMPTY_PAIR.sub(b"", brackets)
+        brackets = brackets.replace(b"()", b"")
     return bool(brackets)
 
 

@@ -142,7 +142,12 @@ def decode_workflow(data: bytes) -> Workflow:
 
 def version_hash(workflow: Workflow) -> VersionHash:
     """Return the content hash that names this version."""
-    return VersionHash(hashlib.sha256(encode_workflow(workflow)).hexdigest())
+    return compiled_hash(encode_workflow(workflow))
+
+
+def compiled_hash(compiled: bytes) -> VersionHash:
+    """Return the same of what `encode_workflow` wrote."""
+    return VersionHash(hashlib.sha256(compiled).hexdigest())
 
 
 def node_hash(node: NodeSpec) -> str:

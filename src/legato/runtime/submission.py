@@ -18,7 +18,13 @@ from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, VersionHash, Workspac
 from legato.model.policy import Limits
 from legato.model.signals import Reuse, StartExecution
 from legato.model.values import Value, encode
-from legato.model.workflow import Workflow, called_workflows, encode_workflow, version_hash
+from legato.model.workflow import (
+    Workflow,
+    called_workflows,
+    compiled_hash,
+    encode_workflow,
+    version_hash,
+)
 from legato.ports.catalogue import VersionRow
 from legato.ports.log import NewExecution
 
@@ -69,8 +75,11 @@ def prepare(
         InvalidInput: A called workflow is not there, or calls go too deep.
     """
     workflow = submission.workflow
-    version = version_hash(workflow)
     pins = _pins(submission, limits)
+    versions: dict[VersionHash, VersionRow] = {}
+    version = _add_versions(versions, workflow, submission.source, submission.workspace, now)
+    for called in submission.called.values():
+        _add_versions(versions, called, b"", submission.workspace, now)
     started = ExecutionStarted(
         workspace=submission.workspace,
         workflow=workflow.name,
@@ -83,12 +92,6 @@ def prepare(
         root=execution_id,
         forked_from=submission.forked_from,
     )
-    versions: dict[VersionHash, VersionRow] = {}
-    for each, source in [
-        (workflow, submission.source),
-        *((w, b"") for w in submission.called.values()),
-    ]:
-        _add_versions(versions, each, source, submission.workspace, now)
     new = NewExecution(
         execution_id=execution_id,
         workspace=submission.workspace,
@@ -133,18 +136,20 @@ def _add_versions(
     source: bytes,
     workspace: WorkspaceId,
     now: int,
-) -> None:
-    """Add a workflow and its inline bodies; none of them is published by running it."""
-    version = version_hash(workflow)
+) -> VersionHash:
+    """Add a workflow and its inline bodies, none published by running it; return its hash."""
+    compiled = encode_workflow(workflow)
+    version = compiled_hash(compiled)
     if version not in versions:
         versions[version] = VersionRow(
             version=version,
             workspace=workspace,
             name=workflow.name,
-            compiled=encode_workflow(workflow),
+            compiled=compiled,
             source=source,
             created_at=now,
         )
     for node in workflow.nodes:
         if node.call is not None and node.call.body is not None:
             _add_versions(versions, node.call.body, b"", workspace, now)
+    return version
