@@ -305,8 +305,7 @@ def load_settings(env: Mapping[str, str], home: Path | None = None) -> Settings:
 def _roots_over_own_files(settings: Settings, file: Path) -> Iterator[str]:
     """Yield what is wrong with roots through which a workflow could reach Legato's own files.
 
-    It would read secrets and other runs, and write its own grants. What is behind a hidden name, as
-    the default home is, cannot be reached by any node.
+    It would read secrets and other runs, and write its own grants.
     """
     own = [settings.home, file]
     if settings.secrets_file is not None:
@@ -320,9 +319,7 @@ def _roots_over_own_files(settings: Settings, file: Path) -> Iterator[str]:
             inside, outside = each.resolve(), root.resolve()
             if outside.is_relative_to(inside):
                 yield f"{root} is {each}, or in it, where Legato keeps its own files"
-            elif inside.is_relative_to(outside) and not any(
-                part.startswith(".") for part in inside.relative_to(outside).parts
-            ):
+            elif inside.is_relative_to(outside):
                 yield f"{root} holds {each}, which is Legato's own: grant a folder beside it"
             else:
                 continue

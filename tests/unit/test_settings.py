@@ -90,6 +90,7 @@ def test_paths_of_the_file_are_relative_to_the_file(tmp_path: Path) -> None:
     [
         ("{tmp}", {}, "home"),
         ("{tmp}/home", {}, "home"),
+        ("{tmp}", {"LEGATO_HOME": "{tmp}/.legato"}, ".legato"),
         ("{tmp}/home/blobs", {}, "home"),
         ("{tmp}/link", {}, "home"),
         ("{tmp}/keys", {"LEGATO_SECRETS_FILE": "{tmp}/keys/secrets.toml"}, "keys/secrets.toml"),
@@ -107,14 +108,9 @@ def test_a_root_over_legatos_own_files_is_refused(
     (tmp_path / "link").symlink_to(tmp_path)
     env = {"LEGATO_GRANTS__FILES__ROOTS": root, **more}
     filled = {name: value.format(tmp=tmp_path) for name, value in env.items()}
+    filled = {"LEGATO_HOME": str(tmp_path / "home"), **filled}
     with pytest.raises(InvalidInput, match=f"LEGATO_GRANTS__FILES__ROOTS: .*{tmp_path / own}"):
-        load_settings(filled, tmp_path / "home")
-
-
-def test_a_root_that_only_hides_legatos_own_files_is_fine(tmp_path: Path) -> None:
-    """No node follows a hidden name, so a person may grant the folder with `.legato` [ND40]."""
-    env = {"LEGATO_GRANTS__FILES__ROOTS": str(tmp_path)}
-    assert load_settings(env, tmp_path / ".legato").grants.files.roots == (tmp_path,)
+        load_settings(filled)
 
 
 def test_postgres_urls_have_one_spelling(tmp_path: Path) -> None:

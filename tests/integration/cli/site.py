@@ -121,7 +121,7 @@ class Site:
     def __init__(self, folder: Path) -> None:
         """Make an empty home; `git`, `sh` and `sleep` may be run on it."""
         self.folder = folder
-        self.home = folder / ".home"
+        self.home = folder.with_name(f"{folder.name}-home")  # nodes may reach the folder
         self.home.mkdir(mode=0o700)
         self.grant("git", "sh", "sleep")
         self.more: dict[str, str] = {}
