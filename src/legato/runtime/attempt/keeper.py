@@ -2,9 +2,10 @@
 """A small process that stands between the engine and one program, and ends all of its tree.
 
 Run as a script by `processes.Launcher`, with nothing of Legato imported: it starts in about
-10 ms. It is the sub-reaper of the program (Linux), so that also a descendant that began its own
-session is found and ended. The engine holds the other end of the control pipe: when the engine
-dies, however it dies, the pipe closes and everything here is killed.
+10 ms. Where programs follow each other a nursery, the same script, forks it in 1 ms. It is the
+sub-reaper of the program (Linux), so that also a descendant that began its own session is found
+and ended. The engine holds the other end of the control pipe: when the engine dies, however it
+dies, the pipe closes and everything here is killed.
 
 Why not `preexec_fn`: it runs Python in a fork of a process with threads, which may lock up.
 
@@ -69,6 +70,57 @@ def main(spec_file: int, control: int, status: int) -> None:
     code = watch(pid, control, engine, spec.sandbox_name)
     kill_tree(pid)
     os.write(status, b"exited %d\n" % code)
+
+
+def serve(line: int) -> None:
+    """Fork a keeper for each order, until the engine is gone.
+
+    An order is a message of one byte with six descriptors: the three streams of the program, its
+    spec, control and status pipe. The answer is the keeper's process id with a descriptor of it.
+    The first message, one byte alone, says that orders can come.
+    """
+    import socket  # noqa: PLC0415 - a keeper that is started by itself has no use for it
+
+    engine = os.getppid()
+    orders = socket.socket(fileno=line)
+    poll = select.poll()
+    poll.register(orders, select.POLLIN)
+    orders.send(b"R")
+    while os.getppid() == engine:
+        if poll.poll(WATCH_MS):
+            order, files, _, _ = socket.recv_fds(orders, 1, 6)
+            if not order:
+                return
+            pid = os.fork()
+            if pid == 0:
+                keep(orders.detach(), files)
+            with open(os.pidfd_open(pid), "rb", buffering=0) as process:
+                for each in files:
+                    os.close(each)
+                socket.send_fds(orders, [b"%d" % pid], [process.fileno()])
+        collect()
+
+
+def keep(line: int, files: "list[int]") -> None:
+    """Be the keeper of one order, and end."""
+    try:
+        os.close(line)
+        os.setsid()
+        for stream in (0, 1, 2):
+            os.dup2(files[stream], stream)
+            os.close(files[stream])
+        main(*files[3:6])
+    finally:
+        os._exit(0)
+
+
+def collect() -> None:
+    """Take note of the keepers that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return
 
 
 def start(spec: Spec) -> tuple[int, int]:
@@ -237,5 +289,8 @@ def read_all(file: int) -> bytes:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:4]))
+    if sys.argv[1] == "nursery":
+        serve(int(sys.argv[2]))
+    else:
+        main(*map(int, sys.argv[1:4]))
     os._exit(0)  # the engine waits for this end: nothing is left to tidy up

@@ -16,7 +16,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,7 @@ from legato.ports.node import NodeFailure, ProgramCall, ProgramResult
 from legato.runtime.attempt import keeper
 from legato.runtime.attempt.command import Command, ProcessEnd, ProcessLimits, encode_spec
 from legato.runtime.attempt.leftovers import PidFile
+from legato.runtime.attempt.nursery import Forked, Nursery
 from legato.runtime.attempt.sandbox import Sandbox, no_box
 
 READ_BYTES: Final = 64 * 1024
@@ -32,6 +33,8 @@ KILL_GRACE_S: Final = 1.0
 """From SIGTERM to SIGKILL; with the kill itself it stays under the 2 s of promise P9."""
 _GONE_S: Final = 2.0
 _REAP_S: Final = 0.002
+
+Takers = tuple[Callable[[bytes], None], Callable[[bytes], None]]
 
 
 class Running:
@@ -41,18 +44,18 @@ class Running:
         self,
         command: Command,
         stdin: bytes | int,
-        on_stdout: Callable[[bytes], None],
-        on_stderr: Callable[[bytes], None],
-        pids: PidFile | None = None,
+        takers: Takers,
+        pids: PidFile | None,
+        nursery: Nursery,
     ) -> None:
         """Start it.
 
         Args:
             command: What to start.
             stdin: What it reads: bytes, or a descriptor, which stays the caller's.
-            on_stdout: Called in the loop with each piece of output.
-            on_stderr: The same for errors.
+            takers: Called in the loop with each piece of output, and of errors.
             pids: Where its tree is noted.
+            nursery: Makes its keeper, if it can.
 
         Raises:
             NodeFailure: `not_started`.
@@ -65,9 +68,10 @@ class Running:
         self._group = 0
         self._said = b""
         self._readers: dict[int, Callable[[bytes], None]] = {}
+        self._keeper: subprocess.Popen[bytes] | Forked
         spec = encode_spec(command)
         with contextlib.ExitStack() as theirs:
-            self._launch(spec, stdin, (on_stdout, on_stderr), theirs)
+            self._launch(spec, stdin, takers, nursery, theirs)
 
     def ask_to_end(self) -> None:
         """Send SIGTERM to the tree."""
@@ -93,7 +97,8 @@ class Running:
         self,
         spec: bytes,
         stdin: bytes | int,
-        takers: tuple[Callable[[bytes], None], Callable[[bytes], None]],
+        takers: Takers,
+        nursery: Nursery,
         theirs: contextlib.ExitStack,
     ) -> None:
         """Start the keeper; `theirs` closes our copies of what it inherits."""
@@ -106,14 +111,14 @@ class Running:
             ours.append(self._control)
             theirs.callback(os.close, control_read)
             inherited = (spec_file, control_read, status[1])
-            self._keeper = subprocess.Popen(
-                [sys.executable, "-I", "-S", keeper.__file__, *map(str, inherited)],
-                stdin=input_file, stdout=out[1], stderr=error[1], pass_fds=inherited,
-                start_new_session=True, cwd="/", env={},
-            )  # fmt: skip
-        except OSError as failure:
+            streams = (input_file, out[1], error[1])
+            self._keeper = nursery.fork((*streams, *inherited)) or _started(streams, inherited)
+        except (OSError, NodeFailure) as failure:
             for each in ours:
                 os.close(each)
+            self._control = -1
+            if isinstance(failure, NodeFailure):
+                raise
             raise NodeFailure(
                 "not_started", f"no process could be started: {failure.strerror}",
                 may_have_happened=False,
@@ -182,6 +187,16 @@ class Running:
             self.ended.set_result(end)
 
 
+def _started(streams: tuple[int, int, int], inherited: Sequence[int]) -> subprocess.Popen[bytes]:
+    """Start a keeper by itself."""
+    stdin, stdout, stderr = streams
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", keeper.__file__, *map(str, inherited)],
+        stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=inherited,
+        start_new_session=True, cwd="/", env={},
+    )  # fmt: skip
+
+
 class Launcher:
     """Keeps `request.Programs`: runs programs, in a sandbox where there is one."""
 
@@ -205,6 +220,7 @@ class Launcher:
         self._limits = limits or ProcessLimits()
         self._kill_grace_s = kill_grace_s
         self._running: set[Running] = set()
+        self._nursery = Nursery()
         self.pids = pids
 
     async def run(
@@ -258,7 +274,7 @@ class Launcher:
         on_stderr: Callable[[bytes], None],
     ) -> Running:
         """Start a command; see `Running`."""
-        running = Running(command, stdin, on_stdout, on_stderr, self.pids)
+        running = Running(command, stdin, (on_stdout, on_stderr), self.pids, self._nursery)
         self._running.add(running)
         running.ended.add_done_callback(lambda _: self._running.discard(running))
         return running
@@ -280,6 +296,7 @@ class Launcher:
             each.kill()
         if running:
             await asyncio.wait({each.ended for each in running}, timeout=_GONE_S)
+        self._nursery.close()
         if self.pids is not None:
             self.pids.remove()
 
