@@ -277,14 +277,15 @@ async def check_sandbox(settings: Settings) -> Check:
     import tempfile
 
     from legato.runtime.attempt.command import Command
-    from legato.runtime.attempt.processes import Running
+    from legato.runtime.attempt.processes import Launcher
     from legato.runtime.attempt.sandbox import Sandbox, SandboxOptions
 
     true = shutil.which("true", path=PROGRAM_PATH) or "/bin/true"
     sandbox = Sandbox(SandboxOptions(hidden=(settings.home,)))
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        await sandbox.around(Command(program=true, argv=(true,), folder=home, home=home), Running)
+        command = Command(program=true, argv=(true,), folder=home, home=home)
+        await sandbox.around(command, Launcher().start)
     if sandbox.is_on:
         return Check("sandbox", "ok", "bubblewrap works: programs see neither home nor network")
     said = "bubblewrap is missing or does not work: programs run with limits, but see your files"

@@ -36,6 +36,7 @@ class TemplateOutput(Output):
     group="data",
     icon="braces",
     effect="pure",
+    passes_on="value",
     example="""\
 uses: data.transform
 with:

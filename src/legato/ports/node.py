@@ -311,6 +311,8 @@ class NodeType:
     run: Run
     is_async: bool
     secret_fields: tuple[str, ...] = field(default=())
+    passes_on: str | None = None
+    """A field of the config that is the output, for a function that only returns it."""
 
 
 def node(  # noqa: PLR0913 - a declaration: each argument is one property of the type
@@ -323,6 +325,7 @@ def node(  # noqa: PLR0913 - a declaration: each argument is one property of the
     timeout_ms: int | None = None,
     retry: RetryPolicy | None = None,
     secret_fields: Sequence[str] = (),
+    passes_on: str | None = None,
     example: str = "",
 ) -> Callable[[Run], NodeType]:
     """Make a node type of a function `run(ctx, config: Config) -> Output`.
@@ -338,6 +341,8 @@ def node(  # noqa: PLR0913 - a declaration: each argument is one property of the
         timeout_ms: Default time-out per attempt.
         retry: Default retry policy.
         secret_fields: Config paths where `{secret: name}` is allowed.
+        passes_on: A field of the config, of any type, that the function only returns; its text is
+            then taken over as it is, which costs next to nothing however large it is.
         example: One node as YAML, run by a test.
 
     Raises:
@@ -376,6 +381,7 @@ def node(  # noqa: PLR0913 - a declaration: each argument is one property of the
             run=function,
             is_async=inspect.iscoroutinefunction(function),
             secret_fields=tuple(secret_fields),
+            passes_on=passes_on,
         )
 
     return wrap

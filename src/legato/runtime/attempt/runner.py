@@ -10,8 +10,9 @@ import asyncio
 import shutil
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from legato.errors import Internal, LegatoError, Unavailable
@@ -36,18 +37,35 @@ from legato.runtime.attempt.request import (
 )
 from legato.runtime.attempt.threads import NodeThreads
 
+_fields: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
 
 class _Prepared:
     """A node type with what every attempt of it needs, made once."""
 
-    __slots__ = ("is_async", "node_type", "reader", "run", "writer")
+    __slots__ = ("is_async", "node_type", "output_bytes_max", "reader", "run", "writer")
 
     def __init__(self, node_type: NodeType, output_bytes_max: int) -> None:
         self.node_type = node_type
+        self.output_bytes_max = output_bytes_max
         self.run = node_type.run
         self.is_async = node_type.is_async
         self.reader = ConfigReader(node_type)
         self.writer = OutputWriter(node_type, output_bytes_max)
+
+    def passed_on(self, config: bytes) -> bytes | None:
+        """Return the output of a node that only hands on a field of its config.
+
+        The config is strict JSON already: neither does it have to be read, nor written again. None
+        if the node does more, or if there is something to refuse.
+        """
+        name = self.node_type.passes_on
+        if name is None:
+            return None
+        fields = _fields.decode(config)
+        if fields.keys() != {name} or len(fields[name]) > self.output_bytes_max:
+            return None
+        return bytes(fields[name])
 
 
 class AttemptRunner:
@@ -157,6 +175,8 @@ class AttemptRunner:
             references = prepared.reader.references(bytes(request.node.config))
             if references:
                 work = self._with_secrets(attempt, prepared, references)
+            elif (data := prepared.passed_on(request.config)) and not attempt.stopping:
+                return await self._keep(attempt, data)
             else:
                 try:
                     config = prepared.reader.read(request.config)
@@ -258,6 +278,11 @@ class AttemptRunner:
             data = prepared.writer.write(value, attempt.redactor)
         except InvalidOutput as error:
             return request.failure(error.to_error(attempt.redact))
+        return await self._keep(attempt, data)
+
+    async def _keep(self, attempt: Attempt, data: bytes) -> Report:
+        """Report success with an output; a large one goes to the blob store."""
+        request = attempt.request
         if len(data) <= self._options.limits.max_inline_bytes:
             return request.success(inline(data), attempt.stored)
         blobs, workspace = self._services.blobs, request.workspace
