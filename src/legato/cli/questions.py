@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from legato.cli.history import LogReader, fetch
-from legato.cli.text import word
+from legato.cli.text import pretty_json, pretty_text, word
 from legato.errors import Conflict, InvalidInput
 from legato.model.events import NodeCompleted
 from legato.model.frames import FINAL_EXECUTION
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 FAMILY_READ_MAX: Final = 10_000
 """Called executions among which questions are looked for."""
+DETAIL_LINES_MAX: Final = 60
 LOGS_READ_MAX: Final = 500
 """Of those that are open so many are read: a person is shown no more questions than that."""
 
@@ -123,6 +124,19 @@ async def send_answer(
         app, invocation, reader, signal,
         lambda event: isinstance(event, NodeCompleted) and event.node == question.node,
     )  # fmt: skip
+
+
+def detail_lines(execution_id: ExecutionId, config: dict[str, Any]) -> list[str]:
+    """Return what a person should see to decide: the `details` of an approval, indented."""
+    details = config.get("details")
+    if details is None:
+        return []
+    more = f"legato executions show {execution_id} --json"
+    if isinstance(details, str):
+        lines = pretty_text(details, lines_max=DETAIL_LINES_MAX, more=more)
+    else:
+        lines = pretty_json(details, lines_max=DETAIL_LINES_MAX, more=more)
+    return [f"  {line}" for line in lines]
 
 
 def how_to_answer(execution_id: ExecutionId, node: str, *, is_form: bool) -> list[str]:

@@ -23,7 +23,7 @@ from legato.cli.history import fetch, load_history, ownership_text
 from legato.cli.invocation import CANCELLED, NEEDS_ATTENTION, OK, Invocation
 from legato.cli.keys import Keys
 from legato.cli.person import person
-from legato.cli.questions import how_to_answer
+from legato.cli.questions import detail_lines, how_to_answer
 from legato.engine.view import snapshot
 from legato.errors import LegatoError, OwnershipLost
 from legato.model.ids import ExecutionId, NodeId
@@ -349,30 +349,38 @@ class Session:
                 self._spawn(self._tell_about(place, is_form=node.wait == "form"))
 
     async def _ask_about(self, place: tuple[ExecutionId, NodeId]) -> None:
-        message = await self._message(place)
+        config = await self._config(place)
+        message = str(config.get("message") or "")
+        if place not in self._told:
+            self._told.add(place)
+            for line in detail_lines(place[0], config):
+                self.feed.display.say(line)
         if self._asked_about == place:
             self._ask(
                 f"{place[1]}: {message or 'approve?'}   a approve   r reject   s skip for now"
             )
 
     async def _tell_about(self, place: tuple[ExecutionId, NodeId], *, is_form: bool) -> None:
-        message = await self._message(place)
+        config = await self._config(place)
+        message = str(config.get("message") or "")
         say = self.feed.display.say
         say(f"{place[1]} waits for an answer{': ' if message else ''}{message}")
+        for line in detail_lines(place[0], config):
+            say(line)
         for line in how_to_answer(*place, is_form=is_form):
             say(f"  {line}")
 
-    async def _message(self, place: tuple[ExecutionId, NodeId]) -> str:
-        """Return what the approval asks."""
+    async def _config(self, place: tuple[ExecutionId, NodeId]) -> dict[str, Any]:
+        """Return what the question shows."""
         state = self.app.engine.state(place[0])
         if state is None:
-            return ""
+            return {}
         value = state.nodes[state.graph.index_of[place[1]]].wait_config
         with contextlib.suppress(LegatoError):
             config = await fetch(self.app.stores, value)
             if isinstance(config, dict):
-                return str(config.get("message") or "")
-        return ""
+                return config
+        return {}
 
     async def _answer(self, key: str, place: tuple[ExecutionId, NodeId]) -> None:
         if key == "s":

@@ -59,6 +59,29 @@ def test_an_approval_is_answered_by_a_key(site: Site, start: Start) -> None:
     assert completed(site.events(newest(site))) == ["count", "ask", "send"]
 
 
+DETAILS = """\
+legato: 1
+name: details
+nodes:
+  ask:
+    uses: human.approval
+    with: {message: Move them?, details: "a.txt -> old\\nb.txt -> new"}
+"""
+
+
+def test_a_person_sees_the_details_before_they_decide(site: Site, start: Start) -> None:
+    """Above the question, beside the commands that answer it, and in `show` [CL4, CL6]."""
+    person = start("run", site.write(DETAILS)).sees("a.txt -> old").sees("b.txt -> new")
+    person.sees("Move them?").presses("r").finish()
+    process = site.start("run", site.write(DETAILS))
+    process.until(lambda line: line == "  b.txt -> new")
+    execution_id = newest(site)
+    shown = site.ok("executions", "show", execution_id).out
+    assert "ask asks: Move them?\n  a.txt -> old\n  b.txt -> new\n" in shown
+    site.ok("executions", "approve", execution_id)
+    assert process.finish().code == 0
+
+
 def test_an_approval_can_be_skipped_and_answered_elsewhere(site: Site, start: Start) -> None:
     """The question goes away, the run waits on [CL2, CL6]."""
     person = start("run", site.write(ASK))
