@@ -13,6 +13,10 @@ WorkflowId = NewType("WorkflowId", str)
 VersionHash = NewType("VersionHash", str)
 """Hex SHA-256 of the version's compiled form, 64 characters."""
 WorkspaceId = NewType("WorkspaceId", str)
+UserId = NewType("UserId", str)
+"""UUIDv7 of an account."""
+SessionId = NewType("SessionId", str)
+"""UUIDv7 of a log-in, as lists show it; not what its access token carries."""
 NodeId = NewType("NodeId", str)
 """Matches `[a-z][a-z0-9_]{0,62}` and is no CEL reserved word."""
 EngineId = NewType("EngineId", str)
