@@ -6,12 +6,15 @@ The tree (a class's docstring is its default message):
     LegatoError
     ├── InvalidInput        the caller sent something that cannot be accepted
     │   ├── InvalidDocument     a workflow file with one or more problems
-    │   └── ExpressionError     an expression that does not compile or evaluate
+    │   ├── ExpressionError     an expression that does not compile or evaluate
+    │   └── InvalidToken        a token that is good once: malformed, unknown, used or expired
+    ├── Unauthenticated     the caller has not shown who it is
     ├── NotAllowed          the caller or node lacks a right or a grant
     ├── NotFound            there is no such thing, or it is not visible
     ├── Conflict            the thing is in another state than the caller assumed
     │   └── OwnershipLost       another engine owns the execution now
     ├── LimitExceeded       a stated limit would be exceeded
+    │   └── RateLimited         too often in some time; it says when to come back
     ├── Unavailable         a service (database, disk, network) cannot answer now
     │   └── StoreUnavailable    the store did not answer; the outcome may be unknown
     │       └── StoreDamaged        what is stored is not what was written; waiting mends nothing
@@ -94,6 +97,18 @@ class ExpressionError(InvalidInput):
         self.nearest = nearest
 
 
+class InvalidToken(InvalidInput):
+    """The token is not valid, or not any more."""
+
+    code = "token_invalid"
+
+
+class Unauthenticated(LegatoError):
+    """Log in first."""
+
+    code = "unauthenticated"
+
+
 class NotAllowed(LegatoError):
     """This is not allowed."""
 
@@ -123,6 +138,23 @@ class LimitExceeded(LegatoError):
     """A limit would be exceeded."""
 
     code = "limit_exceeded"
+
+
+class RateLimited(LimitExceeded):
+    """This was tried too often."""
+
+    code = "rate_limited"
+    retryable = True
+
+    def __init__(self, message: str | None = None, /, *, retry_after_s: int) -> None:
+        """Make the error.
+
+        Args:
+            message: What was tried too often.
+            retry_after_s: Whole seconds until it may be tried again, at least 1.
+        """
+        super().__init__(message, hint=f"Try again in {retry_after_s} s.")
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(LegatoError):
