@@ -26,8 +26,22 @@ _RAW_MAX: Final = 1_000
 """Characters that are looked at: normalising long runs of marks takes quadratic time."""
 _LOCAL_SIGNS: Final = frozenset(".!#$%&'*+/=?^_`{|}~-")
 _ASCII_DIGITS: Final = frozenset("0123456789")
-_JOINERS: Final = frozenset("\u200c\u200d")
-"""They shape words of Persian and Indic names, and are kept between visible characters."""
+_UNSEEN: Final = frozenset(
+    chr(code)
+    for codes in (
+        (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+        range(0x180B, 0x1810),
+        range(0xFE00, 0xFE10),
+        range(0xE0100, 0xE01F0),
+    )
+    for code in codes
+)
+"""Letters, marks and signs that show nothing: fillers, joiners, variation selectors, a blank.
+
+Source: Unicode's property Default_Ignorable_Code_Point, without what has category Cf anyway.
+"""
+_SHAPING: Final = frozenset("\u200c\u200d\ufe0e\ufe0f")
+"""They shape Persian and Indic names and emoji: kept between characters of a display name."""
 _TOGETHER: Final = tuple(
     frozenset(group)
     for group in (
@@ -78,10 +92,8 @@ def clean_display_name(value: object) -> str:
         raise InvalidInput(f"the name should be a text of 1 to {DISPLAY_NAME_MAX} characters")
     if any(unicodedata.category(each) in {"Cc", "Cs", "Cn"} for each in value):
         raise InvalidInput("the name holds characters that cannot be shown")
-    seen = "".join(
-        each for each in value if each in _JOINERS or unicodedata.category(each) not in {"Cf", "Co"}
-    )
-    words = [word.strip("\u200c\u200d") for word in seen.split()]
+    seen = "".join(each for each in value if each in _SHAPING or not _is_unseen(each))
+    words = [word.strip("".join(_SHAPING)) for word in seen.split()]
     name = unicodedata.normalize("NFC", " ".join(word for word in words if word))
     if not 0 < len(name) <= DISPLAY_NAME_MAX:
         raise InvalidInput(f"the name should have 1 to {DISPLAY_NAME_MAX} characters that are seen")
@@ -131,11 +143,15 @@ def _folded(text: str) -> str:
 def _refuse_unseen(text: str) -> None:
     """Refuse controls, bidi and other format characters, blanks, and what Unicode does not know."""
     for each in text:
-        category = unicodedata.category(each)
-        if category[0] in "CZ":
+        if _is_unseen(each) or unicodedata.category(each)[0] in "CZ":
             raise InvalidInput(
                 f"the e-mail address holds a character that is not seen (U+{ord(each):04X})"
             )
+
+
+def _is_unseen(each: str) -> bool:
+    """Tell format and private characters, and others that show nothing; not controls and spaces."""
+    return each in _UNSEEN or unicodedata.category(each) in {"Cf", "Co"}
 
 
 def _check_local_part(local: str) -> None:

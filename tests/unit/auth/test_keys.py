@@ -145,6 +145,21 @@ def test_a_home_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         load_or_create(tmp_path / "nothing")
 
 
+def test_a_disk_that_does_not_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is there and cannot be read is not taken for none [AU80]."""
+    load_or_create(tmp_path)
+    before = path(tmp_path).read_bytes()
+
+    def broken(_descriptor: int) -> os.stat_result:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fstat", broken)
+        with pytest.raises(Unavailable, match="Input/output error"):
+            load_or_create(tmp_path)
+    assert path(tmp_path).read_bytes() == before
+
+
 def _changed(home: Path, **changes: Any) -> bytes:
     return json.dumps({**json.loads(path(home).read_bytes()), **changes}).encode()
 

@@ -26,6 +26,7 @@ from legato.errors import InvalidInput
         ("иван@пример.рф", "иван@пример.рф"),
         ("山田たろう@example.jp", "山田たろう@example.jp"),
         ("Kimchi김치@example.kr", "kimchi김치@example.kr"),
+        ("anq\u0301a@example.org", "anq\u0301a@example.org"),
         ("o'neil_1!#$%&*/=?^`{|}~-@a-b.c", "o'neil_1!#$%&*/=?^`{|}~-@a-b.c"),
     ],
 )
@@ -56,6 +57,11 @@ def test_an_address_is_folded(typed: str, folded: str) -> None:
         ("anna\u3000b@example.org", "U+3000"),
         ("anna\ud800@example.org", "U+D800"),
         ("anna\ue000@example.org", "U+E000"),
+        ("anna\u034f@example.org", "U+034F"),
+        ("anna\ufe0f@example.org", "U+FE0F"),
+        ("anna\u3164@example.org", "U+3164"),
+        ("anna\U000e0101@example.org", "U+E0101"),
+        ("anna@ex\u180bample.org", "U+180B"),
         ("anna\u0378@example.org", "U+0378"),
         ("anna<b>@example.org", "U+003C"),
         ('"anna"@example.org', "U+0022"),
@@ -137,6 +143,8 @@ def test_folding_is_final_and_fails_in_one_way(typed: str) -> None:
         ("Jose\u0301", "Jos\u00e9"),
         ("می\u200cخواهم", "می\u200cخواهم"),
         ("Anna \u200d\u200c", "Anna"),
+        ("An\u034fna\u2800\u3164", "Anna"),
+        ("Anna \u2764\ufe0f\u200d\U0001f525", "Anna \u2764\ufe0f\u200d\U0001f525"),
         ("Анна O'Neil 😀", "Анна O'Neil 😀"),
         ("a" * 100, "a" * 100),
     ],
@@ -148,8 +156,8 @@ def test_a_display_name_loses_what_is_not_seen(typed: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    ["", "   ", "\u200b", "\u200d\u200c", "a" * 101, "a" * 5_000, "a\0b", "a\nb", "a\x1b[31m",
-     "\ud800", "\u0378", None, 1, [], b"Anna"],
+    ["", "   ", "\u200b", "\u200d\u200c", "\u2800", "\ufe0f \u3164", "a" * 101, "a" * 5_000,
+     "a\0b", "a\nb", "a\x1b[31m", "\ud800", "\u0378", None, 1, [], b"Anna"],
 )  # fmt: skip
 def test_a_display_name_is_seen_and_bounded(value: object) -> None:
     """Control characters, nothing that is seen, or over 100 characters are refused [AU43]."""
