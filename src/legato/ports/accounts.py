@@ -23,8 +23,8 @@ Refusal = Literal["unknown", "expired", "used", "claimed"]
 class User(msgspec.Struct, frozen=True, kw_only=True):
     """An account. `email` is folded (NFKC, casefold) and unique; `version` grows with each change.
 
-    `totp` is the sealed secret of a confirmed second factor, `totp_step` the last time step that was
-    accepted, `recovery` the hashes of the codes that are left.
+    `totp` is the sealed secret of a confirmed second factor, `totp_step` the last time step that
+    was accepted, `recovery` the hashes of the codes that are left.
     """
 
     id: UserId
@@ -142,8 +142,10 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a refresh token: `rotated` (the child is new), `again` (the parent within its
-    grace: the same child), `reused` (the session has been ended) or `unknown`.
+    """What came of a refresh token; `session` is set for `rotated` and `again`.
+
+    `rotated`: the child is new. `again`: the parent within its grace, the same child. `reused`: the
+    session has been ended now. `unknown`: never seen, void, or of a session that ended before.
     """
 
     outcome: Literal["rotated", "again", "reused", "unknown"]
@@ -168,6 +170,8 @@ class Accounts(Protocol):
         audit: Sequence[AuditEntry],
     ) -> Session | Refusal:
         """Make the first owner with a workspace and a session, by the set-up token.
+
+        The workspace is the owner's default, unless `user` names another.
 
         Of any number at once exactly one succeeds; the others get `claimed`.
         """
@@ -205,7 +209,13 @@ class Accounts(Protocol):
         member: Member | None = None,
         token_hash: bytes | None = None,
     ) -> bool:
-        """Add a user, with a role, consuming an invitation; False if the address or token is taken."""
+        """Add a user, with a role, consuming an invitation.
+
+        Without a default workspace the user gets the one of the role.
+
+        Returns:
+            False if the address is taken or the token is not good any more; nothing is done then.
+        """
         ...
 
     async def change_user(
@@ -216,13 +226,17 @@ class Accounts(Protocol):
         token_hash: bytes | None = None,
         ends_sessions_but: SessionId | Literal["none"] | None = None,
     ) -> bool:
-        """Write a user over its version; False if it has changed meanwhile or the token is used.
+        """Write a user over its version.
 
         Args:
             user: As it shall be; `version` is the one that was read.
             audit: Written with it.
             token_hash: A token that is consumed with it.
             ends_sessions_but: End the user's sessions: all (`none`), or all but one.
+
+        Returns:
+            False if the user has changed meanwhile, the token is not good any more or another user
+            has the address; nothing is done then.
         """
         ...
 
@@ -237,7 +251,11 @@ class Accounts(Protocol):
     async def put_member(
         self, member: Member, audit: Sequence[AuditEntry], *, token_hash: bytes | None = None
     ) -> Literal["done", "last_owner", "token"]:
-        """Add a member or change a role; the last owner cannot be lowered."""
+        """Add a member or change a role; the last owner cannot be lowered.
+
+        Raises:
+            NotFound: There is no such workspace.
+        """
         ...
 
     async def remove_member(
@@ -255,19 +273,41 @@ class Accounts(Protocol):
     # --- log-ins ----------------------------------------------------------------------------------
 
     async def add_session(
-        self, session: NewSession, audit: Sequence[AuditEntry], *, token_hash: bytes | None = None
+        self,
+        session: NewSession,
+        audit: Sequence[AuditEntry],
+        *,
+        token_hash: bytes | None = None,
+        user_version: int | None = None,
     ) -> Session | None:
-        """Make a session, consuming a token; None if that is not good any more."""
+        """Make a session, consuming a token.
+
+        Args:
+            session: What to make.
+            audit: Written with it.
+            token_hash: A token that is consumed with it.
+            user_version: The version of the user whose password was checked: a password that was
+                changed or a user who was closed meanwhile makes no session.
+
+        Returns:
+            None if the token is not good any more, the user has another version, or is disabled.
+        """
         ...
 
     async def principal_of_session(
         self, sid_hash: bytes, workspace: str | None
     ) -> Principal | None:
-        """Return who has a live session, and the role in a workspace (id, slug, or the default)."""
+        """Return who has a live session, and the role in a workspace (id, slug, or the default).
+
+        Nobody while the user is disabled.
+        """
         ...
 
     async def principal_of_key(self, key_id: str, secret_hash: bytes) -> Principal | None:
-        """Return who made a live key, with the role in its workspace now."""
+        """Return who made a live key, with the role in its workspace now; notes its use.
+
+        Nobody while the user is disabled.
+        """
         ...
 
     async def touch_session(self, session: SessionId, *, idle_ms: int) -> None:
@@ -286,8 +326,8 @@ class Accounts(Protocol):
         """Exchange a refresh token for its child, or end the session of one that is used again.
 
         The current token rotates. Its immediate parent, rotated at most `grace_ms` ago while the
-        child is unused, gets the same child again. Anything else that was ever valid ends the
-        session, and only then `audit_reuse` is written.
+        child is unused, gets the same child again. Anything else that was rotated ends the session,
+        and only then `audit_reuse` is written. What a renewal made void is unknown.
         """
         ...
 
@@ -325,7 +365,7 @@ class Accounts(Protocol):
         ...
 
     async def keys(self, user: UserId, workspace: WorkspaceId | None = None) -> list[ApiKey]:
-        """Return the keys of a user, the newest first."""
+        """Return the live keys of a user, the newest first."""
         ...
 
     async def revoke_key(

@@ -9,7 +9,9 @@ from typing import Protocol
 
 import msgspec
 
+from legato.ports.accounts import Accounts
 from legato.ports.attempt_logs import AttemptLogs
+from legato.ports.audit import Audit
 from legato.ports.blobs import Blobs
 from legato.ports.bus import Changes
 from legato.ports.catalogue import Versions
@@ -76,3 +78,5 @@ class Stores:
     attempt_logs: AttemptLogs
     blobs: Blobs
     changes: Changes
+    accounts: Accounts
+    audit: Audit

@@ -5,6 +5,7 @@ Rules: LG, OW.
 """
 
 import asyncio
+from typing import Any, cast
 
 from legato.adapters.memory.database import MemoryDatabase
 from legato.adapters.memory.log import MemoryInbox, MemoryLog
@@ -16,6 +17,9 @@ from legato.adapters.memory.queries import (
     MemoryJournal,
     MemoryVersions,
 )
+from legato.errors import Unavailable
+from legato.ports.accounts import Accounts
+from legato.ports.audit import Audit
 from legato.ports.clock import Clock
 from legato.ports.stores import StoreLook, Stores
 
@@ -62,6 +66,20 @@ class MemoryChanges:
         return True
 
 
+class NotInMemory:
+    """Stands for accounts and audit: what nobody could log in to again is not kept in memory."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Refuse every use.
+
+        Raises:
+            Unavailable: Always.
+        """
+        raise Unavailable(
+            "a store in memory keeps no accounts and no audit.", hint="Use SQLite or PostgreSQL."
+        )
+
+
 def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) -> Stores:
     """Make the ports of one process.
 
@@ -81,4 +99,6 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         attempt_logs=MemoryAttemptLogs(database, process),
         blobs=MemoryBlobs(database, process),
         changes=MemoryChanges(database, process),
+        accounts=cast(Accounts, NotInMemory()),
+        audit=cast(Audit, NotInMemory()),
     )

@@ -5,6 +5,8 @@ Times are integer milliseconds since the Unix epoch. JSON is kept as the bytes t
 the store never reads inside. Partial indexes hold only what somebody still has to look at, so
 that ended executions cost nothing but their row.
 
+Those of accounts and of the audit stand in `schema_accounts`; `metadata` holds all of them.
+
 Rules: LG1, LG14, LG23, LG26, OW2.
 """
 
@@ -15,7 +17,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
-    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -29,29 +30,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-metadata: Final = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from legato.adapters.sql import schema_accounts
+from legato.adapters.sql.schema_base import KEY as _Key
+from legato.adapters.sql.schema_base import only as _only
+from legato.adapters.sql.schema_base import row_id as _row_id
 
-# A number SQLite may use as its row id, and PostgreSQL counts itself.
-_RowId: Final = BigInteger().with_variant(Integer(), "sqlite")
-# Names and ids are compared byte by byte: faster than in a language's order, and equal everywhere.
-_Key: Final = Text().with_variant(Text(collation="C"), "postgresql")
-
-
-def _row_id() -> "Column[int]":
-    return Column("id", _RowId, Identity(always=False), primary_key=True)
-
-
-def _only(table: str, name: str, columns: tuple[str, ...], condition: str) -> Index:
-    """Make a partial index with the same condition on both databases."""
-    where = text(condition)
-    return Index(f"ix_{table}_{name}", *columns, postgresql_where=where, sqlite_where=where)
-
+metadata: Final = schema_accounts.users.metadata
+"""All tables: those of accounts are in it already."""
 
 executions: Final = Table(
     "executions",

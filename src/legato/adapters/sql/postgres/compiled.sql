@@ -1,7 +1,113 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Made by `python -m legato.adapters.sql.postgres.compile`. Do not edit.
+-- accounts.claim: ["user_id"]
+INSERT INTO setup (id, user_id, at) VALUES (1, $1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING setup.id;
+-- accounts.is_set_up: []
+SELECT setup.id FROM setup;
+-- accounts.key_add: ["id", "secret_hash", "workspace", "user_id", "name", "scopes", "expires_at"]
+INSERT INTO api_keys (id, secret_hash, workspace, user_id, name, scopes, created_at, expires_at) VALUES ($1::VARCHAR COLLATE "C", $2::BYTEA, $3::VARCHAR COLLATE "C", $4::VARCHAR COLLATE "C", $5::VARCHAR, $6::VARCHAR, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT), $7::BIGINT) RETURNING api_keys.created_at;
+-- accounts.key_revoke: ["id", "user_id", "workspace"]
+UPDATE api_keys SET revoked_at=CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE api_keys.id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.user_id = $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR api_keys.workspace = $3::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)) RETURNING api_keys.id;
+-- accounts.key_used: ["id", "pause_ms"]
+UPDATE api_keys SET last_used=CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE api_keys.id = $1::VARCHAR COLLATE "C" AND (api_keys.last_used IS NULL OR api_keys.last_used < CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $2::BIGINT);
+-- accounts.keys: ["user_id", "workspace"]
+SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
+-- accounts.keys_clean: [[86400000], [86400000]]
+DELETE FROM api_keys WHERE api_keys.revoked_at < CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR api_keys.expires_at < CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $2::BIGINT RETURNING 1;
+-- accounts.member_drop: ["workspace", "user_id"]
+DELETE FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
+-- accounts.member_put: ["workspace", "user_id", "role"]
+INSERT INTO members (workspace, user_id, role, since) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)) ON CONFLICT (workspace, user_id) DO UPDATE SET role = excluded.role;
+-- accounts.member_role: ["workspace", "user_id"]
+SELECT members.role FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
+-- accounts.members: ["workspace"]
+SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = $1::VARCHAR COLLATE "C";
+-- accounts.memberships: ["user_id"]
+SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.created_at, members.role FROM workspaces JOIN members ON members.workspace = workspaces.id WHERE members.user_id = $1::VARCHAR COLLATE "C" ORDER BY workspaces.slug;
+-- accounts.other_owner: ["workspace", "user_id"]
+SELECT members.user_id FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.role = 'owner' AND members.user_id != $2::VARCHAR COLLATE "C" LIMIT 1;
+-- accounts.presence_add: ["id", "idle_ms"]
+INSERT INTO presence (session_id, last_active, idle_at) VALUES ($1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT), (CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) + $2::BIGINT));
+-- accounts.presence_clean: []
+DELETE FROM presence WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id)) RETURNING 1;
+-- accounts.principal_of_key: ["pause_ms", "id", "secret_hash"]
+SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $1::BIGINT AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = $2::VARCHAR COLLATE "C" AND api_keys.secret_hash = $3::BYTEA AND NOT users.is_disabled AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT));
+-- accounts.principal_of_session: ["workspace", "sid_hash"]
+SELECT sessions.id AS s_id, sessions.sid_hash AS s_sid_hash, sessions.user_id AS s_user_id, sessions.created_at AS s_created_at, sessions.authenticated_at AS s_authenticated_at, sessions.expires_at AS s_expires_at, sessions.ended_at AS s_ended_at, sessions.ip AS s_ip, sessions.user_agent AS s_user_agent, sessions.version AS s_version, presence.last_active AS s_last_active, users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role FROM sessions JOIN presence ON presence.session_id = sessions.id JOIN users ON users.id = sessions.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) OR workspaces.slug = $1::VARCHAR COLLATE "C" LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE sessions.sid_hash = $2::BYTEA AND NOT users.is_disabled AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AND presence.idle_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) ORDER BY workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) DESC LIMIT 1;
+-- accounts.refresh_add: ["hash", "id", "number"]
+INSERT INTO refresh_tokens (hash, session_id, number) VALUES ($1::BYTEA, $2::VARCHAR COLLATE "C", $3::INTEGER);
+-- accounts.refresh_again: ["hash", "grace_ms", "child"]
+SELECT child.number FROM refresh_tokens AS child JOIN refresh_tokens ON refresh_tokens.session_id = child.session_id AND refresh_tokens.number = child.number - 1 WHERE refresh_tokens.hash = $1::BYTEA AND refresh_tokens.used_at >= CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $2::BIGINT AND child.hash = $3::BYTEA AND child.used_at IS NULL;
+-- accounts.refresh_clean: []
+DELETE FROM refresh_tokens WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id = refresh_tokens.session_id)) RETURNING 1;
+-- accounts.refresh_drop: ["id"]
+DELETE FROM refresh_tokens WHERE refresh_tokens.session_id = $1::VARCHAR COLLATE "C";
+-- accounts.refresh_lock: ["hash"]
+SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = $1::BYTEA) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT))) FOR UPDATE;
+-- accounts.refresh_use: ["hash"]
+UPDATE refresh_tokens SET used_at=CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE refresh_tokens.hash = $1::BYTEA AND refresh_tokens.used_at IS NULL RETURNING refresh_tokens.number;
+-- accounts.session: ["id"]
+SELECT sessions.id, sessions.sid_hash, sessions.user_id, sessions.created_at, sessions.authenticated_at, sessions.expires_at, sessions.ended_at, sessions.ip, sessions.user_agent, sessions.version, presence.last_active FROM sessions JOIN presence ON presence.session_id = sessions.id WHERE sessions.id = $1::VARCHAR COLLATE "C";
+-- accounts.session_add: ["id", "sid_hash", "user_id", "ttl_ms", "ip", "user_agent"]
+INSERT INTO sessions (id, sid_hash, user_id, created_at, authenticated_at, expires_at, ip, user_agent, version) VALUES ($1::VARCHAR COLLATE "C", $2::BYTEA, $3::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT), CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT), (CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) + $4::BIGINT), $5::VARCHAR, $6::VARCHAR, 1);
+-- accounts.session_end: ["id"]
+UPDATE sessions SET ended_at=CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT), version=(sessions.version + 1) WHERE sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT))) AND sessions.id = $1::VARCHAR COLLATE "C" RETURNING sessions.id;
+-- accounts.session_renew: ["sid_hash", "authenticated", "id"]
+UPDATE sessions SET sid_hash=$1::BYTEA, authenticated_at=CASE WHEN $2 THEN CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) ELSE sessions.authenticated_at END, version=(sessions.version + 1) WHERE sessions.id = $3::VARCHAR COLLATE "C" AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT))) RETURNING sessions.id;
+-- accounts.sessions: ["user_id"]
+SELECT sessions.id, sessions.sid_hash, sessions.user_id, sessions.created_at, sessions.authenticated_at, sessions.expires_at, sessions.ended_at, sessions.ip, sessions.user_agent, sessions.version, presence.last_active FROM sessions JOIN presence ON presence.session_id = sessions.id WHERE sessions.user_id = $1::VARCHAR COLLATE "C" AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AND presence.idle_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) ORDER BY sessions.created_at DESC, sessions.id DESC;
+-- accounts.sessions_clean: [[86400000]]
+DELETE FROM sessions WHERE sessions.ended_at < CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR sessions.expires_at < CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at < CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $1::BIGINT)) RETURNING 1;
+-- accounts.sessions_end: ["user_id", "only", "but"]
+UPDATE sessions SET ended_at=CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT), version=(sessions.version + 1) WHERE sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT))) AND sessions.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR sessions.id = $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR sessions.id != $3::VARCHAR COLLATE "C") RETURNING sessions.id;
+-- accounts.setup_token_state: ["token"]
+SELECT one_time_tokens.used_at IS NOT NULL AS is_used FROM one_time_tokens WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.kind = 'setup';
+-- accounts.setup_token_use: ["token"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.kind = 'setup' RETURNING one_time_tokens.hash;
+-- accounts.token: ["token", "kind"]
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT);
+-- accounts.token_add: ["hash", "kind", "user_id", "workspace", "role", "email", "made_by", "ttl_ms"]
+INSERT INTO one_time_tokens (hash, kind, user_id, workspace, role, email, made_by, expires_at, tries) VALUES ($1::BYTEA, $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR COLLATE "C", $5::VARCHAR COLLATE "C", $6::VARCHAR, $7::VARCHAR COLLATE "C", (CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) + $8::BIGINT), 0);
+-- accounts.token_fail: ["tries_max", "token"]
+UPDATE one_time_tokens SET tries=(one_time_tokens.tries + 1), used_at=CASE WHEN (one_time_tokens.tries + 1 >= $1::INTEGER) THEN CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) ELSE one_time_tokens.used_at END WHERE one_time_tokens.hash = $2::BYTEA AND one_time_tokens.used_at IS NULL;
+-- accounts.token_use: ["token", "user_id", "workspace"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.kind != 'setup' AND ($2::VARCHAR IS NULL OR one_time_tokens.user_id IS NULL OR one_time_tokens.user_id = $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR one_time_tokens.workspace IS NULL OR one_time_tokens.workspace = $3::VARCHAR COLLATE "C") RETURNING one_time_tokens.hash;
+-- accounts.tokens_clean: [[86400000], [86400000]]
+DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR one_time_tokens.expires_at < CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) - $2::BIGINT RETURNING 1;
+-- accounts.tokens_void: ["kind", "user_id"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.kind = $1::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'setup' OR one_time_tokens.user_id = $2::VARCHAR COLLATE "C");
+-- accounts.touch: ["idle_ms", "id"]
+UPDATE presence SET last_active=CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT), idle_at=(CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) + $1::BIGINT) WHERE presence.session_id = $2::VARCHAR COLLATE "C" AND presence.idle_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)));
+-- accounts.user: ["id"]
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE users.id = $1::VARCHAR COLLATE "C";
+-- accounts.user_add: ["id", "email", "display_name", "password_hash", "is_disabled", "is_instance_admin", "totp", "totp_step", "recovery", "default_workspace"]
+INSERT INTO users (id, email, display_name, password_hash, is_disabled, is_instance_admin, totp, totp_step, recovery, default_workspace, created_at, version) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR, $4::VARCHAR, $5::BOOLEAN, $6::BOOLEAN, $7::BYTEA, $8::BIGINT, $9::VARCHAR, $10::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT), 1) ON CONFLICT DO NOTHING RETURNING users.id;
+-- accounts.user_by_email: ["email"]
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE users.email = $1::VARCHAR COLLATE "C";
+-- accounts.user_change: ["email", "display_name", "password_hash", "is_disabled", "is_instance_admin", "totp", "totp_step", "recovery", "default_workspace", "id", "was"]
+UPDATE users SET email=$1::VARCHAR COLLATE "C", display_name=$2::VARCHAR, password_hash=$3::VARCHAR, is_disabled=$4::BOOLEAN, is_instance_admin=$5::BOOLEAN, totp=$6::BYTEA, totp_step=$7::BIGINT, recovery=$8::VARCHAR, default_workspace=$9::VARCHAR COLLATE "C", version=(users.version + 1) WHERE users.id = $10::VARCHAR COLLATE "C" AND users.version = $11::BIGINT AND NOT (EXISTS (SELECT * FROM users AS other WHERE other.email = $1::VARCHAR COLLATE "C" AND other.id != $10::VARCHAR COLLATE "C")) RETURNING users.id;
+-- accounts.user_lock: ["id"]
+SELECT users.version FROM users WHERE users.id = $1::VARCHAR COLLATE "C" AND NOT users.is_disabled FOR UPDATE;
+-- accounts.workspace_add: ["id", "slug", "name"]
+INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR, CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING workspaces.id;
+-- accounts.workspace_lock: ["workspace"]
+SELECT workspaces.id FROM workspaces WHERE workspaces.id = $1::VARCHAR COLLATE "C" FOR UPDATE;
 -- anything: [[1000], "engine"]
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_6 FROM owners WHERE owners.owner IS NOT NULL) SELECT (EXISTS (SELECT anon_2.id FROM (SELECT DISTINCT inbox.execution_id AS id FROM inbox WHERE NOT inbox.consumed AND (SELECT executions.owner IS NULL AS anon_3 FROM executions WHERE executions.id = inbox.execution_id AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out')) LIMIT 1) AS anon_2 UNION SELECT anon_4.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.wake_at IS NOT NULL AND executions.wake_at <= CAST(EXTRACT(epoch FROM clock_timestamp()) * $1::INTEGER AS BIGINT) LIMIT 1) AS anon_4 UNION SELECT anon_5.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.is_busy LIMIT 1) AS anon_5)) OR (EXISTS (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines)))) OR (SELECT executions.id FROM executions WHERE executions.status = 'queued' AND executions.owner IS NULL ORDER BY executions.workspace, executions.created_at, executions.id LIMIT 1) IS NOT NULL OR (EXISTS (SELECT * FROM engines WHERE engines.id != $2::VARCHAR COLLATE "C" AND engines.lease_until <= CAST(EXTRACT(epoch FROM clock_timestamp()) * $1::INTEGER AS BIGINT))) AS anon_1;
+-- audit.add: ["workspace", "actor_kind", "actor", "action", "target_kind", "target", "result", "ip", "request_id", "data"]
+INSERT INTO audit (at, workspace, actor_kind, actor, action, target_kind, target, result, ip, request_id, data) VALUES (CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT), $1::VARCHAR COLLATE "C", $2::VARCHAR, $3::VARCHAR, $4::VARCHAR, $5::VARCHAR, $6::VARCHAR, $7::VARCHAR, $8::VARCHAR, $9::VARCHAR, $10::VARCHAR) RETURNING audit.id;
+-- audit.head: []
+SELECT audit.seq, audit.hash FROM audit WHERE audit.seq IS NOT NULL ORDER BY audit.seq DESC LIMIT 1;
+-- audit.lock: []
+SELECT CAST(pg_try_advisory_xact_lock(30510792175871092) AS INTEGER) AS is_mine;
+-- audit.read: ["after", "limit"]
+SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq > $1::BIGINT ORDER BY audit.seq LIMIT $2;
+-- audit.read_of: ["after", "workspace", "limit"]
+SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq > $1::BIGINT AND audit.workspace = $2::VARCHAR COLLATE "C" ORDER BY audit.seq LIMIT $3;
+-- audit.seal: ["seq", "hash", "row"]
+UPDATE audit SET seq=$1::BIGINT, hash=$2::VARCHAR WHERE audit.id = $3::BIGINT;
+-- audit.unsealed: ["limit"]
+SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq IS NULL ORDER BY audit.id LIMIT $1;
 -- blobs_of: ["execution_id"]
 SELECT blobs.hash, blobs.size FROM blobs WHERE blobs.execution_id = $1::VARCHAR COLLATE "C" ORDER BY blobs.hash;
 -- by_prefix: ["workspace", "first", "beyond", [10]]

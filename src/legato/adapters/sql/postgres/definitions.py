@@ -36,6 +36,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import TSVECTOR, insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
+from legato.adapters.sql.accounts.definitions import account_statements
+from legato.adapters.sql.definitions_audit import audit_statements
 from legato.adapters.sql.postgres.definitions_catalogue import catalogue
 from legato.adapters.sql.schema import (
     NOBODYS,
@@ -86,6 +88,7 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), catalogue(), _steps(),
         _search(),
+        account_statements(), audit_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

@@ -10,6 +10,8 @@ from typing import Final
 
 import asyncpg
 
+from legato.adapters.sql.accounts.store import SqlAccounts
+from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal
 from legato.adapters.sql.postgres.catalogue import PostgresVersions
@@ -20,6 +22,7 @@ from legato.adapters.sql.postgres.inbox import PostgresInbox
 from legato.adapters.sql.postgres.indexer import Indexer
 from legato.adapters.sql.postgres.log import PostgresLog
 from legato.adapters.sql.postgres.owners import PostgresOwners
+from legato.adapters.sql.postgres.scripts import PostgresScripts
 from legato.adapters.sql.revision import REVISION
 from legato.crashpoints import crash_point
 from legato.errors import StoreUnavailable
@@ -166,6 +169,7 @@ def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None
     limits = limits or Limits()
     lifecycle = PostgresLifecycle(url)
     database, committer = lifecycle.database, lifecycle.committer
+    scripts = PostgresScripts(database)
     return Stores(
         lifecycle=lifecycle,
         log=PostgresLog(
@@ -182,4 +186,6 @@ def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None
         attempt_logs=PostgresAttemptLogs(database, lines_max=limits.max_log_lines_per_attempt),
         blobs=blobs,
         changes=lifecycle.changes,
+        accounts=SqlAccounts(scripts),
+        audit=SqlAudit(scripts),
     )

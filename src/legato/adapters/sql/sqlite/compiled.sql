@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Made by `python -m legato.adapters.sql.sqlite.compile`. Do not edit.
--- revision: 0002
+-- revision: 0003
 -- schema:
 CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) );
 -- schema:
@@ -54,11 +54,161 @@ CREATE TABLE meta ( "key" TEXT NOT NULL, value TEXT NOT NULL, CONSTRAINT pk_meta
 -- schema:
 CREATE TABLE publications ( workspace TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, version TEXT NOT NULL, source BLOB NOT NULL, at BIGINT NOT NULL, "by" TEXT NOT NULL, restores INTEGER, CONSTRAINT pk_publications PRIMARY KEY (workspace, name, number) );
 -- schema:
+CREATE TABLE users ( id TEXT NOT NULL, email TEXT NOT NULL, display_name TEXT NOT NULL, password_hash TEXT, is_disabled BOOLEAN NOT NULL, is_instance_admin BOOLEAN NOT NULL, totp BLOB, totp_step BIGINT NOT NULL, recovery TEXT NOT NULL, default_workspace TEXT, created_at BIGINT NOT NULL, version BIGINT NOT NULL, CONSTRAINT pk_users PRIMARY KEY (id), CONSTRAINT uq_users_email UNIQUE (email) );
+-- schema:
+CREATE TABLE workspaces ( id TEXT NOT NULL, slug TEXT NOT NULL, name TEXT NOT NULL, created_at BIGINT NOT NULL, CONSTRAINT pk_workspaces PRIMARY KEY (id), CONSTRAINT uq_workspaces_slug UNIQUE (slug) );
+-- schema:
+CREATE TABLE members ( workspace TEXT NOT NULL, user_id TEXT NOT NULL, role TEXT NOT NULL, since BIGINT NOT NULL, CONSTRAINT pk_members PRIMARY KEY (workspace, user_id) ) WITHOUT ROWID;
+-- schema:
+CREATE INDEX ix_members_user ON members (user_id);
+-- schema:
+CREATE TABLE setup ( id INTEGER NOT NULL, user_id TEXT NOT NULL, at BIGINT NOT NULL, CONSTRAINT pk_setup PRIMARY KEY (id) );
+-- schema:
+CREATE TABLE sessions ( id TEXT NOT NULL, sid_hash BLOB NOT NULL, user_id TEXT NOT NULL, created_at BIGINT NOT NULL, authenticated_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, ended_at BIGINT, ip TEXT NOT NULL, user_agent TEXT NOT NULL, version BIGINT NOT NULL, CONSTRAINT pk_sessions PRIMARY KEY (id), CONSTRAINT uq_sessions_sid_hash UNIQUE (sid_hash) );
+-- schema:
+CREATE INDEX ix_sessions_user ON sessions (user_id);
+-- schema:
+CREATE INDEX ix_sessions_expires ON sessions (expires_at);
+-- schema:
+CREATE TABLE presence ( session_id TEXT NOT NULL, last_active BIGINT NOT NULL, idle_at BIGINT NOT NULL, CONSTRAINT pk_presence PRIMARY KEY (session_id) );
+-- schema:
+CREATE TABLE refresh_tokens ( hash BLOB NOT NULL, session_id TEXT NOT NULL, number INTEGER NOT NULL, used_at BIGINT, CONSTRAINT pk_refresh_tokens PRIMARY KEY (hash) );
+-- schema:
+CREATE UNIQUE INDEX ix_refresh_tokens_session ON refresh_tokens (session_id, number);
+-- schema:
+CREATE TABLE one_time_tokens ( hash BLOB NOT NULL, kind TEXT NOT NULL, user_id TEXT, workspace TEXT, role TEXT, email TEXT NOT NULL, made_by TEXT, expires_at BIGINT NOT NULL, tries INTEGER NOT NULL, used_at BIGINT, CONSTRAINT pk_one_time_tokens PRIMARY KEY (hash) );
+-- schema:
+CREATE UNIQUE INDEX ix_one_time_tokens_open ON one_time_tokens (kind, user_id) WHERE used_at IS NULL;
+-- schema:
+CREATE UNIQUE INDEX ix_one_time_tokens_setup ON one_time_tokens (kind) WHERE used_at IS NULL AND kind = 'setup';
+-- schema:
+CREATE TABLE api_keys ( id TEXT NOT NULL, secret_hash BLOB NOT NULL, workspace TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT NOT NULL, scopes TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, last_used BIGINT, revoked_at BIGINT, CONSTRAINT pk_api_keys PRIMARY KEY (id) );
+-- schema:
+CREATE INDEX ix_api_keys_user ON api_keys (user_id);
+-- schema:
+CREATE TABLE audit ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, at BIGINT NOT NULL, workspace TEXT, actor_kind TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, target_kind TEXT NOT NULL, target TEXT NOT NULL, result TEXT NOT NULL, ip TEXT NOT NULL, request_id TEXT NOT NULL, data TEXT NOT NULL, seq BIGINT, hash TEXT, CONSTRAINT uq_audit_seq UNIQUE (seq) );
+-- schema:
+CREATE INDEX ix_audit_unsealed ON audit (id) WHERE seq IS NULL;
+-- schema:
+CREATE INDEX ix_audit_workspace ON audit (workspace, seq);
+-- schema:
+CREATE TRIGGER audit_added BEFORE INSERT ON audit WHEN NEW.seq IS NOT NULL OR NEW.hash IS NOT NULL OR EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+-- schema:
+CREATE TRIGGER audit_changed BEFORE UPDATE ON audit WHEN NOT (OLD.seq IS NULL AND OLD.hash IS NULL AND NEW.seq IS NOT NULL AND NEW.hash IS NOT NULL AND OLD.id IS NEW.id AND OLD.at IS NEW.at AND OLD.workspace IS NEW.workspace AND OLD.actor_kind IS NEW.actor_kind AND OLD.actor IS NEW.actor AND OLD.action IS NEW.action AND OLD.target_kind IS NEW.target_kind AND OLD.target IS NEW.target AND OLD.result IS NEW.result AND OLD.ip IS NEW.ip AND OLD.request_id IS NEW.request_id AND OLD.data IS NEW.data) OR EXISTS (SELECT 1 FROM audit WHERE seq = NEW.seq) BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+-- schema:
+CREATE TRIGGER audit_deleted BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+-- schema:
 INSERT INTO meta VALUES ('epoch', '1');
 -- schema:
-INSERT INTO alembic_version VALUES ('0002');
+INSERT INTO alembic_version VALUES ('0003');
+-- accounts.claim:
+INSERT INTO setup (id, user_id, at) VALUES (1, :user_id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING id;
+-- accounts.is_set_up:
+SELECT setup.id FROM setup;
+-- accounts.key_add:
+INSERT INTO api_keys (id, secret_hash, workspace, user_id, name, scopes, created_at, expires_at) VALUES (:id, :secret_hash, :workspace, :user_id, :name, :scopes, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), :expires_at) RETURNING created_at;
+-- accounts.key_revoke:
+UPDATE api_keys SET revoked_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE api_keys.id = :id AND (:user_id IS NULL OR api_keys.user_id = :user_id) AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) RETURNING id;
+-- accounts.key_used:
+UPDATE api_keys SET last_used=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE api_keys.id = :id AND (api_keys.last_used IS NULL OR api_keys.last_used < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :pause_ms);
+-- accounts.keys:
+SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = :user_id AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
+-- accounts.keys_clean:
+DELETE FROM api_keys WHERE api_keys.revoked_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR api_keys.expires_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 RETURNING 1;
+-- accounts.member_drop:
+DELETE FROM members WHERE members.workspace = :workspace AND members.user_id = :user_id;
+-- accounts.member_put:
+INSERT INTO members (workspace, user_id, role, since) VALUES (:workspace, :user_id, :role, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT (workspace, user_id) DO UPDATE SET role = excluded.role;
+-- accounts.member_role:
+SELECT members.role FROM members WHERE members.workspace = :workspace AND members.user_id = :user_id;
+-- accounts.members:
+SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = :workspace;
+-- accounts.memberships:
+SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.created_at, members.role FROM workspaces JOIN members ON members.workspace = workspaces.id WHERE members.user_id = :user_id ORDER BY workspaces.slug;
+-- accounts.other_owner:
+SELECT members.user_id FROM members WHERE members.workspace = :workspace AND members.role = 'owner' AND members.user_id != :user_id LIMIT 1 OFFSET 0;
+-- accounts.presence_add:
+INSERT INTO presence (session_id, last_active, idle_at) VALUES (:id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :idle_ms));
+-- accounts.presence_clean:
+DELETE FROM presence WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id)) RETURNING 1;
+-- accounts.principal_of_key:
+SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :pause_ms AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = :id AND api_keys.secret_hash = :secret_hash AND users.is_disabled = 0 AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
+-- accounts.principal_of_session:
+SELECT sessions.id AS s_id, sessions.sid_hash AS s_sid_hash, sessions.user_id AS s_user_id, sessions.created_at AS s_created_at, sessions.authenticated_at AS s_authenticated_at, sessions.expires_at AS s_expires_at, sessions.ended_at AS s_ended_at, sessions.ip AS s_ip, sessions.user_agent AS s_user_agent, sessions.version AS s_version, presence.last_active AS s_last_active, users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role FROM sessions JOIN presence ON presence.session_id = sessions.id JOIN users ON users.id = sessions.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce(:workspace, users.default_workspace) OR workspaces.slug = :workspace LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE sessions.sid_hash = :sid_hash AND users.is_disabled = 0 AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) ORDER BY workspaces.id = coalesce(:workspace, users.default_workspace) DESC LIMIT 1 OFFSET 0;
+-- accounts.refresh_add:
+INSERT INTO refresh_tokens (hash, session_id, number) VALUES (:hash, :id, :number);
+-- accounts.refresh_again:
+SELECT child.number FROM refresh_tokens AS child JOIN refresh_tokens ON refresh_tokens.session_id = child.session_id AND refresh_tokens.number = child.number - 1 WHERE refresh_tokens.hash = :hash AND refresh_tokens.used_at >= CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :grace_ms AND child.hash = :child AND child.used_at IS NULL;
+-- accounts.refresh_clean:
+DELETE FROM refresh_tokens WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id = refresh_tokens.session_id)) RETURNING 1;
+-- accounts.refresh_drop:
+DELETE FROM refresh_tokens WHERE refresh_tokens.session_id = :id;
+-- accounts.refresh_lock:
+SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = :hash) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)));
+-- accounts.refresh_use:
+UPDATE refresh_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE refresh_tokens.hash = :hash AND refresh_tokens.used_at IS NULL RETURNING number;
+-- accounts.session:
+SELECT sessions.id, sessions.sid_hash, sessions.user_id, sessions.created_at, sessions.authenticated_at, sessions.expires_at, sessions.ended_at, sessions.ip, sessions.user_agent, sessions.version, presence.last_active FROM sessions JOIN presence ON presence.session_id = sessions.id WHERE sessions.id = :id;
+-- accounts.session_add:
+INSERT INTO sessions (id, sid_hash, user_id, created_at, authenticated_at, expires_at, ip, user_agent, version) VALUES (:id, :sid_hash, :user_id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms), :ip, :user_agent, 1);
+-- accounts.session_end:
+UPDATE sessions SET ended_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), version=(sessions.version + 1) WHERE sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))) AND sessions.id = :id RETURNING id;
+-- accounts.session_renew:
+UPDATE sessions SET sid_hash=:sid_hash, authenticated_at=CASE WHEN :authenticated THEN CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) ELSE sessions.authenticated_at END, version=(sessions.version + 1) WHERE sessions.id = :id AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))) RETURNING id;
+-- accounts.sessions:
+SELECT sessions.id, sessions.sid_hash, sessions.user_id, sessions.created_at, sessions.authenticated_at, sessions.expires_at, sessions.ended_at, sessions.ip, sessions.user_agent, sessions.version, presence.last_active FROM sessions JOIN presence ON presence.session_id = sessions.id WHERE sessions.user_id = :user_id AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) ORDER BY sessions.created_at DESC, sessions.id DESC;
+-- accounts.sessions_clean:
+DELETE FROM sessions WHERE sessions.ended_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR sessions.expires_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000)) RETURNING 1;
+-- accounts.sessions_end:
+UPDATE sessions SET ended_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), version=(sessions.version + 1) WHERE sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))) AND sessions.user_id = :user_id AND (:only IS NULL OR sessions.id = :only) AND (:but IS NULL OR sessions.id != :but) RETURNING id;
+-- accounts.setup_token_state:
+SELECT one_time_tokens.used_at IS NOT NULL AS is_used FROM one_time_tokens WHERE one_time_tokens.hash = :token AND one_time_tokens.kind = 'setup';
+-- accounts.setup_token_use:
+UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.hash = :token AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.kind = 'setup' RETURNING hash;
+-- accounts.token:
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.hash = :token AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
+-- accounts.token_add:
+INSERT INTO one_time_tokens (hash, kind, user_id, workspace, role, email, made_by, expires_at, tries) VALUES (:hash, :kind, :user_id, :workspace, :role, :email, :made_by, (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms), 0);
+-- accounts.token_fail:
+UPDATE one_time_tokens SET tries=(one_time_tokens.tries + 1), used_at=CASE WHEN (one_time_tokens.tries + 1 >= :tries_max) THEN CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) ELSE one_time_tokens.used_at END WHERE one_time_tokens.hash = :token AND one_time_tokens.used_at IS NULL;
+-- accounts.token_use:
+UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.hash = :token AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.kind != 'setup' AND (:user_id IS NULL OR one_time_tokens.user_id IS NULL OR one_time_tokens.user_id = :user_id) AND (:workspace IS NULL OR one_time_tokens.workspace IS NULL OR one_time_tokens.workspace = :workspace) RETURNING hash;
+-- accounts.tokens_clean:
+DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR one_time_tokens.expires_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 RETURNING 1;
+-- accounts.tokens_void:
+UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'setup' OR one_time_tokens.user_id = :user_id);
+-- accounts.touch:
+UPDATE presence SET last_active=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), idle_at=(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :idle_ms) WHERE presence.session_id = :id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)));
+-- accounts.user:
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE users.id = :id;
+-- accounts.user_add:
+INSERT INTO users (id, email, display_name, password_hash, is_disabled, is_instance_admin, totp, totp_step, recovery, default_workspace, created_at, version) VALUES (:id, :email, :display_name, :password_hash, :is_disabled, :is_instance_admin, :totp, :totp_step, :recovery, :default_workspace, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), 1) ON CONFLICT DO NOTHING RETURNING id;
+-- accounts.user_by_email:
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE users.email = :email;
+-- accounts.user_change:
+UPDATE users SET email=:email, display_name=:display_name, password_hash=:password_hash, is_disabled=:is_disabled, is_instance_admin=:is_instance_admin, totp=:totp, totp_step=:totp_step, recovery=:recovery, default_workspace=:default_workspace, version=(users.version + 1) WHERE users.id = :id AND users.version = :was AND NOT (EXISTS (SELECT * FROM users AS other WHERE other.email = :email AND other.id != :id)) RETURNING id;
+-- accounts.user_lock:
+SELECT users.version FROM users WHERE users.id = :id AND users.is_disabled = 0;
+-- accounts.workspace_add:
+INSERT INTO workspaces (id, slug, name, created_at) VALUES (:id, :slug, :name, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING id;
+-- accounts.workspace_lock:
+SELECT workspaces.id FROM workspaces WHERE workspaces.id = :workspace;
 -- anything:
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_5 FROM owners WHERE owners.owner IS NOT NULL) SELECT (EXISTS (SELECT anon_2.id FROM (SELECT DISTINCT inbox.execution_id AS id FROM inbox WHERE NOT inbox.consumed AND (EXISTS (SELECT * FROM executions WHERE executions.id = inbox.execution_id AND executions.owner IS NULL AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out'))) LIMIT 1 OFFSET 0) AS anon_2 UNION SELECT anon_3.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.wake_at IS NOT NULL AND executions.wake_at <= :now LIMIT 1 OFFSET 0) AS anon_3 UNION SELECT anon_4.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.is_busy LIMIT 1 OFFSET 0) AS anon_4)) OR (EXISTS (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines)))) OR (EXISTS (SELECT 1 FROM executions WHERE executions.status = 'queued' AND executions.owner IS NULL)) AS anon_1;
+-- audit.add:
+INSERT INTO audit (at, workspace, actor_kind, actor, action, target_kind, target, result, ip, request_id, data) VALUES (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), :workspace, :actor_kind, :actor, :action, :target_kind, :target, :result, :ip, :request_id, :data);
+-- audit.head:
+SELECT audit.seq, audit.hash FROM audit WHERE audit.seq IS NOT NULL ORDER BY audit.seq DESC LIMIT 1 OFFSET 0;
+-- audit.lock:
+SELECT 1 AS is_mine;
+-- audit.read:
+SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq > :after ORDER BY audit.seq LIMIT :limit OFFSET 0;
+-- audit.read_of:
+SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq > :after AND audit.workspace = :workspace ORDER BY audit.seq LIMIT :limit OFFSET 0;
+-- audit.seal:
+UPDATE audit SET seq=:seq, hash=:hash WHERE audit.id = :row;
+-- audit.unsealed:
+SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq IS NULL ORDER BY audit.id LIMIT :limit OFFSET 0;
 -- blobs_of:
 SELECT CAST(json_group_array(json_object('hash', r.hash, 'size', r.size)) AS BLOB) AS json_group_array_1 FROM (SELECT blobs.hash AS hash, blobs.size AS size FROM blobs WHERE blobs.execution_id = :execution_id ORDER BY blobs.hash) AS r;
 -- by_prefix:

@@ -32,6 +32,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
+from legato.adapters.sql.accounts.definitions import account_statements
+from legato.adapters.sql.definitions_audit import audit_statements
 from legato.adapters.sql.schema import (
     NOBODYS,
     engines,
@@ -74,6 +76,7 @@ def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
     groups = (
         _log(), _inbox(), _owners(), finds(), lists(), catalogue(), steps(), search(),
+        account_statements(), audit_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

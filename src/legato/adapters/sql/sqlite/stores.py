@@ -13,6 +13,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
+from legato.adapters.sql.accounts.store import SqlAccounts
+from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
 from legato.adapters.sql.sqlite.catalogue import SqliteVersions
@@ -31,6 +33,7 @@ from legato.adapters.sql.sqlite.indexer import Indexer
 from legato.adapters.sql.sqlite.log import SqliteLog
 from legato.adapters.sql.sqlite.owners import SqliteOwners
 from legato.adapters.sql.sqlite.readers import Readers
+from legato.adapters.sql.sqlite.scripts import SqliteScripts
 from legato.adapters.sql.sqlite.statements import REVISION, SCHEMA, SQL
 from legato.adapters.sql.sqlite.writer import Writer
 from legato.crashpoints import crash_point
@@ -211,6 +214,7 @@ def make_sqlite_stores(
     locks = EngineLocks(home / "engines")
     lifecycle = SqliteLifecycle(path, locks)
     writer, readers = lifecycle.writer, lifecycle.readers
+    scripts = SqliteScripts(writer, readers)
     return Stores(
         lifecycle=lifecycle,
         log=SqliteLog(
@@ -224,4 +228,6 @@ def make_sqlite_stores(
         attempt_logs=SqliteAttemptLogs(writer, readers, lines_max=limits.max_log_lines_per_attempt),
         blobs=blobs,
         changes=lifecycle.changes,
+        accounts=SqlAccounts(scripts),
+        audit=SqlAudit(scripts),
     )

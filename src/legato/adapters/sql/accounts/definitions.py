@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The statements of users, workspaces, members, set-up, tokens and keys, for both databases.
+
+What decides about time is decided here, by the database's clock. An UPDATE that says what it
+expects, and returns nothing where it was not so, is how one of many at once wins.
+
+Rules: AC2-AC5.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Text, and_, case, delete, exists, literal_column, or_, select, update
+from sqlalchemy.sql import ClauseElement, ColumnElement
+
+from legato.adapters.sql.accounts.definitions_sessions import session_statements
+from legato.adapters.sql.definitions_shared import DAY_MS, NOW, P, insert
+from legato.adapters.sql.schema_accounts import (
+    api_keys,
+    members,
+    one_time_tokens,
+    setup,
+    users,
+    workspaces,
+)
+
+Named = Iterator[tuple[str, ClauseElement]]
+
+
+def account_statements() -> Named:
+    """Yield every statement of accounts with its name."""
+    for group in (_setup, _tokens, _users, _members, _keys, session_statements):
+        for name, statement in group():
+            yield f"accounts.{name}", statement
+
+
+def if_given(name: str, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return a condition that holds, too, where its parameter is NULL."""
+    return or_(P(name, type_=Text).is_(None), condition)
+
+
+def _setup() -> Named:
+    yield "is_set_up", select(setup.c.id)
+    yield (
+        "claim",
+        insert(setup)
+        .values(id=literal_column("1"), user_id=P("user_id"), at=NOW)
+        .on_conflict_do_nothing()
+        .returning(setup.c.id),
+    )
+
+
+def _tokens() -> Named:
+    c = one_time_tokens.c
+    is_good = and_(c.used_at.is_(None), c.expires_at > NOW)
+    is_setup = c.kind == literal_column("'setup'")
+    used = update(one_time_tokens).values(used_at=NOW).where(c.hash == P("token"), is_good)
+    yield "setup_token_use", used.where(is_setup).returning(c.hash)
+    yield (
+        "token_use",
+        used.where(
+            ~is_setup,
+            if_given("user_id", or_(c.user_id.is_(None), c.user_id == P("user_id"))),
+            if_given("workspace", or_(c.workspace.is_(None), c.workspace == P("workspace"))),
+        ).returning(c.hash),
+    )
+    yield (
+        "setup_token_state",
+        select(c.used_at.is_not(None).label("is_used")).where(c.hash == P("token"), is_setup),
+    )
+    yield (
+        "tokens_void",
+        update(one_time_tokens)
+        .values(used_at=NOW)
+        .where(c.kind == P("kind"), c.used_at.is_(None), or_(is_setup, c.user_id == P("user_id"))),
+    )
+    columns = ("hash", "kind", "user_id", "workspace", "role", "email", "made_by")
+    yield (
+        "token_add",
+        insert(one_time_tokens).values(
+            **{name: P(name) for name in columns},
+            expires_at=NOW + P("ttl_ms"),
+            tries=literal_column("0"),
+        ),
+    )
+    yield (
+        "token",
+        select(one_time_tokens).where(c.hash == P("token"), c.kind == P("kind"), is_good),
+    )
+    tries = c.tries + literal_column("1")
+    yield (
+        "token_fail",
+        update(one_time_tokens)
+        .values(tries=tries, used_at=case((tries >= P("tries_max"), NOW), else_=c.used_at))
+        .where(c.hash == P("token"), c.used_at.is_(None)),
+    )
+    yield (
+        "tokens_clean",
+        delete(one_time_tokens)
+        .where(or_(c.used_at < NOW - DAY_MS, c.expires_at < NOW - DAY_MS))
+        .returning(literal_column("1")),
+    )
+
+
+def _users() -> Named:
+    c = users.c
+    columns = (
+        "email", "display_name", "password_hash", "is_disabled", "is_instance_admin", "totp",
+        "totp_step", "recovery", "default_workspace",
+    )  # fmt: skip
+    values: dict[str, Any] = {name: P(name) for name in columns}
+    yield (
+        "user_add",
+        insert(users)
+        .values(id=P("id"), **values, created_at=NOW, version=literal_column("1"))
+        .on_conflict_do_nothing()
+        .returning(c.id),
+    )
+    yield "user", select(users).where(c.id == P("id"))
+    yield "user_by_email", select(users).where(c.email == P("email"))
+    # Whoever changes the user waits, and whoever waits here sees the change.
+    yield (
+        "user_lock",
+        select(c.version).where(c.id == P("id"), ~c.is_disabled).with_for_update(),
+    )
+    other = users.alias("other")
+    yield (
+        "user_change",
+        update(users)
+        .values(**values, version=c.version + literal_column("1"))
+        .where(
+            c.id == P("id"),
+            c.version == P("was"),
+            ~exists().where(other.c.email == P("email"), other.c.id != P("id")),
+        )
+        .returning(c.id),
+    )
+
+
+def _members() -> Named:
+    c = members.c
+    this = and_(c.workspace == P("workspace"), c.user_id == P("user_id"))
+    yield (
+        "workspace_add",
+        insert(workspaces)
+        .values(id=P("id"), slug=P("slug"), name=P("name"), created_at=NOW)
+        .on_conflict_do_nothing()
+        .returning(workspaces.c.id),
+    )
+    # Changes of one workspace's owners happen one after the other.
+    yield (
+        "workspace_lock",
+        select(workspaces.c.id).where(workspaces.c.id == P("workspace")).with_for_update(),
+    )
+    yield (
+        "members",
+        select(members, users.c.email, users.c.display_name)
+        .select_from(members)
+        .join(users, users.c.id == c.user_id)
+        .where(c.workspace == P("workspace")),
+    )
+    yield (
+        "memberships",
+        select(workspaces, c.role)
+        .select_from(workspaces)
+        .join(members, c.workspace == workspaces.c.id)
+        .where(c.user_id == P("user_id"))
+        .order_by(workspaces.c.slug),
+    )
+    yield "member_role", select(c.role).where(this)
+    yield (
+        "other_owner",
+        select(c.user_id)
+        .where(
+            c.workspace == P("workspace"),
+            c.role == literal_column("'owner'"),
+            c.user_id != P("user_id"),
+        )
+        .limit(literal_column("1")),
+    )
+    put = insert(members).values(
+        workspace=P("workspace"), user_id=P("user_id"), role=P("role"), since=NOW
+    )
+    yield (
+        "member_put",
+        put.on_conflict_do_update(
+            index_elements=["workspace", "user_id"], set_={"role": put.excluded.role}
+        ),
+    )
+    yield "member_drop", delete(members).where(this)
+
+
+def _keys() -> Named:
+    c = api_keys.c
+    is_live = and_(c.revoked_at.is_(None), or_(c.expires_at.is_(None), c.expires_at > NOW))
+    columns = ("id", "secret_hash", "workspace", "user_id", "name", "scopes", "expires_at")
+    yield (
+        "key_add",
+        insert(api_keys)
+        .values(**{name: P(name) for name in columns}, created_at=NOW)
+        .returning(c.created_at),
+    )
+    yield (
+        "keys",
+        select(api_keys)
+        .where(
+            c.user_id == P("user_id"),
+            if_given("workspace", c.workspace == P("workspace")),
+            is_live,
+        )
+        .order_by(c.created_at.desc(), c.id.desc()),
+    )
+    yield (
+        "key_revoke",
+        update(api_keys)
+        .values(revoked_at=NOW)
+        .where(
+            c.id == P("id"),
+            if_given("user_id", c.user_id == P("user_id")),
+            if_given("workspace", c.workspace == P("workspace")),
+            is_live,
+        )
+        .returning(c.id),
+    )
+    unnoted = or_(c.last_used.is_(None), c.last_used < NOW - P("pause_ms"))
+    yield (
+        "principal_of_key",
+        select(
+            *(column.label(f"u_{column.name}") for column in users.c),
+            *(column.label(f"w_{column.name}") for column in workspaces.c),
+            c.scopes,
+            members.c.role,
+            unnoted.label("is_unnoted"),
+        )
+        .select_from(api_keys)
+        .join(users, users.c.id == c.user_id)
+        .join(workspaces, workspaces.c.id == c.workspace)
+        .outerjoin(
+            members, and_(members.c.workspace == c.workspace, members.c.user_id == c.user_id)
+        )
+        .where(
+            c.id == P("id"),
+            c.secret_hash == P("secret_hash"),
+            ~users.c.is_disabled,
+            is_live,
+        ),
+    )
+    yield "key_used", update(api_keys).values(last_used=NOW).where(c.id == P("id"), unnoted)
+    yield (
+        "keys_clean",
+        delete(api_keys)
+        .where(or_(c.revoked_at < NOW - DAY_MS, c.expires_at < NOW - DAY_MS))
+        .returning(literal_column("1")),
+    )

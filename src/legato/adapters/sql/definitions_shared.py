@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What definitions for both databases at once are made of. Not imported at run time.
+
+Rules: AC4, AD2.
+"""
+
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Integer, bindparam
+from sqlalchemy.dialects.postgresql import insert as insert_of_postgres
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+P: Final = bindparam
+
+insert: Final = insert_of_postgres
+"""INSERT with ON CONFLICT; both compilers write what it says."""
+
+AUDIT_LOCK: Final = 0x6C656761756474
+"""Key of the advisory lock ("legaudt" in ASCII) under which one process seals the audit."""
+
+
+class now_ms(FunctionElement[int]):
+    """The database's clock in ms since the Unix epoch."""
+
+    name = "now_ms"
+    type = BigInteger()
+    inherit_cache = True
+
+
+class try_audit_lock(FunctionElement[int]):
+    """Whether this transaction has the sealer's lock now; a writer of SQLite always has."""
+
+    name = "try_audit_lock"
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(now_ms, "sqlite")
+def _now_sqlite(*_: Any, **__: Any) -> str:
+    # Days since noon in Greenwich on November 24, 4714 B.C.
+    return "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)"
+
+
+@compiles(now_ms, "postgresql")
+def _now_postgres(*_: Any, **__: Any) -> str:
+    return "CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+
+@compiles(try_audit_lock, "sqlite")
+def _lock_sqlite(*_: Any, **__: Any) -> str:
+    return "1"
+
+
+@compiles(try_audit_lock, "postgresql")
+def _lock_postgres(*_: Any, **__: Any) -> str:
+    return f"CAST(pg_try_advisory_xact_lock({AUDIT_LOCK}) AS INTEGER)"
+
+
+NOW: Final = now_ms()
+DAY_MS: Final = 86_400_000
