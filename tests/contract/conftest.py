@@ -64,9 +64,15 @@ def empty_postgres_url(migrated_postgres_url: str) -> str:
             # TRUNCATE would make new files, which takes longer than removing a few rows.
             statements = await connection.fetchval(
                 "SELECT string_agg('DELETE FROM ' || quote_ident(tablename), '; ') FROM pg_tables"
-                " WHERE schemaname = 'public' AND tablename NOT IN ('meta', 'alembic_version')"
+                " WHERE schemaname = 'public' AND tablename NOT IN"
+                " ('meta', 'alembic_version', 'audit')"
             )
             await connection.execute(statements)
+            if await connection.fetchval("SELECT count(*) FROM audit"):
+                await connection.execute(
+                    "ALTER TABLE audit DISABLE TRIGGER USER; DELETE FROM audit;"
+                    " ALTER TABLE audit ENABLE TRIGGER USER"
+                )
         finally:
             await connection.close()
 

@@ -74,7 +74,7 @@ def _seal(limit: int) -> Script[Head]:
 
 
 def _values(entry: AuditEntry) -> dict[str, Any]:
-    values = {name: clean(getattr(entry, name)) for name in _COLUMNS}
+    values = {name: getattr(entry, name) for name in _COLUMNS}
     return {**values, "workspace": entry.workspace, "data": _canonical(entry.data)}
 
 

@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from legato.adapters.sql.clean import clean
+
 T = TypeVar("T")
 Row = Mapping[str, Any]
 """A row by the names of its columns. What is true or false may be 1 or 0."""
@@ -65,7 +67,14 @@ class Driver(Protocol):
         ...
 
 
-def step(name: str, /, **values: object) -> Script[list[Row]]:
+def storable(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values whose texts a database can hold; one that was changed is equal to nothing."""
+    return {
+        name: clean(value) if isinstance(value, str) else value for name, value in values.items()
+    }
+
+
+def step(name: str, /, **values: Any) -> Script[list[Row]]:
     """Run one statement and return its rows."""
     return (yield Step(name, (values,)))
 

@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import msgspec
 
-from legato.adapters.sql.clean import clean
 from legato.adapters.sql.script import Row
 from legato.ports.accounts import (
     ApiKey,
@@ -39,7 +38,6 @@ def user_values(user: User) -> dict[str, Any]:
     """Return what is stored of a user, but what the database itself decides."""
     values = {name: getattr(user, name) for name in user.__struct_fields__}
     del values["created_at"], values["version"]
-    values["display_name"] = clean(user.display_name)
     values["recovery"] = list_text(user.recovery)
     return values
 
@@ -51,7 +49,7 @@ def workspace_of(row: Row, prefix: str = "") -> Workspace:
 
 def workspace_values(workspace: Workspace) -> dict[str, Any]:
     """Return what is stored of a workspace, but when."""
-    return {"id": workspace.id, "slug": workspace.slug, "name": clean(workspace.name)}
+    return {"id": workspace.id, "slug": workspace.slug, "name": workspace.name}
 
 
 def member_of(row: Row) -> Member:
@@ -73,8 +71,8 @@ def session_values(session: NewSession) -> dict[str, Any]:
         "sid_hash": session.sid_hash,
         "user_id": session.user,
         "ttl_ms": session.ttl_ms,
-        "ip": clean(session.ip),
-        "user_agent": clean(session.user_agent),
+        "ip": session.ip,
+        "user_agent": session.user_agent,
     }
 
 
@@ -106,7 +104,7 @@ def key_values(key: ApiKey) -> dict[str, Any]:
         "secret_hash": key.secret_hash,
         "workspace": key.workspace,
         "user_id": key.user,
-        "name": clean(key.name),
+        "name": key.name,
         "scopes": list_text(key.scopes),
         "expires_at": key.expires_at,
     }

@@ -11,7 +11,7 @@ import asyncpg
 
 from legato.adapters.sql.postgres.database import Database
 from legato.adapters.sql.postgres.statements import SQL
-from legato.adapters.sql.script import Row, Script, Step, Undo
+from legato.adapters.sql.script import Row, Script, Step, Undo, storable
 from legato.errors import LegatoError
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ class PostgresScripts:
 
     async def fetch(self, name: str, /, **values: Any) -> list[Row]:
         """Keep `Driver.fetch`."""
-        return await self._database.fetch(name, **values)
+        return await self._database.fetch(name, **storable(values))
 
     async def run(self, make: Callable[[], Script[T]]) -> T:
         """Keep `Driver.run`."""
@@ -63,7 +63,7 @@ async def _run(connection: Any, script: Script[T]) -> T:
 
 async def _answer(connection: Any, asked: Step) -> list[Row]:
     statement = SQL[asked.name]
-    arguments = [statement.arguments(values) for values in asked.values]
+    arguments = [statement.arguments(storable(values)) for values in asked.values]
     if asked.many:
         await connection.executemany(statement.sql, arguments)
         return []

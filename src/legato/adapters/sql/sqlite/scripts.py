@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from legato.adapters.sql.script import Row, Script, Step, Undo
+from legato.adapters.sql.script import Row, Script, Step, Undo, storable
 from legato.adapters.sql.sqlite.readers import Readers
 from legato.adapters.sql.sqlite.statements import SQL
 from legato.adapters.sql.sqlite.writer import Writer
@@ -50,12 +50,12 @@ def _run(connection: sqlite3.Connection, script: Script[T]) -> Any:
 
 def _answer(connection: sqlite3.Connection, asked: Step) -> list[Row]:
     if asked.many:
-        connection.executemany(SQL[asked.name], asked.values)
+        connection.executemany(SQL[asked.name], map(storable, asked.values))
         return []
     return _rows(connection, asked.name, asked.values[0])
 
 
 def _rows(connection: sqlite3.Connection, name: str, values: dict[str, Any]) -> list[Row]:
-    cursor = connection.execute(SQL[name], values)
+    cursor = connection.execute(SQL[name], storable(values))
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

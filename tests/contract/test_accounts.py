@@ -1,0 +1,377 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Set-up, users, workspaces, members and tokens on both databases."""
+
+import asyncio
+from collections import Counter
+
+import msgspec
+import pytest
+
+from legato.errors import Conflict, NotFound
+from legato.model.ids import SessionId, UserId, WorkspaceId
+from legato.ports.accounts import Member, Session, User, Workspace
+from legato.ports.stores import Stores
+from tests.contract.accounts import (
+    DATABASES,
+    HOME,
+    HOUR_MS,
+    actions,
+    entry,
+    hashed,
+    let_pass,
+    logged_in,
+    session,
+    token,
+    user,
+    with_ann,
+)
+from tests.contract.conftest import MakeStores
+
+pytestmark = DATABASES
+ANN, BOB = UserId("u-ann"), UserId("u-bob")
+
+
+async def set_up(store: Stores, name: str = "ann", secret: str = "setup") -> Session | str:
+    """Try to become the owner."""
+    workspace = Workspace(id=WorkspaceId(f"w-{name}"), slug=f"of-{name}", name=name)
+    return await store.accounts.set_up(
+        hashed(secret), user(name), workspace, session(f"s-{name}", name), entry("setup")
+    )
+
+
+async def test_set_up_makes_an_owner_with_workspace_and_session(store: Stores) -> None:
+    """All of it is there afterwards, and the token is used [AC6, AD1]."""
+    assert not await store.accounts.is_set_up()
+    await store.accounts.add_token(token("setup", kind="setup"), ())
+    made = await set_up(store)
+    assert isinstance(made, Session)
+    assert await store.accounts.is_set_up()
+    principal = await store.accounts.principal_of_session(hashed("s-ann-sid"), None)
+    assert principal is not None
+    assert (principal.session, principal.role) == (made, "owner")
+    assert principal.user.default_workspace == principal.workspace.id == "w-ann"  # type: ignore[union-attr]
+    assert await store.accounts.token(hashed("setup"), "setup") is None
+    assert await actions(store) == ["setup"]
+
+
+async def test_of_twenty_set_ups_at_once_one_succeeds(stores: MakeStores) -> None:
+    """Two processes, twenty requests: one owner, one audit row [AC3, AC6]."""
+    both = [await stores("a"), await stores("b")]
+    await both[0].accounts.add_token(token("setup", kind="setup"), ())
+    found = await asyncio.gather(*(set_up(both[i % 2], f"n{i}") for i in range(20)))
+    kinds = Counter(each if isinstance(each, str) else "made" for each in found)
+    assert kinds == {"made": 1, "claimed": 19}
+    assert await actions(both[1]) == ["setup"]
+    assert await set_up(both[1], "late", "whatever") == "claimed"
+
+
+async def test_a_set_up_is_told_why_its_token_is_not_good(store: Stores) -> None:
+    """Unknown, void and expired are told apart; nothing is made [AC2, AC4, AC5]."""
+    await store.accounts.add_token(token("link", user=ANN), ())
+    assert await set_up(store, secret="link") == "unknown"
+    await store.accounts.add_token(token("old", kind="setup"), ())
+    await store.accounts.add_token(token("setup", kind="setup"), ())
+    assert await set_up(store, secret="old") == "used"
+    await let_pass(store, HOUR_MS)
+    assert await set_up(store) == "expired"
+    assert not await store.accounts.is_set_up()
+    assert await store.accounts.user(ANN) is None
+    assert await actions(store) == []
+
+
+async def test_a_set_up_over_somebody_who_is_there_leaves_nothing(store: Stores) -> None:
+    """The token is good afterwards [AC2]."""
+    await store.accounts.add_token(token("setup", kind="setup"), ())
+    assert await store.accounts.add_user(user(), ())
+    with pytest.raises(Conflict):
+        await set_up(store)
+    assert not await store.accounts.is_set_up()
+    assert await store.accounts.token(hashed("setup"), "setup") is not None
+
+
+async def test_a_user_comes_back_as_added(store: Stores) -> None:
+    """Every field, by id and by address; the database sets time and version [AC1, AC4]."""
+    added = user(
+        is_instance_admin=True,
+        totp=b"\x00sealed",
+        totp_step=2**40,
+        recovery=("a", "b"),
+        default_workspace=HOME.id,
+    )
+    assert await store.accounts.add_user(added, ())
+    found = await store.accounts.user(ANN)
+    assert found is not None
+    assert found.created_at > 0
+    assert msgspec.structs.replace(found, created_at=0) == added
+    assert await store.accounts.user_by_email("ann@example.org") == found
+    assert await store.accounts.user_by_email("bob@example.org") is None
+
+
+async def test_an_address_is_taken_once(stores: MakeStores) -> None:
+    """Also by many at once; the losers leave nothing [AC1, AC2, AC3]."""
+    both = [await stores("a"), await stores("b")]
+    added = await asyncio.gather(
+        *(
+            both[i % 2].accounts.add_user(user(f"n{i}", email="ann@example.org"), entry(f"user{i}"))
+            for i in range(10)
+        )
+    )
+    assert sorted(added) == [False] * 9 + [True]
+    assert await actions(both[0]) == [f"user{added.index(True)}"]
+
+
+async def test_of_several_changes_at_once_one_stands(stores: MakeStores) -> None:
+    """A time step of a second factor is accepted once, by the user's version [AC1, AC3]."""
+    both = [await stores("a"), await stores("b")]
+    await with_ann(both[0])
+    read = await both[0].accounts.user(ANN)
+    assert read is not None
+    changed = msgspec.structs.replace(read, totp_step=7, display_name="Anna")
+    done = await asyncio.gather(
+        *(both[i % 2].accounts.change_user(changed, entry("totp")) for i in range(10))
+    )
+    assert sorted(done) == [False] * 9 + [True]
+    found = await both[1].accounts.user(ANN)
+    assert found == msgspec.structs.replace(changed, version=read.version + 1)
+    assert await actions(both[0]) == ["totp"]
+
+
+async def test_an_address_cannot_be_changed_to_one_that_is_taken(store: Stores) -> None:
+    """The user stays as it was [AC1]."""
+    await with_ann(store)
+    await store.accounts.add_user(user("bob"), ())
+    ann = await store.accounts.user(ANN)
+    assert ann is not None
+    taken = msgspec.structs.replace(ann, email="bob@example.org")
+    assert not await store.accounts.change_user(taken, entry("never"))
+    free = msgspec.structs.replace(ann, email="anna@example.org")
+    assert await store.accounts.change_user(free, entry("address"))
+    assert await actions(store) == ["address"]
+
+
+async def test_a_change_consumes_its_token_or_is_undone(store: Stores) -> None:
+    """A used token, or one of somebody else, changes nothing [AC2, AC5]."""
+    await with_ann(store)
+    ann = await store.accounts.user(ANN)
+    assert ann is not None
+    changed = msgspec.structs.replace(ann, password_hash="new")
+    await store.accounts.add_token(token("theirs", kind="reset", user=BOB), ())
+    await store.accounts.add_token(token("reset", kind="reset", user=ANN), ())
+    await store.accounts.add_token(token("setup", kind="setup"), ())
+    for wrong in ("theirs", "setup", "unknown"):
+        assert not await store.accounts.change_user(changed, (), token_hash=hashed(wrong))
+    assert await store.accounts.user(ANN) == ann
+    assert await store.accounts.change_user(changed, (), token_hash=hashed("reset"))
+    again = msgspec.structs.replace(changed, version=2)
+    assert not await store.accounts.change_user(again, (), token_hash=hashed("reset"))
+    assert await store.accounts.token(hashed("theirs"), "reset") is not None
+
+
+async def test_a_change_ends_sessions(store: Stores) -> None:
+    """All but one, or all [AC7]."""
+    await with_ann(store)
+    for name in ("s1", "s2", "s3"):
+        await logged_in(store, name)
+    ann = await store.accounts.user(ANN)
+    assert ann is not None
+    assert await store.accounts.change_user(ann, ())
+    assert len(await store.accounts.sessions(ANN)) == 3
+    ann = msgspec.structs.replace(ann, version=2)
+    assert await store.accounts.change_user(ann, (), ends_sessions_but=SessionId("s2"))
+    assert [each.id for each in await store.accounts.sessions(ANN)] == ["s2"]
+    ann = msgspec.structs.replace(ann, version=3)
+    assert await store.accounts.change_user(ann, (), ends_sessions_but="none")
+    assert await store.accounts.sessions(ANN) == []
+
+
+async def test_an_invitation_is_accepted_once(stores: MakeStores) -> None:
+    """Ten accept it at once: one user with the role, and the token is used [AC2, AC3, AC5]."""
+    both = [await stores("a"), await stores("b")]
+    await with_ann(both[0])
+    await both[0].accounts.add_token(
+        token("invite", kind="invitation", workspace=HOME.id, role="editor", by=ANN), ()
+    )
+
+    async def accept(number: int) -> bool:
+        made = user(f"n{number}")
+        return await both[number % 2].accounts.add_user(
+            made,
+            entry("accepted"),
+            member=Member(workspace=HOME.id, user=made.id, role="editor"),
+            token_hash=hashed("invite"),
+        )
+
+    done = await asyncio.gather(*map(accept, range(10)))
+    assert sorted(done) == [False] * 9 + [True]
+    winner = f"u-n{done.index(True)}"
+    found = [(each.user, each.role) for each in await both[1].accounts.members(HOME.id)]
+    assert found == [("u-ann", "owner"), (winner, "editor")]
+    made = await both[0].accounts.user(UserId(winner))
+    assert made is not None
+    assert made.default_workspace == HOME.id
+    for number in range(10):
+        is_there = await both[0].accounts.user(UserId(f"u-n{number}")) is not None
+        assert is_there is done[number]
+    assert await actions(both[0]) == ["accepted"]
+
+
+async def test_an_invitation_is_for_one_workspace(store: Stores) -> None:
+    """Elsewhere it is not good, and stays good [AC2, AC5]."""
+    await with_ann(store)
+    await store.accounts.add_user(user("bob"), ())
+    await store.accounts.add_workspace(
+        Workspace(id=WorkspaceId("w2"), slug="two", name="2"), ANN, ()
+    )
+    invitation = token("invite", kind="invitation", workspace=HOME.id, role="viewer")
+    await store.accounts.add_token(invitation, ())
+    there = Member(workspace=WorkspaceId("w2"), user=BOB, role="viewer")
+    here = Member(workspace=HOME.id, user=BOB, role="viewer")
+    secret = hashed("invite")
+    assert await store.accounts.put_member(there, entry("no"), token_hash=secret) == "token"
+    assert await store.accounts.put_member(here, entry("yes"), token_hash=secret) == "done"
+    assert await store.accounts.put_member(here, entry("no"), token_hash=secret) == "token"
+    assert await store.accounts.memberships(BOB) == [
+        (msgspec.structs.replace(HOME, created_at=(await home(store)).created_at), "viewer")
+    ]
+    assert await actions(store) == ["yes"]
+
+
+async def home(store: Stores) -> Workspace:
+    """Return HOME as it is stored."""
+    found = {each.id: each for each, _ in await store.accounts.memberships(ANN)}
+    return found[HOME.id]
+
+
+async def test_a_token_is_found_as_it_was_made(store: Stores) -> None:
+    """By its kind only, with everything but its life [AC4, AC5]."""
+    made = token(
+        "invite", kind="invitation", workspace=HOME.id, role="editor", email="b@x.org", by=ANN
+    )
+    await store.accounts.add_token(made, entry("invited"))
+    found = await store.accounts.token(made.hash, "invitation")
+    assert found is not None
+    for name in ("hash", "kind", "user", "workspace", "role", "email", "by"):
+        assert getattr(found, name) == getattr(made, name)
+    assert found.expires_at > 0
+    assert found.tries == 0
+    assert await store.accounts.token(made.hash, "link") is None
+    await let_pass(store, HOUR_MS)
+    assert await store.accounts.token(made.hash, "invitation") is None
+    assert await actions(store) == ["invited"]
+
+
+async def test_a_new_token_makes_the_old_one_void(stores: MakeStores) -> None:
+    """For the same user and kind; of many made at once one is good [AC3, AC5]."""
+    both = [await stores("a"), await stores("b")]
+    await both[0].accounts.add_token(token("other", user=BOB), ())
+    await both[0].accounts.add_token(token("reset", kind="reset", user=ANN), ())
+    for name in ("invite1", "invite2"):
+        await both[0].accounts.add_token(token(name, kind="invitation"), ())
+    names = [f"link{i}" for i in range(8)]
+    await asyncio.gather(
+        *(both[i % 2].accounts.add_token(token(name, user=ANN), ()) for i, name in enumerate(names))
+    )
+    good = [await both[0].accounts.token(hashed(name), "link") is not None for name in names]
+    assert sum(good) == 1
+    assert await both[0].accounts.token(hashed("other"), "link") is not None
+    assert await both[0].accounts.token(hashed("reset"), "reset") is not None
+    for name in ("invite1", "invite2"):
+        assert await both[0].accounts.token(hashed(name), "invitation") is not None
+
+
+async def test_a_token_is_void_after_its_tries(store: Stores) -> None:
+    """The fifth failure is the last [AC5]."""
+    await store.accounts.add_token(token("mfa", kind="mfa", user=ANN), ())
+    for tries in range(5):
+        found = await store.accounts.token(hashed("mfa"), "mfa")
+        assert found is not None
+        assert found.tries == tries
+        await store.accounts.fail_token(hashed("mfa"), tries_max=5)
+    assert await store.accounts.token(hashed("mfa"), "mfa") is None
+
+
+async def test_members_are_listed_by_name(store: Stores) -> None:
+    """With what a list shows; a new role changes nothing else [AC1]."""
+    await with_ann(store)
+    for name in ("zoe", "bob"):
+        await store.accounts.add_user(user(name), ())
+        member = Member(workspace=HOME.id, user=UserId(f"u-{name}"), role="viewer")
+        assert await store.accounts.put_member(member, ()) == "done"
+    before = await store.accounts.members(HOME.id)
+    assert [each.display_name for each in before] == ["Ann", "Bob", "Zoe"]
+    assert before[1].email == "bob@example.org"
+    assert before[1].since > 0
+    bob = Member(workspace=HOME.id, user=BOB, role="admin")
+    assert await store.accounts.put_member(bob, ()) == "done"
+    after = await store.accounts.members(HOME.id)
+    assert after[1] == msgspec.structs.replace(before[1], role="admin")
+    assert await store.accounts.members(WorkspaceId("w-none")) == []
+
+
+async def test_a_slug_is_taken_once(store: Stores) -> None:
+    """The second workspace of that name is not made [AC1, AD1]."""
+    await with_ann(store)
+    twin = Workspace(id=WorkspaceId("w-twin"), slug="home", name="Twin")
+    assert not await store.accounts.add_workspace(twin, ANN, entry("never"))
+    other = Workspace(id=WorkspaceId("w-two"), slug="a-two", name="Two")
+    assert await store.accounts.add_workspace(other, ANN, entry("workspace"))
+    found = [(each.slug, role) for each, role in await store.accounts.memberships(ANN)]
+    assert found == [("a-two", "owner"), ("home", "owner")]
+    assert await actions(store) == ["workspace"]
+
+
+async def test_the_last_owner_stays(store: Stores) -> None:
+    """Neither lowered nor taken out, until there is another [AC10, AD1]."""
+    await with_ann(store)
+    await store.accounts.add_user(user("bob"), ())
+    lowered = Member(workspace=HOME.id, user=ANN, role="admin")
+    accounts = store.accounts
+    assert await accounts.put_member(lowered, entry("no")) == "last_owner"
+    assert await accounts.remove_member(HOME.id, ANN, entry("no")) == "last_owner"
+    assert await accounts.remove_member(HOME.id, BOB, entry("no")) == "unknown"
+    again = Member(workspace=HOME.id, user=ANN, role="owner")
+    assert await accounts.put_member(again, ()) == "done"
+    bob = Member(workspace=HOME.id, user=BOB, role="owner")
+    assert await accounts.put_member(bob, entry("granted")) == "done"
+    assert await accounts.put_member(lowered, entry("lowered")) == "done"
+    assert await accounts.remove_member(HOME.id, ANN, entry("removed")) == "done"
+    assert [each.user for each in await accounts.members(HOME.id)] == [BOB]
+    assert await actions(store) == ["granted", "lowered", "removed"]
+    nowhere = Member(workspace=WorkspaceId("w-none"), user=ANN, role="owner")
+    with pytest.raises(NotFound):
+        await accounts.put_member(nowhere, ())
+
+
+async def test_owners_who_leave_together_leave_one(stores: MakeStores) -> None:
+    """Four owners, each removed or lowered at once from two processes [AC3, AC10]."""
+    both = [await stores("a"), await stores("b")]
+    await with_ann(both[0])
+    people = [ANN]
+    for name in ("bob", "cat", "dan"):
+        await both[0].accounts.add_user(user(name), ())
+        people.append(UserId(f"u-{name}"))
+        owner = Member(workspace=HOME.id, user=people[-1], role="owner")
+        assert await both[0].accounts.put_member(owner, ()) == "done"
+
+    async def leave(index: int) -> str:
+        accounts = both[index % 2].accounts
+        if index < 2:
+            return await accounts.remove_member(HOME.id, people[index], ())
+        lowered = Member(workspace=HOME.id, user=people[index], role="viewer")
+        return await accounts.put_member(lowered, ())
+
+    done = await asyncio.gather(*map(leave, range(4)))
+    assert Counter(done) == {"done": 3, "last_owner": 1}
+    found = [each.user for each in await both[0].accounts.members(HOME.id) if each.role == "owner"]
+    assert found == [people[done.index("last_owner")]]
+
+
+async def test_texts_that_a_database_cannot_hold_are_cleaned(store: Stores) -> None:
+    """NUL and lone surrogates, in what is stored and in what is looked for [AC3]."""
+    odd = "A\x00\ud800"
+    await store.accounts.add_user(user(display_name=odd), ())
+    await store.accounts.add_workspace(Workspace(id=HOME.id, slug="home", name=odd), ANN, ())
+    found = await store.accounts.user(ANN)
+    assert isinstance(found, User)
+    assert found.display_name == "A\ufffd\ufffd"
+    assert (await home(store)).name == "A\ufffd\ufffd"
