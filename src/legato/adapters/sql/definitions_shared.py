@@ -44,7 +44,8 @@ def _now_sqlite(*_: Any, **__: Any) -> str:
 
 @compiles(now_ms, "postgresql")
 def _now_postgres(*_: Any, **__: Any) -> str:
-    return "CAST(EXTRACT(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+    # Stands still within a statement, as SQLite's does: times that are made together are equal.
+    return "CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)"
 
 
 @compiles(try_audit_lock, "sqlite")
