@@ -267,7 +267,8 @@ async def test_a_new_token_makes_the_old_one_void(stores: MakeStores) -> None:
     await both[0].accounts.add_token(token("reset", kind="reset", user=ANN), ())
     for name in ("invite1", "invite2"):
         await both[0].accounts.add_token(token(name, kind="invitation"), ())
-    names = [f"link{i}" for i in range(8)]
+    await with_ann(both[0])
+    names = [f"link{i}" for i in range(30)]
     await asyncio.gather(
         *(both[i % 2].accounts.add_token(token(name, user=ANN), ()) for i, name in enumerate(names))
     )
@@ -277,6 +278,19 @@ async def test_a_new_token_makes_the_old_one_void(stores: MakeStores) -> None:
     assert await both[0].accounts.token(hashed("reset"), "reset") is not None
     for name in ("invite1", "invite2"):
         assert await both[0].accounts.token(hashed(name), "invitation") is not None
+
+
+async def test_of_set_up_links_made_at_once_one_is_good(stores: MakeStores) -> None:
+    """Servers that start together do not leave several ways in [AC3, AC5]."""
+    both = [await stores("a"), await stores("b")]
+    names = [f"setup{i}" for i in range(8)]
+    made = [token(name, kind="setup") for name in names]
+    await asyncio.gather(
+        *(both[i % 2].accounts.add_token(each, entry("link")) for i, each in enumerate(made))
+    )
+    good = [await both[0].accounts.token(each.hash, "setup") is not None for each in made]
+    assert sum(good) == 1
+    assert await actions(both[0]) == ["link"] * 8
 
 
 async def test_a_token_is_void_after_its_tries(store: Stores) -> None:

@@ -84,9 +84,9 @@ async def test_somebody_who_is_no_member_has_no_role(store: Stores) -> None:
 
 async def test_an_id_is_meant_before_a_slug_that_looks_like_it(store: Stores) -> None:
     """A workspace cannot be hidden behind another's slug [AC7]."""
-    await with_ann(store)
     trap = Workspace(id=WorkspaceId("a-trap"), slug=HOME.id, name="Trap")
     assert await store.accounts.add_workspace(trap, ANN, ())
+    await with_ann(store)
     await logged_in(store)
     found = await store.accounts.principal_of_session(hashed("s1-sid"), HOME.id)
     assert found is not None
@@ -166,6 +166,26 @@ async def test_a_password_that_was_changed_meanwhile_makes_no_session(store: Sto
     assert late is None
     assert await store.accounts.token(hashed("mfa"), "mfa") is not None
     assert await store.accounts.add_session(session(), (), user_version=ann.version + 1)
+
+
+async def test_no_log_in_slips_through_a_change_of_the_password(stores: MakeStores) -> None:
+    """Whichever comes first, the old password has no live session afterwards [AC2, AC3]."""
+    both = [await stores("a"), await stores("b")]
+    await with_ann(both[0])
+    for number in range(10):
+        ann = await both[0].accounts.user(ANN)
+        assert ann is not None
+        made = [session(f"s{number}-{i}") for i in range(4)]
+        _, changed, *_ = await asyncio.gather(
+            both[0].accounts.add_session(made[0], (), user_version=ann.version),
+            both[1].accounts.change_user(ann, (), ends_sessions_but="none"),
+            *(
+                both[1].accounts.add_session(each, (), user_version=ann.version)
+                for each in made[1:]
+            ),
+        )
+        assert changed
+        assert await both[0].accounts.sessions(ANN) == []
 
 
 async def test_a_link_logs_in_once(stores: MakeStores) -> None:

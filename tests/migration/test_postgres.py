@@ -56,7 +56,7 @@ async def query(url: str, sql: str) -> list[tuple[Any, ...]]:
 
 
 async def shape(url: str) -> list[list[tuple[Any, ...]]]:
-    """Return columns, indexes and constraints."""
+    """Return columns, indexes, constraints, triggers and their functions."""
     return [
         await query(url, sql)
         for sql in (
@@ -70,6 +70,10 @@ async def shape(url: str) -> list[list[tuple[Any, ...]]]:
             " AND conrelid::regclass::text <> 'alembic_version' ORDER BY 1, 2",
             "SELECT relname, reloptions::text FROM pg_class WHERE relkind = 'r'"
             " AND relnamespace = 'public'::regnamespace AND relname <> 'alembic_version'"
+            " ORDER BY 1",
+            "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal"
+            " ORDER BY 1",
+            "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace"
             " ORDER BY 1",
         )
     ]

@@ -5,7 +5,7 @@ import pytest
 
 from legato.adapters.memory import MemoryDatabase, make_memory_stores
 from legato.adapters.system_clock import SystemClock
-from legato.errors import NotFound, StoreUnavailable
+from legato.errors import NotFound, StoreUnavailable, Unavailable
 from tests.contract.build import A, born, execution_id, new, turn
 
 ONE = execution_id(1)
@@ -80,3 +80,12 @@ async def test_an_operation_that_refuses_is_no_commit() -> None:
     with pytest.raises(NotFound):
         await store.inbox.send(ONE, "k", b"{}")
     assert database.commits == {}
+
+
+async def test_a_store_in_memory_keeps_no_accounts() -> None:
+    """It says so at the first use instead of forgetting them [AC13]."""
+    store = make_memory_stores(MemoryDatabase(), SystemClock(), process="a")
+    with pytest.raises(Unavailable, match="memory keeps no accounts"):
+        await store.accounts.is_set_up()
+    with pytest.raises(Unavailable, match="memory keeps no accounts"):
+        await store.audit.seal()

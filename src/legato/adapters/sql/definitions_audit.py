@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The statements of the audit, for both databases. Not imported at run time.
 
-Rules: AD1, AD2.
+Rules: AD1, AD3.
 """
 
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What definitions for both databases at once are made of. Not imported at run time.
 
-Rules: AC4, AD2.
+Rules: AC3, AC4, AD3.
 """
 
 from typing import Any, Final

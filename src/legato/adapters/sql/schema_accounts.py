@@ -4,7 +4,7 @@
 Secrets are kept as hashes only. What decides whether a session is alive stands apart from what is
 written at every use of it (`presence`), so that its version tells of changes alone.
 
-Rules: AC1, AC6, AD1, AD2.
+Rules: AC1, AD2, LG23.
 """
 
 from typing import Any, Final
@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from legato.adapters.sql.schema_base import KEY, metadata, only, row_id
+from legato.adapters.sql.schema_base import KEY, metadata, row_id
 
 users: Final = Table(
     "users",
@@ -180,7 +180,6 @@ audit: Final = Table(
     Column("data", Text, nullable=False),
     Column("seq", BigInteger, unique=True),
     Column("hash", Text),
-    only("audit", "unsealed", ("id",), "seq IS NULL"),
     Index("ix_audit_workspace", "workspace", "seq"),
     sqlite_autoincrement=True,
 )

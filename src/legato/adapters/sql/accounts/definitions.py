@@ -4,7 +4,7 @@
 What decides about time is decided here, by the database's clock. An UPDATE that says what it
 expects, and returns nothing where it was not so, is how one of many at once wins.
 
-Rules: AC2-AC5.
+Rules: AC1, AC3-AC6, AC10-AC12.
 """
 
 from collections.abc import Iterator
@@ -26,10 +26,15 @@ from legato.adapters.sql.schema_accounts import (
 
 Named = Iterator[tuple[str, ClauseElement]]
 
+_IS_LIVE_KEY = and_(
+    api_keys.c.revoked_at.is_(None),
+    or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > NOW),
+)
+
 
 def account_statements() -> Named:
     """Yield every statement of accounts with its name."""
-    for group in (_setup, _tokens, _users, _members, _keys, session_statements):
+    for group in (_setup, _tokens, _users, _members, _keys, _key_use, session_statements):
         for name, statement in group():
             yield f"accounts.{name}", statement
 
@@ -192,7 +197,6 @@ def _members() -> Named:
 
 def _keys() -> Named:
     c = api_keys.c
-    is_live = and_(c.revoked_at.is_(None), or_(c.expires_at.is_(None), c.expires_at > NOW))
     columns = ("id", "secret_hash", "workspace", "user_id", "name", "scopes", "expires_at")
     yield (
         "key_add",
@@ -206,7 +210,7 @@ def _keys() -> Named:
         .where(
             c.user_id == P("user_id"),
             if_given("workspace", c.workspace == P("workspace")),
-            is_live,
+            _IS_LIVE_KEY,
         )
         .order_by(c.created_at.desc(), c.id.desc()),
     )
@@ -218,10 +222,20 @@ def _keys() -> Named:
             c.id == P("id"),
             if_given("user_id", c.user_id == P("user_id")),
             if_given("workspace", c.workspace == P("workspace")),
-            is_live,
+            _IS_LIVE_KEY,
         )
         .returning(c.id),
     )
+    yield (
+        "keys_clean",
+        delete(api_keys)
+        .where(or_(c.revoked_at < NOW - DAY_MS, c.expires_at < NOW - DAY_MS))
+        .returning(literal_column("1")),
+    )
+
+
+def _key_use() -> Named:
+    c = api_keys.c
     unnoted = or_(c.last_used.is_(None), c.last_used < NOW - P("pause_ms"))
     yield (
         "principal_of_key",
@@ -242,13 +256,7 @@ def _keys() -> Named:
             c.id == P("id"),
             c.secret_hash == P("secret_hash"),
             ~users.c.is_disabled,
-            is_live,
+            _IS_LIVE_KEY,
         ),
     )
     yield "key_used", update(api_keys).values(last_used=NOW).where(c.id == P("id"), unnoted)
-    yield (
-        "keys_clean",
-        delete(api_keys)
-        .where(or_(c.revoked_at < NOW - DAY_MS, c.expires_at < NOW - DAY_MS))
-        .returning(literal_column("1")),
-    )

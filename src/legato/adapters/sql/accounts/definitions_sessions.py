@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The statements of log-ins and refresh tokens, for both databases; see `definitions`.
 
-Rules: AC4, AC6-AC9.
+Rules: AC3, AC4, AC7-AC9, AC12.
 """
 
 from collections.abc import Iterator

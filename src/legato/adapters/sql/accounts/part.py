@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the parts of accounts share: the driver, and steps that stand in several transactions.
 
-Rules: AC2, AC4, AC5.
+Rules: AC2, AC5.
 """
 
 from legato.adapters.sql.accounts.rows import session_of, session_values

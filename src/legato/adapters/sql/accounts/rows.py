@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows of accounts as the values of the port, and back.
 
-Rules: AC1.
+Rules: AC3.
 """
 
 from collections.abc import Sequence

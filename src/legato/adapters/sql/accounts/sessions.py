@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Log-ins and their refresh tokens.
 
-Rules: AC4-AC9.
+Rules: AC2, AC5, AC7-AC9.
 """
 
 from collections.abc import Sequence

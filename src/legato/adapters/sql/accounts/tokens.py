@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first set-up, and tokens that are good once.
 
-Rules: AC4, AC5.
+Rules: AC2, AC5, AC6.
 """
 
 from collections.abc import Sequence
@@ -65,6 +65,9 @@ class Tokens(Part):
         """Keep `Accounts.add_token`."""
 
         def script() -> Script[None]:
+            # Or many log-ins of one user at once would begin anew again and again.
+            if token.user is not None:
+                yield from step("accounts.user_lock", id=token.user)
             yield from step("accounts.tokens_void", kind=token.kind, user_id=token.user)
             yield from step("accounts.token_add", **token_values(token))
             yield from record(audit)

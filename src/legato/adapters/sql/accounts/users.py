@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Users, workspaces and who is what in them.
 
-Rules: AC1, AC3, AC5, AC10.
+Rules: AC1, AC2, AC5, AC10.
 """
 
 from collections.abc import Sequence

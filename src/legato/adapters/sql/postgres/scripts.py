@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run scripts on PostgreSQL: each is one transaction, begun anew if another came in between.
 
-Rules: AC3.
+Rules: AC2, AC3.
 """
 
 from collections.abc import Callable

@@ -88,8 +88,6 @@ CREATE INDEX ix_api_keys_user ON api_keys (user_id);
 -- schema:
 CREATE TABLE audit ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, at BIGINT NOT NULL, workspace TEXT, actor_kind TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, target_kind TEXT NOT NULL, target TEXT NOT NULL, result TEXT NOT NULL, ip TEXT NOT NULL, request_id TEXT NOT NULL, data TEXT NOT NULL, seq BIGINT, hash TEXT, CONSTRAINT uq_audit_seq UNIQUE (seq) );
 -- schema:
-CREATE INDEX ix_audit_unsealed ON audit (id) WHERE seq IS NULL;
--- schema:
 CREATE INDEX ix_audit_workspace ON audit (workspace, seq);
 -- schema:
 CREATE TRIGGER audit_added BEFORE INSERT ON audit WHEN NEW.seq IS NOT NULL OR NEW.hash IS NOT NULL OR EXISTS (SELECT 1 FROM audit WHERE id = NEW.id) BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run scripts on SQLite: each is one job of the writer, in a savepoint of its own.
 
-Rules: AC2, LG10, LG11.
+Rules: AC2, AC3, LG10, LG11.
 """
 
 import sqlite3

@@ -236,5 +236,4 @@ def _audit() -> None:
         sa.UniqueConstraint("seq", name="uq_audit_seq"),
         sqlite_autoincrement=True,
     )
-    _partial("audit", "unsealed", ["id"], "seq IS NULL")
     op.create_index("ix_audit_workspace", "audit", ["workspace", "seq"])
