@@ -31,6 +31,7 @@ from legato.model.ids import EngineId
 from legato.telemetry import logger
 
 if TYPE_CHECKING:
+    from legato.api.server import HttpServer
     from legato.model.node_type import NodeTypeInfo
     from legato.ports.attempt_logs import LogLine
     from legato.ports.bus import Bus
@@ -126,6 +127,24 @@ def build(settings: Settings, *, role: Role, instead: Instead | None = None) -> 
         instead: What a test brings along.
     """
     return App(settings, role, instead)
+
+
+def make_server(app: App) -> HttpServer:
+    """Put the HTTP server of an app together; its port is not bound yet.
+
+    Raises:
+        Internal: A route does not say who may use it.
+    """
+    from legato.api.access import Gate
+    from legato.api.parts import Api
+    from legato.api.readiness import Readiness
+    from legato.api.server import HttpServer, make_api
+
+    settings, clock = app.settings, app.clock
+    readiness = Readiness({"store": app.stores.lifecycle.look}, clock.monotonic)
+    api = Api(settings=settings, stores=app.stores, clock=clock, readiness=readiness)
+    gate = Gate(allowed_origins=frozenset(settings.allowed_origins))
+    return HttpServer(make_api(api, gate), readiness, settings.server)
 
 
 def memory_stores(clock: Clock, settings: Settings) -> Stores:

@@ -6,6 +6,7 @@ The tree (a class's docstring is its default message):
     LegatoError
     ├── InvalidInput        the caller sent something that cannot be accepted
     │   ├── InvalidDocument     a workflow file with one or more problems
+    │   ├── InvalidJson         text that is no strict JSON, and where
     │   ├── ExpressionError     an expression that does not compile or evaluate
     │   └── InvalidToken        a token that is good once: malformed, unknown, used or expired
     ├── Unauthenticated     the caller has not shown who it is
@@ -15,6 +16,7 @@ The tree (a class's docstring is its default message):
     │   └── OwnershipLost       another engine owns the execution now
     ├── LimitExceeded       a stated limit would be exceeded
     │   └── RateLimited         too often in some time; it says when to come back
+    ├── Refused             a request is refused with a code of its own
     ├── Unavailable         a service (database, disk, network) cannot answer now
     │   └── StoreUnavailable    the store did not answer; the outcome may be unknown
     │       └── StoreDamaged        what is stored is not what was written; waiting mends nothing
@@ -65,6 +67,32 @@ class InvalidDocument(InvalidInput):
         """
         self.problems = problems
         super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class InvalidJson(InvalidInput):
+    """The text is not strict JSON."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        /,
+        *,
+        reason: str,
+        path: "tuple[str | int, ...]" = (),
+        place: "tuple[int, int] | None" = None,
+    ) -> None:
+        """Make the error.
+
+        Args:
+            message: What happened and where; it may quote a key of the text.
+            reason: The same in words that quote nothing of the text.
+            path: Keys and indices that lead to the fault.
+            place: Line and column, both from 1, where the text stops being JSON.
+        """
+        super().__init__(message)
+        self.reason = reason
+        self.path = path
+        self.place = place
 
 
 class ExpressionError(InvalidInput):
@@ -155,6 +183,56 @@ class RateLimited(LimitExceeded):
         """
         super().__init__(message, hint=f"Try again in {retry_after_s} s.")
         self.retry_after_s = retry_after_s
+
+
+class Refused(LegatoError):
+    """The request is refused."""
+
+    CODES = frozenset(
+        {
+            *("token_invalid", "malformed_request"),
+            *("unauthenticated", "invalid_credentials", "mfa_required", "session_ended"),
+            *("refresh_reused", "signature_invalid"),
+            *("forbidden", "origin_refused", "reauth_required", "registration_closed"),
+            *("not_found", "method_not_allowed", "not_acceptable", "request_timeout"),
+            *("already_set_up", "account_exists", "last_owner", "slug_taken", "draft_conflict"),
+            *("not_published", "illegal_state", "already_decided", "overlap_skipped"),
+            *("idempotency_in_progress", "quota_exceeded", "in_use"),
+            *("precondition_failed", "precondition_required", "too_large", "headers_too_large"),
+            *("unsupported_media_type", "host_refused"),
+            *("invalid", "cursor_invalid", "slug_mismatch", "idempotency_mismatch"),
+            *("rate_limited", "queue_full", "unavailable", "draining", "disk_full", "internal"),
+        }
+    )
+    """Every code that an answer over the network may carry."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str | None = None,
+        /,
+        *,
+        hint: str | None = None,
+        retry_after_s: int | None = None,
+        headers: "tuple[tuple[str, str], ...]" = (),
+        more: "dict[str, object] | None" = None,
+    ) -> None:
+        """Make the error.
+
+        Args:
+            code: One of `CODES`.
+            message: What happened; never what was sent.
+            hint: What the caller can do about it.
+            retry_after_s: Seconds after which it may be better.
+            headers: Also in the answer, such as `WWW-Authenticate`.
+            more: Members of the answer beside those of every problem, such as `mfa_token`.
+        """
+        assert code in self.CODES, f"{code} is no code of an answer"
+        super().__init__(message, hint=hint)
+        self.code = code
+        self.retry_after_s = retry_after_s
+        self.headers = headers
+        self.more = more or {}
 
 
 class Unavailable(LegatoError):

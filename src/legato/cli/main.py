@@ -55,6 +55,7 @@ COMMANDS: Final = {
     "nodes": ("legato.cli.nodes:nodes", "Show the node types there are, or make your own."),
     "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow or test files."),
     "engine": ("legato.cli.engine:engine", "Run every execution that has no live owner."),
+    "serve": ("legato.cli.serve:serve", "Serve the HTTP API, with an engine."),
     "doctor": ("legato.cli.doctor:doctor", "Check this installation and say what to do."),
     "completion": ("legato.cli.completion:completion", "Print the completion script of a shell."),
     "migrate": ("legato.cli.migrate:migrate", "Bring the database to this program's schema."),

@@ -10,12 +10,12 @@ Rules: DO strict values, EX integers.
 
 import json
 import math
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import orjson
 
-from legato.errors import InvalidInput, LimitExceeded
+from legato.errors import InvalidInput, InvalidJson, LimitExceeded
 
 JSON_DEPTH_MAX: Final = 64
 _COPIED_MAX: Final = 65_536
@@ -27,6 +27,20 @@ _LONG_NUMBER: Final = b"0" * 19
 _DIGITS: Final = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
 _ROUND: Final = bytes.maketrans(b"[]{}", b"()()")
 _NO_MARKS: Final = bytes(set(range(256)) - set(b'[]{}"'))
+
+
+class _Fault(NamedTuple):
+    """What is not strict: `reason` follows the path, `key` is told in the message only."""
+
+    path: tuple[str | int, ...]
+    reason: str
+    key: str = ""
+
+    def __str__(self) -> str:
+        """Return one line that names the path as `$.nodes[2]`."""
+        steps = (f"[{each}]" if isinstance(each, int) else f".{each}" for each in self.path)
+        place = "$" + "".join(steps)
+        return f"{place[:200]}{self.key} {self.reason}"
 
 
 class BlobRef(msgspec.Struct, frozen=True):
@@ -80,12 +94,12 @@ def encode(value: object, *, what: str = "value", size_bytes_max: int | None = N
         data = orjson.dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         # orjson names no path: walk once, only on failure, to say where.
-        raise InvalidInput(f"{what}: {_find_fault(value, '$', 0) or error}") from None
+        raise InvalidInput(f"{what}: {_find_fault(value, ()) or error}") from None
     if size_bytes_max is not None and len(data) > size_bytes_max:
         raise LimitExceeded(f"{what} has {len(data)} bytes; the limit is {size_bytes_max}")
     # orjson writes NaN and infinities as null.
     if _is_suspect(data) or (b"null" in data and _may_hold_nan(value)):
-        fault = _find_fault(value, "$", 0)
+        fault = _find_fault(value, ())
         if fault:
             raise InvalidInput(f"{what}: {fault}")
     return b"".join((data, b"")) if len(data) < _COPIED_MAX else data
@@ -95,19 +109,21 @@ def decode(data: bytes | str, *, what: str = "value") -> Any:
     """Decode strict JSON, refusing what `encode` would refuse and duplicate keys.
 
     Raises:
-        InvalidInput: Not JSON, or not strict; the message names the path.
+        InvalidJson: Not JSON, or not strict; the message names the path.
     """
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else bytes(data)
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise InvalidInput(f"{what} is not valid JSON: {error}") from None
+        place = (error.lineno, error.colno)
+        message = f"{what} is not valid JSON: {error}"
+        raise InvalidJson(message, reason=error.msg, place=place) from None
     exact = _refuse_duplicate_keys(raw, what)
     if _is_suspect(raw):
         # The exact value: orjson reads an integer beyond 64 bits as a float.
-        fault = _find_fault(exact, "$", 0)
+        fault = _find_fault(exact, ())
         if fault:
-            raise InvalidInput(f"{what}: {fault}")
+            raise InvalidJson(f"{what}: {fault}", reason=fault.reason, path=fault.path)
     return value
 
 
@@ -166,7 +182,7 @@ def _may_hold_nan(value: object) -> bool:
     return False
 
 
-def _find_fault(value: object, path: str, depth: int) -> str | None:
+def _find_fault(value: object, path: tuple[str | int, ...]) -> _Fault | None:
     """Return what is wrong and where, or None. Stops at the depth limit."""
     if value is None or isinstance(value, bool):
         return None
@@ -175,38 +191,38 @@ def _find_fault(value: object, path: str, depth: int) -> str | None:
     if isinstance(value, int):
         if INT64_MIN <= value <= INT64_MAX:
             return None
-        return f"{path} is an integer beyond 64 bits; send it as text"
+        return _Fault(path, "is an integer beyond 64 bits; send it as text")
     if isinstance(value, float):
-        return None if math.isfinite(value) else f"{path} is {value}, which JSON does not have"
-    if depth >= JSON_DEPTH_MAX:
-        return f"{path} is nested deeper than {JSON_DEPTH_MAX} levels"
+        return (
+            None if math.isfinite(value) else _Fault(path, f"is {value}, which JSON does not have")
+        )
+    if len(path) >= JSON_DEPTH_MAX:
+        return _Fault(path, f"is nested deeper than {JSON_DEPTH_MAX} levels")
     if isinstance(value, dict):
         for key, element in value.items():
             if not isinstance(key, str):
-                return f"{path} has the key {key!r:.60}; keys must be text"
-            fault = _text_fault(key, f"{path} (key)") or _find_fault(
-                element, f"{path}.{key}"[:200], depth + 1
-            )
+                return _Fault(path, "keys must be text", f" has the key {key!r:.60};")
+            fault = _text_fault(key, path, " (key)") or _find_fault(element, (*path, key))
             if fault:
                 return fault
         return None
     if isinstance(value, list | tuple):
         for index, element in enumerate(value):
-            fault = _find_fault(element, f"{path}[{index}]"[:200], depth + 1)
+            fault = _find_fault(element, (*path, index))
             if fault:
                 return fault
         return None
-    return f"{path} is a {type(value).__name__}, which is not a JSON value"
+    return _Fault(path, f"is a {type(value).__name__}, which is not a JSON value")
 
 
-def _text_fault(text: str, path: str) -> str | None:
+def _text_fault(text: str, path: tuple[str | int, ...], key: str = "") -> _Fault | None:
     if "\x00" in text:
-        return f"{path} holds a NUL character"
+        return _Fault(path, "holds a NUL character", key)
     if not text.isascii():
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:
-            return f"{path} holds a lone surrogate"
+            return _Fault(path, "holds a lone surrogate", key)
     return None
 
 
@@ -218,10 +234,12 @@ def _refuse_duplicate_keys(raw: bytes, what: str) -> Any:
         if len(seen) != len(pairs):
             names = [key for key, _ in pairs]
             double = next(key for key in names if names.count(key) > 1)
-            raise InvalidInput(f"{what} has the key {double!r:.80} twice in one object")
+            message = f"{what} has the key {double!r:.80} twice in one object"
+            raise InvalidJson(message, reason="has one key twice in one object")
         return seen
 
     try:
         return json.loads(raw, object_pairs_hook=check)
     except RecursionError:
-        raise InvalidInput(f"{what} is nested deeper than {JSON_DEPTH_MAX} levels") from None
+        reason = f"is nested deeper than {JSON_DEPTH_MAX} levels"
+        raise InvalidJson(f"{what} {reason}", reason=reason) from None

@@ -48,12 +48,18 @@ class Result:
 class Process:
     """A command that runs: what it prints, line by line, and how it ends."""
 
-    def __init__(self, arguments: tuple[str, ...], env: dict[str, str], errors: Path) -> None:
+    def __init__(
+        self,
+        arguments: tuple[str, ...],
+        env: dict[str, str],
+        errors: Path,
+        command: tuple[str, ...] = COMMAND,
+    ) -> None:
         """Start it in a session of its own."""
         self._errors = errors
         with errors.open("wb") as stderr:
             self.popen = subprocess.Popen(
-                [*COMMAND, *arguments], env=env, stdin=subprocess.DEVNULL,
+                [*command, *arguments], env=env, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=stderr, start_new_session=True,
                 text=True, encoding="utf-8",
             )  # fmt: skip
@@ -140,11 +146,11 @@ class Site:
         clean = {name: value for name, value in os.environ.items() if "LEGATO_" not in name}
         return {**clean, "LEGATO_HOME": str(self.home), **self.more, **more}
 
-    def start(self, *arguments: object, **env: str) -> Process:
-        """Start a command."""
+    def start(self, *arguments: object, command: tuple[str, ...] = COMMAND, **env: str) -> Process:
+        """Start a command, of Legato unless another is given."""
         self._count += 1
         errors = self.folder / f"stderr-{self._count}"
-        process = Process(tuple(map(str, arguments)), self.env(**env), errors)
+        process = Process(tuple(map(str, arguments)), self.env(**env), errors, command)
         self._running.append(process)
         return process
 

@@ -4,26 +4,23 @@
 The environment is passed in, read once, by `legato.cli.main` and `legato.app`; nothing here reads
 it. Must not hold behaviour: only names, types, defaults and bounds. Names nest with two
 underscores in the environment (`LEGATO_ENGINE__LEASE_S`) and with tables in the file
-(`[engine] lease_s`). Rules: CL11, CL12, DO24.
+(`[engine] lease_s`). Rules: CL11, CL12, DO24, HT27, HT28.
 """
 
 import contextlib
 import difflib
-import ipaddress
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, Final, Literal, Self
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -32,59 +29,30 @@ from pydantic import (
 
 from legato.errors import InvalidInput
 from legato.model.policy import Limits
+from legato.settings.grants import GrantSettings
+from legato.settings.section import Section
+from legato.settings.server import ALIASES, CorsSettings, ServerSettings
+
+__all__ = [
+    "EngineSettings",
+    "GrantSettings",
+    "LimitsSettings",
+    "ServerSettings",
+    "Settings",
+    "load_settings",
+]
 
 PREFIX: Final = "LEGATO_"
 FOREIGN_PREFIXES: Final = ("LEGATO_TEST_", "LEGATO_CRASH_", "LEGATO_SECRET_")
 """Names that test programs use, and secrets; they are no settings and no mistakes."""
 DATABASE_SCHEMES: Final = ("sqlite", "postgresql")
 BLOB_SCHEMES: Final = ("file", "memory", "s3")
+ENVIRONMENT_ONLY: Final = ("jwt_secret_key", "master_key")
+"""Keys: a file is copied, shown and committed too easily."""
 _DEFAULTS: Final = Limits()
-_NETWORK_EXPECTED: Final = "should be network:port, for example 10.0.0.0/8:443 or [fd00::/8]:443"
 
 
-def _checked_endpoint(value: str) -> str:
-    if "/" in value:
-        return _checked_network(value)
-    parts = urlsplit(f"//{value}")
-    try:
-        port = parts.port
-    except ValueError:
-        port = None
-    if not parts.hostname or not port or parts.path or parts.username is not None:
-        raise ValueError("should be host:port, for example 127.0.0.1:8080 or [::1]:8080")
-    return value.lower()
-
-
-def _checked_network(value: str) -> str:
-    """Accept `10.0.0.0/8:443` and `[fd00::/8]:443`, written the one way that a network has."""
-    text, _, port = value.rpartition(":")
-    if text.startswith("[") != (":" in text) or not port.isascii() or not port.isdigit():
-        raise ValueError(_NETWORK_EXPECTED)
-    try:
-        network = ipaddress.ip_network(text.removeprefix("[").removesuffix("]"), strict=False)
-    except ValueError:
-        raise ValueError(_NETWORK_EXPECTED) from None
-    written = f"[{network}]:{int(port)}" if network.version == 6 else f"{network}:{int(port)}"
-    if not 0 < int(port) < 65_536 or written != value.lower():
-        raise ValueError(f"{_NETWORK_EXPECTED}, did you mean {written}")
-    return written
-
-
-def _checked_program(value: str) -> str:
-    if not value or "\0" in value or ("/" in value and not value.startswith("/")):
-        raise ValueError("should be a program's name or its absolute path")
-    return value
-
-
-Endpoint = Annotated[str, AfterValidator(_checked_endpoint)]
-Program = Annotated[str, AfterValidator(_checked_program)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class LimitsSettings(_Section):
+class LimitsSettings(Section):
     """`[limits]`: bounds on documents, values and executions, as `legato.model.policy.Limits`."""
 
     max_nodes: PositiveInt = _DEFAULTS.max_nodes
@@ -108,7 +76,7 @@ class LimitsSettings(_Section):
         return Limits(**self.model_dump())
 
 
-class EngineSettings(_Section):
+class EngineSettings(Section):
     """`[engine]`: times of the engine; `_s` are seconds, `_ms` milliseconds."""
 
     lease_s: PositiveFloat = Field(default=15.0, le=3600)
@@ -131,95 +99,7 @@ class EngineSettings(_Section):
         return self
 
 
-class ShellGrants(_Section):
-    """`[grants.shell]`: programs that `shell.run` may start, by name or absolute path."""
-
-    programs: tuple[Program, ...] = ()
-
-
-class FileGrants(_Section):
-    """`[grants.files]`: folders inside which `files.*` nodes may work."""
-
-    roots: tuple[Path, ...] = ()
-
-
-class HttpGrants(_Section):
-    """`[grants.http]`: what HTTP nodes may reach although it is not public, with its port."""
-
-    allow_private: tuple[Endpoint, ...] = ()
-
-
-def _checked_connection_url(value: str) -> str:
-    if value.startswith("sqlite:///"):
-        if not value.startswith("sqlite:////"):
-            raise ValueError("should be sqlite:////ABSOLUTE/PATH")
-        return value
-    parts = urlsplit(value)
-    if parts.scheme not in {"postgresql", "mysql"} or not parts.hostname or parts.path in {"", "/"}:
-        raise ValueError(
-            "should be sqlite:////PATH, postgresql://USER@HOST:PORT/NAME or "
-            "mysql://USER@HOST:PORT/NAME"
-        )
-    if parts.password is not None:
-        raise ValueError("should hold no password: name a secret, password = NAME")
-    return value
-
-
-ConnectionUrl = Annotated[str, AfterValidator(_checked_connection_url)]
-GrantName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-
-
-class SqlConnectionSettings(_Section):
-    """`[grants.sql.connections.NAME]`: a database for `sql.query`; see `ports.grants`."""
-
-    url: ConnectionUrl
-    password: str | None = None
-    write: bool = False
-    functions: tuple[str, ...] = ()
-
-
-class SqlGrants(_Section):
-    """`[grants.sql]`: databases by name."""
-
-    connections: dict[GrantName, SqlConnectionSettings] = {}
-
-
-class MailServerSettings(_Section):
-    """`[grants.mail.servers.NAME]`: a server for `notify.email`; see `ports.grants`."""
-
-    host: str = Field(min_length=1)
-    port: int = Field(default=587, ge=1, le=65_535)
-    sender: str = Field(min_length=3)
-    recipients: tuple[str, ...] = Field(min_length=1)
-    tls: Literal["starttls", "implicit", "none"] = "starttls"
-    username: str | None = None
-    password: str | None = None
-
-
-class MailGrants(_Section):
-    """`[grants.mail]`: mail servers by name."""
-
-    servers: dict[GrantName, MailServerSettings] = {}
-
-
-class CodeGrants(_Section):
-    """`[grants.code]`: whether `code.python` may run."""
-
-    python: bool = False
-
-
-class GrantSettings(_Section):
-    """`[grants]`: what the operator lets nodes do beyond the safe default of nothing."""
-
-    shell: ShellGrants = ShellGrants()
-    files: FileGrants = FileGrants()
-    http: HttpGrants = HttpGrants()
-    sql: SqlGrants = SqlGrants()
-    mail: MailGrants = MailGrants()
-    code: CodeGrants = CodeGrants()
-
-
-class Settings(_Section):
+class Settings(Section):
     """Everything that can be set; made by `load_settings`, never changed afterwards."""
 
     home: Path
@@ -235,8 +115,20 @@ class Settings(_Section):
     limits: LimitsSettings = LimitsSettings()
     engine: EngineSettings = EngineSettings()
     grants: GrantSettings = GrantSettings()
+    server: ServerSettings = ServerSettings()
+    cors: CorsSettings = CorsSettings()
+    jwt_secret_key: SecretStr | None = None
+    """Signs access tokens; at least 32 bytes. `legato serve` does not start without it."""
+    master_key: SecretStr | None = None
+    """Seals credentials and second factors; at least 32 bytes."""
     warnings: tuple[str, ...] = ()
     """One line each for names that look like settings and are none; for the caller to show."""
+
+    @property
+    def allowed_origins(self) -> tuple[str, ...]:
+        """Origins beside our own that may use the API, in the environment of now."""
+        origins: tuple[str, ...] = getattr(self.cors.allowed_origins, self.env)
+        return origins
 
     @field_validator("database_url", "blobs_url")
     @classmethod
@@ -281,6 +173,9 @@ def load_settings(env: Mapping[str, str], home: Path | None = None) -> Settings:
 
     sources: dict[tuple[str, ...], str] = {}
     values = _read_file(file, must_exist=bool(named))
+    for key in ENVIRONMENT_ONLY:
+        if key in values:
+            raise InvalidInput(f"{file}: {key}: is taken from LEGATO_{key.upper()} only")
     _make_paths_absolute(values, user, file.parent)
     for path, _ in _leaves(values):
         sources[path] = f"{file}: {'.'.join(path)}"
@@ -344,9 +239,17 @@ def _read_env(
 ) -> tuple[dict[str, Any], list[str]]:
     """Return the values set by variables as nested tables, and warnings for unknown names."""
     known = {f"{PREFIX}{'__'.join(path).upper()}": path for path in _paths(Settings)}
+    _refuse_two_values(env)
+    known.update({alias: known[name] for alias, name in ALIASES.items() if env.get(alias)})
     values: dict[str, Any] = {}
     warnings: list[str] = []
     for name in sorted(env):
+        if name in ALIASES and name not in known:
+            continue  # set to nothing
+        if name in ALIASES:
+            sources[known[name]] = name
+            _merge(values, _nested(known[name], env[name]))
+            continue
         if not name.startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES):
             continue
         if name in {"LEGATO_HOME", "LEGATO_CONFIG"}:
@@ -362,8 +265,22 @@ def _read_env(
     return values, warnings
 
 
+def _refuse_two_values(env: Mapping[str, str]) -> None:
+    """Refuse one setting that two variables set differently; what they say is not repeated."""
+    first: dict[str, str] = {name: name for name in ALIASES.values() if name in env}
+    for alias, name in ALIASES.items():
+        if not env.get(alias):
+            continue
+        other = first.setdefault(name, alias)
+        if env[other] != env[alias]:
+            raise InvalidInput(f"{alias}: {other} is set to something else; unset one of the two")
+
+
 _LISTS: Final = frozenset(
     {
+        ("cors", "allowed_origins", "development"),
+        ("cors", "allowed_origins", "production"),
+        ("server", "trusted_proxies"),
         ("grants", "shell", "programs"),
         ("grants", "files", "roots"),
         ("grants", "http", "allow_private"),
@@ -424,8 +341,14 @@ def _merge(into: dict[str, Any], values: Mapping[str, Any]) -> None:
 
 def _make_paths_absolute(values: dict[str, Any], user: Path, base: Path) -> None:
     """Resolve relative paths against where they were written, `~` against the user's home."""
-    if isinstance(values.get("secrets_file"), str):
-        values["secrets_file"] = str(_absolute(values["secrets_file"], user, base))
+    server = values.get("server")
+    for table, name in (
+        (values, "secrets_file"),
+        (server, "tls_certificate"),
+        (server, "tls_key"),
+    ):
+        if isinstance(table, dict) and isinstance(table.get(name), str):
+            table[name] = str(_absolute(table[name], user, base))
     files = values.get("grants")
     files = files.get("files") if isinstance(files, dict) else None
     if isinstance(files, dict) and isinstance(files.get("roots"), list):

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Routes that say who may use them, and the checks that each request of a route passes, in order.
+
+    routes = Routes("/api/v1/workflows", tag="workflows")
+
+    @routes.get("", access=Needs("workflow", "read"))
+    async def list_workflows(api: ApiPart, ...) -> ...:
+
+There is no default: a route object without a declaration does not start (`check_routes`),
+whatever its path is. Before the route's own function runs: origin (403), limit per address (429),
+authentication (401), limit per principal (429), Content-Type (415), right by role (403). The body
+comes after all of them, and only through `body`. Rules: HT12-HT15.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from fastapi.routing import APIRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
+
+from legato.api.frame import exchange_of
+from legato.api.origin import SAFE_METHODS, is_from_own_page
+from legato.errors import Internal, Refused
+
+JSON: Final = ("application/json",)
+Endpoint = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Public:
+    """Anybody may: declared with the reason why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Somebody who is known, with the right to `verb` on `resource` in the workspace.
+
+    The resource `own` with the verb `use` is what everybody may do with their own account.
+    """
+
+    resource: str
+    verb: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """What a route says of itself.
+
+    Args:
+        access: Who may use it.
+        accepts: Media types of its body; none: it has no body.
+        body_bytes_max: Of its body; None: the server's own bound.
+    """
+
+    access: Public | Needs
+    accepts: tuple[str, ...] = ()
+    body_bytes_max: int | None = None
+
+
+Check = Callable[[Request, Declaration], Awaitable[None]]
+"""Looks at a request and raises `legato.errors.Refused` (or returns)."""
+
+
+class Authenticator(Protocol):
+    """Knows who asks. A server without one has public routes only."""
+
+    async def authenticate(self, request: Request, needs: Needs) -> None:
+        """Put the principal on `request.state.principal`.
+
+        Raises:
+            Refused: `unauthenticated` and the like, or `unavailable` where nobody can say.
+        """
+        ...
+
+    async def authorise(self, request: Request, needs: Needs) -> None:
+        """Let the principal's role in the workspace pass, or not.
+
+        Raises:
+            Refused: `forbidden`, or `not_found` for somebody who is no member.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """The checks of one server, each in its place; what is None is not there.
+
+    `limit_address` sees every request before anybody is authenticated, `limit_principal` only those
+    of somebody known.
+    """
+
+    allowed_origins: frozenset[str] = frozenset()
+    limit_address: Check | None = None
+    authenticator: Authenticator | None = None
+    limit_principal: Check | None = None
+
+    async def enter(self, request: Request, declaration: Declaration) -> None:
+        """Pass a request, or raise the first refusal."""
+        scope, access = request.scope, declaration.access
+        exchange = exchange_of(scope)
+        if request.method not in SAFE_METHODS and not is_from_own_page(
+            scope["headers"], exchange.own_origin, self.allowed_origins
+        ):
+            raise Refused("origin_refused", "Pages of that origin may not use this server.")
+        if self.limit_address is not None:
+            await self.limit_address(request, declaration)
+        needs = access if isinstance(access, Needs) else None
+        if needs is not None:
+            if self.authenticator is None:
+                raise Internal("a route that needs somebody has nobody who knows them")
+            await self.authenticator.authenticate(request, needs)
+            if self.limit_principal is not None:
+                await self.limit_principal(request, declaration)
+        _check_media_type(request, declaration)
+        if needs is not None and self.authenticator is not None:
+            await self.authenticator.authorise(request, needs)
+        exchange.meter.limit_bytes = declaration.body_bytes_max or exchange.meter.limit_bytes
+
+
+def _check_media_type(request: Request, declaration: Declaration) -> None:
+    if not declaration.accepts:
+        return
+    named = request.headers.getlist("content-type")
+    kind = named[0].partition(";")[0].strip().lower() if len(named) == 1 else ""
+    if kind not in declaration.accepts:
+        wanted = " or ".join(declaration.accepts)
+        raise Refused(
+            "unsupported_media_type",
+            f"The header Content-Type should be {wanted}.",
+            headers=(("accept", ", ".join(declaration.accepts)),),
+        )
+
+
+class Guarded(APIRoute):
+    """A route with its declaration; its gate is the server's."""
+
+    declaration: Declaration
+    gate: Gate
+
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+        """Take `declaration` and `gate` beside what FastAPI's route takes."""
+        self.declaration = options.pop("declaration")
+        self.gate = options.pop("gate")
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Have every request pass the gate before FastAPI looks at it."""
+        handle = super().get_route_handler()
+
+        async def guarded(request: Request) -> Response:
+            await self.gate.enter(request, self.declaration)
+            return await handle(request)
+
+        return guarded
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSpec:
+    """A route that a resource offers; it becomes a `Guarded` when a server is made."""
+
+    path: str
+    method: str
+    endpoint: Endpoint
+    declaration: Declaration
+    options: dict[str, Any]
+
+    def build(self, gate: Gate) -> Guarded:
+        """Make the route."""
+        return Guarded(
+            self.path,
+            self.endpoint,
+            methods=[self.method],
+            declaration=self.declaration,
+            gate=gate,
+            **self.options,
+        )
+
+
+@dataclass(slots=True)
+class Routes:
+    """The routes of one resource, in the order in which they are tried."""
+
+    prefix: str
+    tag: str
+    specs: list[RouteSpec] = field(default_factory=list)
+
+    def route(
+        self, method: str, path: str, declaration: Declaration, **options: Any
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Offer a function at a path.
+
+        Args:
+            method: In capitals.
+            path: Below the prefix; parameters as `{name}`.
+            declaration: Who may use it, and what body it has.
+            options: As FastAPI's route takes them: `status_code`, `responses`, `summary`…
+        """
+
+        def offer(endpoint: Endpoint) -> Endpoint:
+            tagged = {"tags": [self.tag], **options}
+            full = self.prefix + path
+            self.specs.append(RouteSpec(full, method, endpoint, declaration, tagged))
+            return endpoint
+
+        return offer
+
+    def get(
+        self, path: str, access: Public | Needs, **options: Any
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Offer a GET, which has no body."""
+        return self.route("GET", path, Declaration(access), **options)
+
+    def delete(
+        self, path: str, access: Public | Needs, **options: Any
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Offer a DELETE without a body."""
+        return self.route("DELETE", path, Declaration(access), **options)
+
+    def post(
+        self, path: str, access: Public | Needs, *, accepts: tuple[str, ...] = JSON, **options: Any
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Offer a POST; `accepts=()` for one without a body."""
+        return self.route("POST", path, _declared(access, accepts, options), **options)
+
+    def put(
+        self, path: str, access: Public | Needs, *, accepts: tuple[str, ...] = JSON, **options: Any
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Offer a PUT."""
+        return self.route("PUT", path, _declared(access, accepts, options), **options)
+
+    def patch(
+        self, path: str, access: Public | Needs, *, accepts: tuple[str, ...] = JSON, **options: Any
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Offer a PATCH."""
+        return self.route("PATCH", path, _declared(access, accepts, options), **options)
+
+
+def _declared(
+    access: Public | Needs, accepts: tuple[str, ...], options: dict[str, Any]
+) -> Declaration:
+    return Declaration(access, accepts, options.pop("body_bytes_max", None))
+
+
+def check_routes(routes: Iterable[BaseRoute], *, has_authenticator: bool) -> None:
+    """Refuse to start with a route that anybody could reach by an oversight.
+
+    Raises:
+        Internal: A route is no `Guarded`, has FastAPI read its body before the checks, or needs
+            somebody where nobody can be known.
+    """
+    for each in routes:
+        name = f"the route {getattr(each, 'path', each)!s} ({type(each).__name__})"
+        if not isinstance(each, Guarded):
+            raise Internal(f"{name} does not declare who may use it")
+        if each.body_field is not None:
+            raise Internal(f"{name} has a body that is read before its checks; use legato.api.body")
+        if isinstance(each.declaration.access, Needs) and not has_authenticator:
+            raise Internal(f"{name} needs somebody, and nothing here can tell who asks")
+
+
+def methods_at(routes: Iterable[BaseRoute], scope: Scope) -> set[str]:
+    """Return the methods that the path of a request has."""
+    found: set[str] = set()
+    for each in routes:
+        if isinstance(each, Route) and each.matches(scope)[0] is not Match.NONE:
+            found |= each.methods or set()
+    return found

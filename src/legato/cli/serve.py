@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`legato serve`: the HTTP API and an engine, in one process and one event loop.
+
+What is not safe is refused before the port is opened. Rules: HT24-HT26.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from legato.cli.invocation import OK, RUN_FAILED, Invocation, command_options, examples
+
+if TYPE_CHECKING:
+    from legato.api.server import HttpServer
+    from legato.app import App
+    from legato.settings import Settings
+
+PORT_MAX: Final = 65_535
+
+
+@click.command(
+    epilog=examples(
+        "legato serve",
+        "legato serve --port 0 --json",
+        "LEGATO_PUBLIC_URL=https://legato.example.org legato serve",
+    )
+)
+@click.option("--host", help="Address to listen on; default 127.0.0.1.")
+@click.option("--port", type=click.IntRange(0, PORT_MAX), help="Default 8420; 0: any free one.")
+@command_options
+def serve(invocation: Invocation, host: str | None, port: int | None) -> int:
+    """Serve the HTTP API, with an engine. SIGTERM or Ctrl-C drains and ends it."""
+    from legato.api.startup import refuse_unsafe
+    from legato.app import build, make_server, run
+
+    settings = _settings(invocation, host, port)
+    refuse_unsafe(settings)
+
+    async def work() -> int:
+        app = build(settings, role="engine")
+        server = make_server(app)
+        server.bind()
+        try:
+            return await _serve(invocation, app, server)
+        finally:
+            await server.stop()
+
+    return run(work())
+
+
+def _settings(invocation: Invocation, host: str | None, port: int | None) -> Settings:
+    from legato.telemetry import Redactor, configure_logging
+
+    settings = invocation.settings()
+    redactor = Redactor()
+    for key in (settings.jwt_secret_key, settings.master_key):
+        redactor.add(key.get_secret_value() if key is not None else "")
+    configure_logging(settings.log_level, as_json=invocation.as_json, redact=redactor)
+    given = {"host": host, "port": port}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return settings.model_copy(update={"server": settings.server.model_copy(update=chosen)})
+
+
+async def _serve(invocation: Invocation, app: App, server: HttpServer) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, stop.set)
+    async with app:
+        await server.start()
+        invocation.terminal.json({"event": "ready", "url": server.url, "pid": os.getpid()})
+        invocation.terminal.line(f"legato serves {server.url}, process {os.getpid()}")
+        ended = asyncio.ensure_future(server.wait())
+        told = asyncio.ensure_future(stop.wait())
+        await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+        for number in signals:
+            loop.remove_signal_handler(number)  # the next one ends it at once
+        invocation.terminal.json({"event": "stopping"})
+        invocation.terminal.line("stopping: what runs may finish, nothing new starts")
+        has_failed = ended.done()
+        told.cancel()
+        await asyncio.gather(server.stop(), app.engine.stop(drain=True))
+        await asyncio.gather(ended, told, return_exceptions=True)
+    return RUN_FAILED if has_failed else OK

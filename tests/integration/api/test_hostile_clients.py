@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Clients that lie, drip, flood and never read, against a real server process."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+
+from tests.integration.api.serving import PATIENCE_S, Serving
+
+JSON_TYPE = b"Content-Type: application/json\r\n"
+FIFTY_MB = 50 * 1024 * 1024
+GROWTH_MAX_KIB = 10 * 1024
+
+short = pytest.mark.parametrize
+
+
+def _post(*headers: bytes) -> bytes:
+    return (
+        b"POST /test/body HTTP/1.1\r\nHost: localhost\r\n" + JSON_TYPE + b"".join(headers) + b"\r\n"
+    )
+
+
+def _chunks(total: int) -> Iterator[bytes]:
+    part = b"x" * 65_536
+    for _ in range(total // len(part)):
+        yield part
+
+
+def test_a_body_of_50_mb_is_refused_and_not_kept(hostile: Serving) -> None:
+    """413 to a client with and without a length, and memory stays [HT16]."""
+    url, kind = f"{hostile.url}/test/body", {"Content-Type": "application/json"}
+    assert httpx2.post(url, json={"value": "x"}, timeout=PATIENCE_S).json() == {"size": 3}
+    before = hostile.memory_kib()
+    for content in (b"x" * FIFTY_MB, _chunks(FIFTY_MB)):
+        answer = httpx2.post(url, content=content, headers=kind, timeout=PATIENCE_S)
+        assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+        assert hostile.memory_kib() - before < GROWTH_MAX_KIB
+    assert httpx2.post(url, json={"value": "x"}, timeout=PATIENCE_S).status_code == 200
+
+
+def test_a_length_beyond_the_limit_is_answered_at_once(hostile: Serving) -> None:
+    """Nobody waits for what will not be read [HT16]."""
+    status, body = hostile.raw().send(_post(b"Content-Length: 5000000000\r\n")).answer()
+    assert (status, body["code"]) == (413, "too_large")
+
+
+def test_a_client_that_asks_first_is_refused_before_it_sends(hostile: Serving) -> None:
+    """`Expect: 100-continue` gets the final answer [HT16]."""
+    raw = hostile.raw().send(_post(b"Content-Length: 50000000\r\nExpect: 100-continue\r\n"))
+    assert raw.answer()[0] == 413
+
+
+def test_a_length_that_is_too_short_leaves_the_rest_to_no_route(hostile: Serving) -> None:
+    """What follows is no part of the body, and no request [HT16, HT23]."""
+    data = b'{"value": 1}'
+    found = hostile.raw().send(_post(b"Content-Length: 12\r\n") + data + b"xxxx\r\n\r\n").rest()
+    assert found.startswith(b"HTTP/1.1 200 ")
+    assert found.count(b"HTTP/1.1 ") <= 2
+    assert b"HTTP/1.1 2" not in found[12:]
+
+
+@short("hostile", [{"LEGATO_SERVER__BODY_S": "0.3"}], indirect=True)
+def test_a_body_that_drips_is_given_up(hostile: Serving) -> None:
+    """408, and the connection is closed [HT17]."""
+    raw = hostile.raw().send(_post(b"Content-Length: 1000\r\n") + b"{")
+    status, body = raw.answer()
+    assert (status, body["code"]) == (408, "request_timeout")
+    assert raw.rest() == b""
+
+
+@short("hostile", [{"LEGATO_SERVER__HEADER_S": "0.3"}], indirect=True)
+def test_headers_that_drip_are_given_up(hostile: Serving) -> None:
+    """Also after an earlier request on the same connection [HT23]."""
+    first = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for before in (b"", first):
+        raw = hostile.raw()
+        if before:
+            assert raw.send(before).answer()[0] == 200
+        status, body = raw.send(b"GET / HTTP/1.1\r\nHost: loc").answer()
+        assert (status, body["code"]) == (408, "request_timeout")
+        assert raw.rest() == b""
+
+
+@short("hostile", [{"LEGATO_SERVER__KEEP_ALIVE_S": "1"}], indirect=True)
+def test_a_client_that_says_nothing_is_hung_up_on(hostile: Serving) -> None:
+    """From the first moment, not only between requests [HT23]."""
+    assert hostile.raw().rest() == b""
+
+
+def test_endless_headers_are_refused(hostile: Serving) -> None:
+    """In one header or in many, complete or not, and they are not kept [HT8, HT23]."""
+    start = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n"
+    many = b"".join(b"x-%d: 1\r\n" % n for n in range(200))
+    for flood in (b"x: " + b"y" * 200_000, b"x: " + b"y" * 200_000 + b"\r\n\r\n", many + b"\r\n"):
+        status, body = hostile.raw().send(start + flood).answer()
+        assert (status, body["code"]) == (431, "headers_too_large")
+
+
+@short(
+    "data",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"HELO\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : localhost\r\n\r\n",
+        b"CONNECT evil.example:443 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    ],
+)  # fmt: skip
+def test_bytes_that_are_no_request_are_refused_in_the_form_of_every_error(
+    hostile: Serving, data: bytes
+) -> None:
+    """The parser's own words do not reach the client [HT1, HT23]."""
+    status, body = hostile.raw().send(data).answer()
+    assert (status, body["code"]) == (400, "malformed_request")
+    assert body["request_id"]
+
+
+@short("hostile", [{"LEGATO_SERVER__MAX_CONNECTIONS": "3"}], indirect=True)
+def test_too_many_connections_are_refused(hostile: Serving) -> None:
+    """With 503 and Retry-After; when one goes there is room again [HT6, HT23]."""
+    held = [
+        hostile.raw().send(b"GET /test/never HTTP/1.1\r\nHost: localhost\r\n\r\n") for _ in range(3)
+    ]
+    found = hostile.raw().rest()
+    assert found.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1\r\n" in found
+    for each in held:
+        each.close()
+    began = time.monotonic()
+    while (
+        hostile.raw().send(b"GET /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n").rest()[9:12]
+        != b"200"
+    ):
+        assert time.monotonic() - began < PATIENCE_S
+
+
+@short("hostile", [{"LEGATO_SERVER__WRITE_S": "0.3"}], indirect=True)
+def test_a_client_that_never_reads_is_cut_off(hostile: Serving) -> None:
+    """It holds neither memory nor a connection for ever [HT23]."""
+    before = hostile.memory_kib()
+    raw = hostile.raw(receive_bytes=4_096)
+    raw.send(b"GET /test/endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert _is_reset(raw.socket)
+    assert hostile.memory_kib() - before < GROWTH_MAX_KIB
+
+
+def _is_reset(connection: socket.socket) -> bool:
+    """Wait for the server's RST without reading."""
+    import select
+
+    poll = select.poll()
+    poll.register(connection, select.POLLHUP | select.POLLERR)
+    return bool(poll.poll(PATIENCE_S * 1000))
+
+
+def test_a_defect_says_nothing_and_the_server_goes_on(hostile: Serving) -> None:
+    """500 with the request id that the log has [HT4]."""
+    answer = hostile.get("/test/broken", **{"X-Request-ID": "broken-1"})
+    assert (answer.status_code, answer.json()["request_id"]) == (500, "broken-1")
+    assert hostile.get("/health/live").status_code == 200
+    result = hostile.stop()
+    assert result.code == 0
+    assert "canary" not in answer.text + result.err
+    assert '"error":"RuntimeError"' in result.err
+    assert "broken-1" in result.err
+
+
+@short("hostile", [{"LEGATO_SERVER__DRAIN_S": "0.5"}], indirect=True)
+def test_it_drains_with_hostile_clients_attached(hostile: Serving) -> None:
+    """Neither a client that never reads nor one that drips holds the end up [HT25]."""
+    unread = hostile.raw(receive_bytes=4_096)
+    unread.send(b"GET /test/endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    stuck = hostile.raw().send(b"GET /test/never HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    headers = hostile.raw().send(b"GET /test/never HTTP/1.1\r\nHost: loc")
+    dripping = hostile.raw().send(_post(b"Content-Length: 1000\r\n"))
+    stop = threading.Event()
+
+    def drip() -> None:
+        while not stop.wait(0.05):
+            try:
+                dripping.send(b" ")
+            except OSError:
+                return
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        assert hostile.get("/health/live").status_code == 200
+        began = time.monotonic()
+        result = hostile.stop()
+        took = time.monotonic() - began
+    finally:
+        stop.set()
+        thread.join()
+    assert result.code == 0, result
+    assert took < 10
+    status, body = stuck.answer()
+    assert (status, body["code"]) == (503, "draining")
+    assert b"Traceback" not in result.err.encode()
+    for each in (unread, headers, stuck, dripping):
+        each.close()
+
+
+def test_an_open_request_may_end_while_it_drains(hostile: Serving) -> None:
+    """What was accepted is answered; nothing new is [HT25, HT29]."""
+    raw = hostile.raw().send(_post(b"Content-Length: 12\r\n") + b'{"value"')
+    assert hostile.get("/health/live").status_code == 200  # it has the other one by now
+    ended: list[object] = []
+    thread = threading.Thread(target=lambda: ended.append(hostile.stop()))
+    thread.start()
+    began = time.monotonic()
+    while _accepts(hostile.port):
+        assert time.monotonic() - began < PATIENCE_S
+    assert raw.send(b": 1}").answer() == (200, {"size": 1})
+    thread.join()
+    assert json.loads(str(getattr(ended[0], "code", None))) == 0
+
+
+def _accepts(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S).close()
+    except ConnectionRefusedError:
+        return False
+    return True
