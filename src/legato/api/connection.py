@@ -37,6 +37,7 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._in_headers = True
         self._is_timed = False
+        self._is_deaf = False
         self._header_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         if len(self.connections) > self.limits.max_connections:
@@ -54,7 +55,7 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Count headers before they are kept."""
-        if self.transport.is_closing():
+        if self._is_deaf or self.transport.is_closing():
             return
         if self._in_headers:
             self._header_bytes += len(data)
@@ -123,7 +124,10 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._is_answering():
-            self.transport.abort()  # an earlier answer is on its way: nothing may follow it
+            if self.cycle.more_body:
+                self.transport.abort()  # nobody can tell any more where its body ends
+            self._is_deaf = True  # the answer that is on its way is the last
+            self.cycle.keep_alive = False
             return
         _log.info("refused a connection", code=error.code, client=(self.client or ("",))[0])
         problem = problem_of(error)

@@ -249,7 +249,12 @@ class _Answer:
             return
         self.sent_bytes += len(message.get("body", b""))
         self._is_complete = not message.get("more_body", False)
-        if not self._lingers or message.get("more_body", False):
+        if message.get("more_body", False):
+            await self._send(message)
+            # A client that is gone takes every part at once: a stream would keep the loop.
+            await asyncio.sleep(0)
+            return
+        if not self._lingers:
             await self._send(message)
             return
         # All is said; a client that still sends would lose the answer if we hung up on it now.

@@ -27,14 +27,10 @@ def site(tmp_path: Path) -> Iterator[Site]:
 
 
 @pytest.fixture
-def serving(site: Site) -> Serving:
-    """`legato serve`, ready."""
-    return Serving(site.start("serve", "--port", 0, "--json"))
-
-
-@pytest.fixture
-def hostile(site: Site, request: pytest.FixtureRequest) -> Serving:
+def hostile(site: Site, request: pytest.FixtureRequest) -> Iterator[Serving]:
     """The server for hostile clients, with the settings of the test's parameter."""
     site.more |= {"LEGATO_PORT": "0", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     site.more |= getattr(request, "param", {})
-    return Serving(site.start(command=HOSTILE))
+    made = Serving(site.start(command=HOSTILE))
+    yield made
+    made.close()

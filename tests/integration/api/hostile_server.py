@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server with routes for hostile clients: one that reads a body, one that never ends, one that breaks.
+"""A server with routes for hostile clients: reading a body, never ending, breaking.
 
 Run as `python -m`; it says its address and serves until SIGTERM, as `legato serve` does.
 """
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from legato.api.access import Gate, Public, Routes
 from legato.api.body import body
@@ -26,6 +27,7 @@ from legato.testing.clock import FakeClock
 
 OPEN = Public("a test")
 routes = Routes("/test", tag="test")
+streams: list[int] = []
 
 
 class Anything(BaseModel):
@@ -38,6 +40,18 @@ async def read(sent: Annotated[Anything, body(Anything)]) -> dict[str, int]:
     return {"size": len(json.dumps(sent.value))}
 
 
+class CountedStream(StreamingResponse):
+    """A stream that is counted while it goes on."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        streams.append(1)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            streams.pop()
+
+
 @routes.get("/endless", OPEN)
 async def endless() -> StreamingResponse:
     """Send as much as the client takes."""
@@ -46,7 +60,13 @@ async def endless() -> StreamingResponse:
         while True:
             yield b"x" * 65_536
 
-    return StreamingResponse(parts())
+    return CountedStream(parts())
+
+
+@routes.get("/streams", OPEN)
+async def count() -> dict[str, int]:
+    """Tell how many streams go on."""
+    return {"count": len(streams)}
 
 
 @routes.get("/never", OPEN)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server process and raw connections to it. Every wait has a limit after which it is a failure."""
+"""A server process and raw connections to it. Every wait has a limit: then it is a failure."""
 
 import json
 import signal
@@ -68,6 +68,7 @@ class Serving:
         self.ready = process.until_value(lambda line: line.get("event") == "ready")
         self.url = str(self.ready["url"])
         self.port = urlsplit(self.url).port or 0
+        self._raws: list[Raw] = []
 
     def get(self, path: str, **headers: str) -> httpx2.Response:
         """Make one request."""
@@ -75,7 +76,13 @@ class Serving:
 
     def raw(self, **options: Any) -> Raw:
         """Open a connection."""
-        return Raw(self.port, **options)
+        self._raws.append(Raw(self.port, **options))
+        return self._raws[-1]
+
+    def close(self) -> None:
+        """Hang up every connection."""
+        for raw in self._raws:
+            raw.close()
 
     def stop(self, number: int = signal.SIGTERM) -> Result:
         """Ask it to end, and wait for that."""
