@@ -36,6 +36,7 @@ EXIT_CODES: Final[tuple[tuple[type[errors.LegatoError], int], ...]] = (
     (errors.NotAllowed, REFUSED),
     (errors.Conflict, REFUSED),
     (errors.LimitExceeded, REFUSED),
+    (errors.Refused, REFUSED),
     (errors.Unavailable, REFUSED),
 )
 """The only place that maps error classes to exit codes; a defect is 1."""

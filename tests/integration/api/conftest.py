@@ -31,6 +31,6 @@ def hostile(site: Site, request: pytest.FixtureRequest) -> Iterator[Serving]:
     """The server for hostile clients, with the settings of the test's parameter."""
     site.more |= {"LEGATO_PORT": "0", "PYTHONPATH": f"{ROOT / 'src'}:{ROOT}"}
     site.more |= getattr(request, "param", {})
-    made = Serving(site.start(command=HOSTILE))
+    made = Serving(site.start_program(HOSTILE))
     yield made
     made.close()

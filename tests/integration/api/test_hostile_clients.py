@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from tests.integration.api.serving import PATIENCE_S, Serving
+from tests.integration.cli.site import Result
 
 JSON_TYPE = b"Content-Type: application/json\r\n"
 TOP = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
@@ -218,13 +219,13 @@ def test_an_open_request_may_end_while_it_drains(hostile: Serving) -> None:
     """What was accepted is answered; nothing new is [HT25, HT29]."""
     raw = hostile.raw().send(_post(b"Content-Length: 12\r\n") + b'{"value"')
     assert hostile.get("/health/live").status_code == 200  # it has the other one by now
-    ended: list[object] = []
+    ended: list[Result] = []
     thread = threading.Thread(target=lambda: ended.append(hostile.stop()))
     thread.start()
     _until(lambda: not _accepts(hostile.port))
     assert raw.send(b": 1}").answer() == (200, {"size": 1})
     thread.join()
-    assert json.loads(str(getattr(ended[0], "code", None))) == 0
+    assert [result.code for result in ended] == [0]
 
 
 def _accepts(port: int) -> bool:
@@ -233,3 +234,21 @@ def _accepts(port: int) -> bool:
     except (ConnectionRefusedError, ConnectionResetError):
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("hostile", "client"),
+    [
+        ({"LEGATO_SERVER__TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8"}, "203.0.113.9"),
+        ({"LEGATO_SERVER__TRUSTED_PROXIES": "10.0.0.0/8"}, "127.0.0.1"),
+        ({}, "127.0.0.1"),
+    ],
+    indirect=["hostile"],
+)
+def test_only_trusted_proxies_say_who_the_client_is(hostile: Serving, client: str) -> None:
+    """What the client claims itself stands before what they add [HT30]."""
+    claimed = {"X-Forwarded-For": "6.6.6.6, 203.0.113.9, 10.1.1.1"}
+    assert hostile.get("/nothing", **claimed).status_code == 404
+    lines = [json.loads(line) for line in hostile.stop().err.splitlines()]
+    (seen,) = [line["client"] for line in lines if line.get("path") == "/nothing"]
+    assert seen == client

@@ -146,11 +146,15 @@ class Site:
         clean = {name: value for name, value in os.environ.items() if "LEGATO_" not in name}
         return {**clean, "LEGATO_HOME": str(self.home), **self.more, **more}
 
-    def start(self, *arguments: object, command: tuple[str, ...] = COMMAND, **env: str) -> Process:
-        """Start a command, of Legato unless another is given."""
+    def start(self, *arguments: object, **env: str) -> Process:
+        """Start a command."""
+        return self.start_program(COMMAND, *arguments, **env)
+
+    def start_program(self, program: tuple[str, ...], *arguments: object, **env: str) -> Process:
+        """Start another program in the environment of a command."""
         self._count += 1
         errors = self.folder / f"stderr-{self._count}"
-        process = Process(tuple(map(str, arguments)), self.env(**env), errors, command)
+        process = Process(tuple(map(str, arguments)), self.env(**env), errors, program)
         self._running.append(process)
         return process
 

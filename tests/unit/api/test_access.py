@@ -271,13 +271,13 @@ async def test_an_error_of_a_lower_layer_says_when_to_come_back(frame: Frame) ->
 
 
 def _planted(kind: str) -> Any:
-    async def endpoint(scope: Any, receive: Any = None, send: Any = None) -> Response:
+    async def endpoint(request: Request) -> Response:
         return Response()
 
     if kind == "mount":
-        return Mount("/assets", endpoint)
+        return Mount("/assets", Response())
     if kind == "socket":
-        return WebSocketRoute("/api/ws", endpoint)
+        return WebSocketRoute("/api/ws", Response())
     return Route("/health/planted", endpoint)
 
 

@@ -5,6 +5,7 @@ import asyncio
 import io
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
@@ -31,7 +32,7 @@ def _lines(log: io.StringIO) -> list[dict[str, object]]:
     return [line for line in lines if line["logger"] != "asyncio"]
 
 
-async def _get(*headers: tuple[bytes, bytes], **options: object) -> Answer:
+async def _get(*headers: tuple[bytes, bytes], **options: Any) -> Answer:
     return await call(framed(hello, **options), scope_of(headers=headers))
 
 
@@ -116,7 +117,7 @@ async def test_every_answer_has_the_security_headers() -> None:
     async def broken(scope: Scope, receive: Receive, send: Send) -> None:
         raise ValueError("canary")
 
-    secure = {"public_url": "https://legato.example.org"}
+    secure: dict[str, Any] = {"public_url": "https://legato.example.org"}
     for app, host in ((hello, HOST), (hello, (b"host", b"evil.example")), (broken, HOST)):
         for options in ({}, secure):
             headers = (await call(framed(app, **options), scope_of(host=host))).headers
