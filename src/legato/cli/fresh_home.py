@@ -64,8 +64,8 @@ def grant_practice(home: Path, endpoint: str) -> bool:
 
 
 def _check(endpoint: str) -> None:
-    parts = urlsplit(f"//{endpoint}")
     try:
+        parts = urlsplit(f"//{endpoint}")
         is_right = (
             ipaddress.ip_address(parts.hostname or "").is_loopback
             and bool(parts.port)

@@ -64,7 +64,7 @@ class Answer:
     body: Any
     headers: Mapping[str, str]
 
-    def encode(self, *, has_body: bool = True) -> bytes:
+    def encode(self) -> bytes:
         """Return the bytes for the wire."""
         body = json.dumps(self.body, ensure_ascii=False).encode() + b"\n"
         lines = [
@@ -76,7 +76,7 @@ class Answer:
             "Connection: close",
             *(f"{name.replace('_', '-')}: {value}" for name, value in self.headers.items()),
         ]
-        return "\r\n".join([*lines, "", ""]).encode("latin-1") + (body if has_body else b"")
+        return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
 class Exchange:
@@ -132,7 +132,7 @@ class Exchange:
         except OSError:
             return
 
-    async def hand_over(self, answer: Answer, *, has_body: bool = True) -> bool:
+    async def hand_over(self, answer: Answer) -> bool:
         """Send the answer; tell whether the caller took it.
 
         A caller that died with the answer unread resets the connection, one that read it closes
@@ -142,7 +142,7 @@ class Exchange:
             return False
         try:
             async with asyncio.timeout(SEND_TIME_S):
-                await self._loop.sock_sendall(self._connection, answer.encode(has_body=has_body))
+                await self._loop.sock_sendall(self._connection, answer.encode())
             self._connection.shutdown(socket.SHUT_WR)
         except (OSError, TimeoutError):
             return False

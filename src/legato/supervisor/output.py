@@ -78,13 +78,17 @@ class Output:
     def _write_all(self) -> None:
         is_open = True
         while (line := self._lines.get()) is not None:
-            if not is_open:
-                continue
-            try:
-                self._stream.write(f"{line}\n")
-                self._stream.flush()
-            except (OSError, ValueError):
-                is_open = False  # the terminal is gone; what is left is taken and dropped
+            # Once the terminal is gone, what comes is taken and dropped.
+            is_open = is_open and self._write(line)
+            self._lines.task_done()
+
+    def _write(self, line: str) -> bool:
+        try:
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+        except (OSError, ValueError):
+            return False
+        return True
 
     def close(self) -> None:
         """Write what waits, for a short time if the stream stands still."""
