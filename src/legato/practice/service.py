@@ -156,15 +156,13 @@ class Service:
             if work.done_row is None:
                 assert work.task is not None, "received, not done: it is being done"
                 await asyncio.wait({work.task, caller_gone}, return_when="FIRST_COMPLETED")
-            is_gone = caller_gone.done()
         finally:
             caller_gone.cancel()
             await asyncio.wait({caller_gone})
-        if is_gone or work.done_row is None:
+        if work.done_row is None:
             await self._write(CUT_OFF, key=key, request=number)
-            if not is_gone:
-                raise Unavailable("the work could not be written into the ledger")
-            return
+            # Whoever has gone does not hear it; who is still there may come again.
+            raise Unavailable("the work could not be written into the ledger")
         done = await asyncio.to_thread(self._ledger.read, work.done_row)
         is_taken = await exchange.hand_over(_ok(done["answer"]))
         await self._write(HANDED_OVER if is_taken else CUT_OFF, key=key, request=number)

@@ -4,7 +4,9 @@ import asyncio
 import errno
 import json
 import os
+import select
 import socket
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from legato.errors import Unavailable
 from legato.practice import exchange
 from legato.practice import ledger as ledgers
+from legato.practice.exchange import Answer, Exchange
 from legato.practice.ledger import FILE
 from legato.practice.service import Bounds
 from tests.integration.practice.desk import LETTER, SORTED, Desk, opened
@@ -101,6 +104,30 @@ async def test_an_answer_left_unread_was_not_taken(tmp_path: Path) -> None:
                 pass
         found = await desk.until(answers_handed_over=1)
         assert (found["requests_sent_again"], found["requests_cut_off"]) == (1, 1)
+
+
+@pytest.mark.parametrize("is_seen", [True, False])
+async def test_an_answer_is_not_taken_by_who_has_just_gone(
+    monkeypatch: pytest.MonkeyPatch, *, is_seen: bool
+) -> None:
+    """Seen before it is sent, or by the reset that comes back for it [PR4]."""
+
+    async def sent(*_: Any) -> None:
+        raise AssertionError("somebody who has gone was answered")
+
+    if is_seen:
+        monkeypatch.setattr(asyncio.get_running_loop(), "sock_sendall", sent)
+    else:
+        monkeypatch.setattr(Exchange, "_is_closed", lambda _: False)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        caller = socket.create_connection(listening.getsockname())
+        connection, _ = listening.accept()
+    with connection:
+        connection.settimeout(0)
+        caller.close()
+        assert await asyncio.to_thread(select.select, [connection], [], [], 60)
+        answer = Answer(HTTPStatus.OK, SORTED, {})
+        assert await Exchange(connection).hand_over(answer) is False
 
 
 async def test_a_caller_that_keeps_its_answer_open_has_it(
