@@ -75,7 +75,7 @@ def main(pipe: int, what: str) -> None:
         parent(pipe)
     if what == "talk":
         say(pid=os.getpid())
-        print("out \x1b[2J", "x" * 10_000, flush=True)
+        print("out \x1b[2J", "z" * 10_000, flush=True)
         print("err", file=sys.stderr, flush=True)
         print("last, without an end", end="", flush=True)
         what = "exit-0"
