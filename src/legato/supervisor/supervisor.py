@@ -40,6 +40,11 @@ class _Kept:
     announced: asyncio.Event = field(default_factory=asyncio.Event)
     task: "asyncio.Task[None] | None" = None
 
+    def forget_announcement(self) -> None:
+        """Have who asks wait for the next process."""
+        self.announcement = None
+        self.announced.clear()
+
 
 class Supervisor:
     """Keeps children running from `start` to the end of the `async with` block."""
@@ -140,6 +145,7 @@ class Supervisor:
         if kept.process is None or kept.process.ended.done():
             raise Conflict(f"{name} does not run now")
         kept.is_crash_asked = True
+        kept.forget_announcement()
         kept.process.kill()
         return kept.process.pid
 
@@ -179,8 +185,7 @@ class Supervisor:
     async def _live(self, kept: _Kept) -> tuple[int | None, str]:
         """Run one process to its end; return its exit code, if it started, and why it ended."""
         kept.is_crash_asked = False
-        kept.announcement = None
-        kept.announced.clear()
+        kept.forget_announcement()
         try:
             process = Process(kept.spec, self._listener(kept))
         except OSError as error:
@@ -192,6 +197,7 @@ class Supervisor:
         finally:
             if process.ended.done():
                 kept.process = None
+                kept.forget_announcement()
         return code, _why(code)
 
     def _listener(self, kept: _Kept) -> Listener:
