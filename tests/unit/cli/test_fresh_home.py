@@ -9,7 +9,8 @@ import pytest
 from legato.cli.fresh_home import grant_practice, is_fresh
 from legato.errors import InvalidInput, Unavailable
 from legato.practice.sample import endpoint
-from legato.settings import GrantSettings, HttpGrants, load_settings
+from legato.settings import GrantSettings, load_settings
+from legato.settings.grants import HttpGrants
 
 
 @pytest.fixture
