@@ -31,6 +31,7 @@ from legato.model.ids import EngineId
 from legato.telemetry import logger
 
 if TYPE_CHECKING:
+    from legato.api.parts import Identity
     from legato.api.server import HttpServer
     from legato.model.node_type import NodeTypeInfo
     from legato.ports.attempt_logs import LogLine
@@ -133,18 +134,55 @@ def make_server(app: App) -> HttpServer:
     """Put the HTTP server of an app together; its port is not bound yet.
 
     Raises:
+        InvalidInput: A key is missing or no good.
         Internal: A route does not say who may use it.
     """
     from legato.api.access import Gate
+    from legato.api.authenticator import BearerAuthenticator
+    from legato.api.care import Care
     from legato.api.parts import Api
     from legato.api.readiness import Readiness
-    from legato.api.server import HttpServer, make_api
+    from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
 
-    settings, clock = app.settings, app.clock
-    readiness = Readiness({"store": app.stores.lifecycle.look}, clock.monotonic)
-    api = Api(settings=settings, stores=app.stores, clock=clock, readiness=readiness)
-    gate = Gate(allowed_origins=frozenset(settings.allowed_origins))
-    return HttpServer(make_api(api, gate), readiness, settings.server)
+    settings, clock, stores = app.settings, app.clock, app.stores
+    identity = _identity(settings, clock)
+    readiness = Readiness({"store": stores.lifecycle.look}, clock.monotonic)
+    api = Api(settings=settings, stores=stores, clock=clock, readiness=readiness, identity=identity)
+    gate = Gate(
+        allowed_origins=frozenset(settings.allowed_origins),
+        authenticator=BearerAuthenticator(identity.tokens, stores.accounts),
+    )
+    care = Care(stores, close=identity.passwords.close)
+    frame = make_api(api, gate, (*RESOURCES, *IDENTITY))
+    return HttpServer(frame, readiness, settings.server, care)
+
+
+def _identity(settings: Settings, clock: Clock) -> Identity:
+    """Return what log-ins stand on, with the keys of the environment."""
+    from legato.adapters.memory.counters import MemoryCounters
+    from legato.api.parts import Identity
+    from legato.auth import keys
+    from legato.auth.passwords import Passwords
+    from legato.auth.throttle import LoginThrottle
+    from legato.auth.tokens import AccessTokens, KeyRing
+
+    given = {
+        keys.JWT_VARIABLE: settings.jwt_secret_key,
+        keys.MASTER_VARIABLE: settings.master_key,
+        keys.JWT_OLD_VARIABLE: settings.jwt_secret_key_old,
+        keys.MASTER_OLD_VARIABLE: settings.master_key_old,
+    }
+    named = {name: key.get_secret_value() for name, key in given.items() if key is not None}
+    found = keys.keys_from_environment(named)
+    server = settings.server
+    host = f"[{server.host}]" if ":" in server.host else server.host
+    issuer = server.public_url or f"http://{host}:{server.port}"
+    return Identity(
+        tokens=AccessTokens(KeyRing(found.jwt), clock, issuer=issuer),
+        passwords=Passwords(),
+        throttle=LoginThrottle(MemoryCounters(clock), found.names_key),
+        refresh_key=found.refresh_key,
+    )
 
 
 def memory_stores(clock: Clock, settings: Settings) -> Stores:

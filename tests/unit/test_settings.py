@@ -279,3 +279,27 @@ def test_a_connection_that_cannot_be_meant_is_refused(
         load_settings({}, tmp_path)
     assert "grants.sql.connections.shop" in str(caught.value)
     assert "hunter2" not in str(caught.value)
+
+
+def test_lives_of_log_ins_are_durations(tmp_path: Path) -> None:
+    """As `30d` or seconds, in ms; nonsense is refused by its name [ID20]."""
+    settings = load_settings({}, tmp_path)
+    assert settings.auth.session_ttl == 30 * 86_400_000
+    env = {"LEGATO_AUTH__SESSION_TTL": "1h", "LEGATO_AUTH__SESSION_IDLE": "90"}
+    auth = load_settings(env, tmp_path).auth
+    assert (auth.session_ttl, auth.session_idle, auth.refresh_grace) == (3_600_000, 90_000, 10_000)
+    for wrong in ("soon", "-1", "0", "3000d"):
+        with pytest.raises(InvalidInput, match="LEGATO_AUTH__SESSION_TTL"):
+            load_settings({"LEGATO_AUTH__SESSION_TTL": wrong}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["jwt_secret_key_old", "master_key_old"])
+def test_older_keys_come_from_the_environment_only(tmp_path: Path, name: str) -> None:
+    """A file with one is refused [ID20]."""
+    variable = f"LEGATO_{name.upper()}"
+    settings = load_settings({variable: "of-yesterday"}, tmp_path)
+    assert getattr(settings, name).get_secret_value() == "of-yesterday"
+    assert settings.warnings == ()
+    (tmp_path / "legato.toml").write_text(f'{name} = "x"\n', encoding="utf-8")
+    with pytest.raises(InvalidInput, match=variable):
+        load_settings({}, tmp_path)

@@ -43,7 +43,7 @@ class Public:
 class Needs:
     """Somebody who is known, with the right to `verb` on `resource` in the workspace.
 
-    The resource `own` with the verb `use` is what everybody may do with their own account.
+    The resource `account` is what everybody may do with their own account, in no workspace.
     """
 
     resource: str

@@ -3,16 +3,39 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
 
 from legato.api.readiness import Readiness
+from legato.auth.passwords import Passwords
+from legato.auth.throttle import LoginThrottle
+from legato.auth.tokens import AccessTokens
+from legato.errors import Internal
 from legato.ports.clock import Clock
 from legato.ports.stores import Stores
 from legato.settings import Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """What log-ins stand on.
+
+    Args:
+        tokens: Makes and verifies access tokens.
+        passwords: Hashes and judges passwords.
+        throttle: Counts log-ins that fail.
+        refresh_key: Makes refresh tokens and session ids.
+        is_embedded: This server belongs to the person at this machine, who needs no password here.
+    """
+
+    tokens: AccessTokens
+    passwords: Passwords
+    throttle: LoginThrottle
+    refresh_key: bytes = field(repr=False)
+    is_embedded: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +46,8 @@ class Api:
     stores: Stores
     clock: Clock
     readiness: Readiness
+    identity: Identity | None = None
+    """None: a server that knows nobody, with public routes only."""
 
 
 def api_of(request: Request) -> Api:
@@ -32,3 +57,14 @@ def api_of(request: Request) -> Api:
 
 
 ApiPart = Annotated[Api, Depends(api_of)]
+
+
+def identity_of(request: Request) -> Identity:
+    """Return what log-ins of the server stand on."""
+    identity = api_of(request).identity
+    if identity is None:
+        raise Internal("a route about accounts is served by a server without them")
+    return identity
+
+
+IdentityPart = Annotated[Identity, Depends(identity_of)]

@@ -24,11 +24,14 @@ from legato.errors import (
     InvalidDocument,
     InvalidInput,
     InvalidJson,
+    InvalidToken,
     LegatoError,
     LimitExceeded,
     NotAllowed,
     NotFound,
+    RateLimited,
     Refused,
+    Unauthenticated,
     Unavailable,
 )
 from legato.telemetry import logger
@@ -66,10 +69,13 @@ STATUS_OF_CODE: Final = {
     code: status for status, codes in CODES_OF_STATUS.items() for code in codes
 }
 CODE_OF_CLASS: Final[tuple[tuple[type[LegatoError], str], ...]] = (
+    (InvalidToken, "token_invalid"),
     (InvalidInput, "invalid"),
+    (Unauthenticated, "unauthenticated"),
     (NotAllowed, "forbidden"),
     (NotFound, "not_found"),
     (Conflict, "illegal_state"),
+    (RateLimited, "rate_limited"),
     (LimitExceeded, "queue_full"),
     (Unavailable, "unavailable"),
     (Internal, "internal"),
@@ -148,6 +154,8 @@ class Problem:
             ("cache-control", "no-store"),
             *self.headers,
         ]
+        if self.status == HTTPStatus.UNAUTHORIZED and "www-authenticate" not in dict(self.headers):
+            pairs.append(("www-authenticate", "Bearer"))  # RFC 9110 wants one
         return [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs]
 
 
@@ -198,6 +206,8 @@ def _of_class(error: LegatoError) -> Problem:
         return Problem(code, _UNNAMED)
     if code == "unavailable":  # its text names hosts and files
         return Problem(code, "A service that is needed does not answer.", headers=wait)
+    if isinstance(error, RateLimited):
+        return Problem(code, str(error), headers=(("retry-after", str(error.retry_after_s)),))
     if isinstance(error, InvalidBody):
         return Problem(code, str(error), error.faults)
     if isinstance(error, InvalidJson):

@@ -27,8 +27,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uvicorn import Config, Server
 
-from legato.api import health
+from legato.api import health, own_account, setup, sign_in
 from legato.api.access import Gate, Routes, check_routes, methods_at
+from legato.api.care import Care
 from legato.api.connection import connection_class
 from legato.api.frame import Frame, FrameOptions, exchange_of
 from legato.api.parts import Api
@@ -39,6 +40,8 @@ from legato.settings import ServerSettings, Settings
 
 RESOURCES: Final[tuple[Routes, ...]] = (health.routes, health.documents)
 """The routes of every server, in the order in which they are tried."""
+IDENTITY: Final[tuple[Routes, ...]] = (setup.routes, sign_in.routes, own_account.routes)
+"""Those of a server that knows people: it has an `Identity` and an authenticator."""
 BACKLOG: Final = 1_024
 _END_S: Final = 1.0
 
@@ -145,14 +148,22 @@ class _Uvicorn(Server):
 class HttpServer:
     """One listening socket and its server."""
 
-    def __init__(self, frame: Frame, readiness: Readiness, settings: ServerSettings) -> None:
+    def __init__(
+        self,
+        frame: Frame,
+        readiness: Readiness,
+        settings: ServerSettings,
+        care: Care | None = None,
+    ) -> None:
         """Make it.
 
         Args:
             frame: What is served.
             readiness: Told when the server stops.
             settings: Where to listen, and for how long open requests may go on.
+            care: What is done beside requests, while it serves.
         """
+        self._care = care
         self._frame = frame
         self._readiness = readiness
         self._settings = settings
@@ -201,6 +212,8 @@ class HttpServer:
                 host, port = self._settings.host, self._settings.port
                 raise _cannot_listen(error, host, port) from None
             await task
+        if self._care is not None:
+            self._care.start()
 
     async def wait(self) -> None:
         """Return when the server has ended, which it does by itself only through a defect."""
@@ -216,6 +229,8 @@ class HttpServer:
             return
         self._uvicorn.should_exit = True
         await self._task
+        if self._care is not None:
+            await self._care.stop()
         await self._readiness.close()
 
     def _config(self) -> Config:

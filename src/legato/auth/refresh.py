@@ -58,6 +58,26 @@ def new_sid() -> str:
     return new_token()
 
 
+def sid_of(key: bytes, session: str, version: int) -> str:
+    """Return the session id that access tokens carry: computed, so that only its hash is stored.
+
+    A refresh finds the session and computes it again. It has the form of a token.
+
+    Args:
+        key: The key of refresh tokens. What it makes of a session is no child of a token: those
+            have no slash.
+        session: The id that lists show.
+        version: Of the session; a renewed one has another.
+
+    Raises:
+        Internal: The key is too short.
+    """
+    if len(key) < REFRESH_KEY_BYTES_MIN:
+        raise Internal("a session id is made with a key of 32 bytes or more")
+    digest = hmac.digest(key, f"sid/{session}/{version}".encode(), "sha256")
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
+
+
 def is_token(value: object) -> bool:
     """Tell whether something has the form of a token."""
     return isinstance(value, str) and _TOKEN.fullmatch(value) is not None

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`legato serve`: the HTTP API and an engine, in one process and one event loop.
 
-What is not safe is refused before the port is opened. Rules: HT24-HT26.
+What is not safe is refused before the port is opened. Rules: HT24-HT26, ID11.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def _settings(invocation: Invocation, host: str | None, port: int | None) -> Set
 
     settings = invocation.settings()
     redactor = Redactor()
-    for key in (settings.jwt_secret_key, settings.master_key):
+    keys = (settings.jwt_secret_key, settings.master_key)
+    for key in (*keys, settings.jwt_secret_key_old, settings.master_key_old):
         redactor.add(key.get_secret_value() if key is not None else "")
     configure_logging(settings.log_level, as_json=invocation.as_json, redact=redactor)
     given = {"host": host, "port": port}
@@ -67,15 +68,22 @@ def _settings(invocation: Invocation, host: str | None, port: int | None) -> Set
 
 
 async def _serve(invocation: Invocation, app: App, server: HttpServer) -> int:
+    from legato.api.setup import new_setup_link
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGINT, signal.SIGTERM)
     for number in signals:
         loop.add_signal_handler(number, stop.set)
     async with app:
+        base = app.settings.server.public_url or server.url
+        setup_url = await new_setup_link(app.stores.accounts, base)
         await server.start()
-        invocation.terminal.json({"event": "ready", "url": server.url, "pid": os.getpid()})
+        ready = {"event": "ready", "url": server.url, "setup_url": setup_url, "pid": os.getpid()}
+        invocation.terminal.json(ready)
         invocation.terminal.line(f"legato serves {server.url}, process {os.getpid()}")
+        if setup_url is not None:
+            invocation.terminal.line(f"set it up within an hour: {setup_url}")
         ended = asyncio.ensure_future(server.wait())
         told = asyncio.ensure_future(stop.wait())
         await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)

@@ -29,11 +29,13 @@ from pydantic import (
 
 from legato.errors import InvalidInput
 from legato.model.policy import Limits
+from legato.settings.auth import AuthSettings
 from legato.settings.grants import GrantSettings
 from legato.settings.section import Section
 from legato.settings.server import ALIASES, CorsSettings, ServerSettings
 
 __all__ = [
+    "AuthSettings",
     "EngineSettings",
     "GrantSettings",
     "LimitsSettings",
@@ -47,7 +49,10 @@ FOREIGN_PREFIXES: Final = ("LEGATO_TEST_", "LEGATO_CRASH_", "LEGATO_SECRET_")
 """Names that test programs use, and secrets; they are no settings and no mistakes."""
 DATABASE_SCHEMES: Final = ("sqlite", "postgresql")
 BLOB_SCHEMES: Final = ("file", "memory", "s3")
-ENVIRONMENT_ONLY: Final = ("jwt_secret_key", "master_key")
+ENVIRONMENT_ONLY: Final = (
+    *("jwt_secret_key", "master_key"),
+    *("jwt_secret_key_old", "master_key_old"),
+)
 """Keys: a file is copied, shown and committed too easily."""
 _DEFAULTS: Final = Limits()
 
@@ -117,10 +122,15 @@ class Settings(Section):
     grants: GrantSettings = GrantSettings()
     server: ServerSettings = ServerSettings()
     cors: CorsSettings = CorsSettings()
+    auth: AuthSettings = AuthSettings()
     jwt_secret_key: SecretStr | None = None
     """Signs access tokens; at least 32 bytes. `legato serve` does not start without it."""
     master_key: SecretStr | None = None
     """Seals credentials and second factors; at least 32 bytes."""
+    jwt_secret_key_old: SecretStr | None = None
+    """The one before, which still verifies."""
+    master_key_old: SecretStr | None = None
+    """The one before, which still opens."""
     warnings: tuple[str, ...] = ()
     """One line each for names that look like settings and are none; for the caller to show."""
 

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who asks: a bearer token of a session, or an API key, looked up at every request.
+
+Nothing is remembered between requests: what was ended, disabled or lowered a moment ago counts at
+once. Where the store does not answer, nobody is let in (503). Rules: ID1-ID4.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.requests import Request
+
+from legato.api.access import Needs
+from legato.api.origin import values_of
+from legato.auth.refresh import looks_like_api_key, parse_api_key, token_hash
+from legato.auth.roles import may
+from legato.auth.tokens import AccessTokens
+from legato.errors import Internal, NotFound, Refused, Unauthenticated
+from legato.ports.accounts import Accounts, Principal, Session
+
+WORKSPACE: Final = b"legato-workspace"
+OWN_ACCOUNT: Final = "account"
+
+
+class BearerAuthenticator:
+    """Keeps `access.Authenticator`."""
+
+    def __init__(self, tokens: AccessTokens, accounts: Accounts) -> None:
+        """Args: tokens verify what is sent; accounts say who that is now."""
+        self._tokens = tokens
+        self._accounts = accounts
+
+    async def authenticate(self, request: Request, needs: Needs) -> None:
+        """Keep `Authenticator.authenticate`."""
+        del needs
+        text = bearer_of(request)
+        if text is None:
+            raise Unauthenticated
+        if looks_like_api_key(text):
+            parts = parse_api_key(text)
+            found = await self._accounts.principal_of_key(parts.id, parts.secret_hash)
+            if found is None:
+                raise Unauthenticated
+        else:
+            found = await self.person(text, workspace_of(request))
+            if found is None:
+                raise Refused("session_ended", "The log-in has ended.", hint="Log in again.")
+        request.state.principal = found
+
+    async def person(self, text: str, workspace: str | None = None) -> Principal | None:
+        """Return who has an access token; None if its session has ended.
+
+        Raises:
+            Unauthenticated: It is no token of ours, or its time is over.
+        """
+        claims = self._tokens.verify(text)
+        found = await self._accounts.principal_of_session(token_hash(claims.sid), workspace)
+        return found if found is not None and found.user.id == claims.user else None
+
+    async def authorise(self, request: Request, needs: Needs) -> None:
+        """Keep `Authenticator.authorise`."""
+        principal = principal_of(request)
+        named = workspace_of(request)
+        if principal.key is not None and named is not None:
+            own = principal.workspace
+            if own is None or named not in {own.id, own.slug}:
+                raise NotFound
+        if needs.resource != OWN_ACCOUNT and principal.role is None:
+            raise NotFound
+        if not may(principal, needs.resource, needs.verb):
+            raise Refused("forbidden", "Your role or key does not allow this.")
+
+
+def bearer_of(request: Request) -> str | None:
+    """Return the credential of the one header `Authorization: Bearer …`; else None."""
+    named = values_of(request.scope["headers"], b"authorization")
+    scheme, _, text = named[0].partition(" ") if len(named) == 1 else ("", "", "")
+    return text.strip() if scheme.lower() == "bearer" and text.strip() else None
+
+
+def workspace_of(request: Request) -> str | None:
+    """Return the workspace that is asked for, an id or slug; None: the default one.
+
+    Raises:
+        NotFound: Two are named.
+    """
+    named = values_of(request.scope["headers"], WORKSPACE)
+    if len(named) > 1:
+        raise NotFound
+    return named[0] if named else None
+
+
+def principal_of(request: Request) -> Principal:
+    """Return who asks, on a route that needs somebody."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+def session_of(request: Request) -> Session:
+    """Return the session of who asks, on a route that no key reaches."""
+    session = principal_of(request).session
+    if session is None:
+        raise Internal("a route for people was reached with a key")
+    return session

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`/api/v1/auth`: the own password and the own log-ins. No key reaches them.
+
+Rules: ID14, ID15.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import msgspec
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from legato.api.access import Needs, Routes
+from legato.api.authenticator import principal_of, session_of
+from legato.api.body import body
+from legato.api.log_ins import (
+    LogIn,
+    client_of,
+    entry,
+    hashed,
+    logged_in,
+    logged_out,
+    renewed_session,
+)
+from legato.api.parts import ApiPart, IdentityPart
+from legato.auth.password_policy import About
+from legato.errors import LegatoError, NotFound, Refused
+from legato.model.ids import SessionId
+
+routes: Final = Routes("/api/v1/auth", tag="auth")
+
+
+class NewPassword(BaseModel):
+    """The password of now, and the one that shall be."""
+
+    current_password: str
+    new_password: str
+
+
+class OwnSession(BaseModel):
+    """A log-in of one's own; times as RFC 3339."""
+
+    id: str
+    created_at: str
+    last_active: str
+    ip: str
+    user_agent: str
+    current: bool
+
+
+class OwnSessions(BaseModel):
+    """The log-ins that live, the newest first."""
+
+    items: list[OwnSession]
+
+
+@routes.post("/password", Needs("account", "password"), response_model=LogIn)
+async def change_password(
+    request: Request,
+    api: ApiPart,
+    identity: IdentityPart,
+    sent: Annotated[NewPassword, body(NewPassword)],
+) -> Response:
+    """Change the password; every other log-in ends, and this one gets a new id."""
+    user, session = principal_of(request).user, session_of(request)
+    attempt = await identity.throttle.begin(user.email, client_of(request))
+    try:
+        verdict = await identity.passwords.verify(sent.current_password, user.password_hash)
+    except LegatoError:
+        await identity.throttle.dropped(attempt)
+        raise
+    if not verdict.is_right:
+        failed = entry(request, "auth.password", result="failed", user=user.id)
+        await api.stores.audit.write([failed])
+        raise Refused("invalid_credentials", "The current password is wrong.")
+    await identity.throttle.dropped(attempt)
+    about = About(email=user.email, display_name=user.display_name, has_totp=user.totp is not None)
+    text = await hashed(request, sent.new_password, about, path="/new_password")
+    changed = await api.stores.accounts.change_user(
+        msgspec.structs.replace(user, password_hash=text),
+        [entry(request, "auth.password", user=user.id, target=("user", user.id))],
+        ends_sessions_but=session.id,
+    )
+    if not changed:
+        raise Refused("illegal_state", "The account was changed at the same time.")
+    given = await renewed_session(api, identity, session, is_authenticated=True)
+    if given is None:
+        raise Refused("session_ended", "The log-in has ended.", hint="Log in again.")
+    return logged_in(request, given)
+
+
+@routes.get("/sessions", Needs("account", "sessions"), response_model=OwnSessions)
+async def list_sessions(request: Request, api: ApiPart) -> OwnSessions:
+    """Return the own log-ins that live."""
+    current = session_of(request)
+    found = await api.stores.accounts.sessions(current.user)
+    items = [
+        OwnSession(
+            id=each.id,
+            created_at=_time(each.created_at),
+            last_active=_time(each.last_active),
+            ip=each.ip,
+            user_agent=each.user_agent,
+            current=each.id == current.id,
+        )
+        for each in found
+    ]
+    return OwnSessions(items=items)
+
+
+@routes.delete("/sessions/{session_id}", Needs("account", "sessions"), status_code=204)
+async def end_session(request: Request, api: ApiPart, session_id: str) -> Response:
+    """End a log-in of one's own; one of somebody else is not there."""
+    current = session_of(request)
+    target = ("session", session_id)
+    ended = await api.stores.accounts.end_sessions(
+        current.user,
+        [entry(request, "auth.session_end", user=current.user, target=target)],
+        only=SessionId(session_id),
+    )
+    if not ended:
+        raise NotFound
+    return logged_out(request) if session_id == current.id else Response(status_code=204)
+
+
+def _time(ms: int) -> str:
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`/api/v1/auth`: log in, refresh, log out, and who one is.
+
+Who is unknown and who has a wrong password get the same answer for the same work. Limits come
+before a password is hashed. Only `refresh` and `logout` read the cookie. Rules: ID5-ID8, ID13.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from legato.api.access import Needs, Public, Routes
+from legato.api.authenticator import BearerAuthenticator, bearer_of, principal_of
+from legato.api.body import body
+from legato.api.cookies import cleared_cookie, refresh_token
+from legato.api.log_ins import (
+    LogIn,
+    Pass,
+    client_of,
+    entry,
+    logged_in,
+    logged_out,
+    new_session,
+    renewed_session,
+)
+from legato.api.parts import ApiPart, Identity, IdentityPart
+from legato.auth.names import fold_email
+from legato.auth.refresh import child_of, refresh_hash, sid_of, token_hash
+from legato.errors import InvalidInput, LegatoError, Refused, Unauthenticated
+from legato.ports.accounts import Accounts, Rotation, Session, User
+
+routes: Final = Routes("/api/v1/auth", tag="auth")
+NAME_MAX: Final = 1_000
+_LOG_IN: Final = Public("it is how one becomes somebody")
+_COOKIE: Final = Public("the refresh token in the cookie is what is shown")
+_LOG_OUT: Final = Public("whoever has a credential may end it")
+
+
+class Credentials(BaseModel):
+    """An e-mail address and a password."""
+
+    email: str
+    password: str
+
+
+class OwnWorkspace(BaseModel):
+    """The workspace that was asked for, and one's role in it."""
+
+    id: str
+    slug: str
+    name: str
+    role: str
+
+
+class Me(BaseModel):
+    """Who asks."""
+
+    id: str
+    email: str
+    display_name: str
+    is_instance_admin: bool
+    has_totp: bool
+    workspace: OwnWorkspace | None
+
+
+@routes.post("/login", _LOG_IN, response_model=LogIn)
+async def log_in(
+    request: Request,
+    api: ApiPart,
+    identity: IdentityPart,
+    sent: Annotated[Credentials, body(Credentials)],
+) -> Response:
+    """Log in with a password."""
+    accounts, throttle = api.stores.accounts, identity.throttle
+    name = _name(sent.email)
+    attempt = await throttle.begin(name, client_of(request))
+    try:
+        user = await accounts.user_by_email(name)
+        stored = user.password_hash if user is not None and not user.is_disabled else None
+        verdict = await identity.passwords.verify(sent.password, stored)
+    except LegatoError:
+        await throttle.dropped(attempt)
+        raise
+    if user is None or not verdict.is_right:
+        data = {"name": throttle.name_hash(name)}
+        await api.stores.audit.write([entry(request, "auth.login", result="failed", data=data)])
+        raise _wrong()
+    if user.totp is not None:
+        await throttle.dropped(attempt)
+        raise Refused("mfa_required", "This account has a second factor.")
+    if verdict.needs_rehash:
+        user = await _hashed_anew(identity, accounts, user, sent.password)
+    session, given = new_session(request, user.id)
+    audit = [entry(request, "auth.login", user=user.id, target=("session", session.id))]
+    made = await accounts.add_session(session, audit, user_version=user.version)
+    if made is None:  # disabled, or another password since it was read
+        raise _wrong()
+    await throttle.passed(attempt)
+    return logged_in(request, given)
+
+
+@routes.post("/refresh", _COOKIE, accepts=(), response_model=LogIn)
+async def refresh(request: Request, api: ApiPart, identity: IdentityPart) -> Response:
+    """Exchange the refresh token in the cookie for its child and an access token."""
+    rotation, child = await _rotate(request, api, identity)
+    session = rotation.session
+    if session is None:
+        code = "refresh_reused" if rotation.outcome == "reused" else "session_ended"
+        text = "The log-in has ended."
+        if code == "refresh_reused":
+            text = "The refresh token was used before; its log-in has been ended."
+        headers = (("set-cookie", cleared_cookie(request)),)
+        raise Refused(code, text, hint="Log in again.", headers=headers)
+    sid = sid_of(identity.refresh_key, session.id, session.version)
+    given = Pass(session.user, sid, child)
+    if token_hash(sid) != session.sid_hash:  # made with the master key before this one
+        renewed = await renewed_session(api, identity, session, is_authenticated=False)
+        if renewed is None:
+            raise Refused("session_ended", "The log-in has ended.", hint="Log in again.")
+        given = renewed
+    return logged_in(request, given)
+
+
+@routes.post("/logout", _LOG_OUT, accepts=(), status_code=204)
+async def log_out(request: Request, api: ApiPart, identity: IdentityPart) -> Response:
+    """End the log-in of the cookie and of the access token, if there are any."""
+    ended: dict[str, Session] = {}
+    text = bearer_of(request)
+    try:
+        person = BearerAuthenticator(identity.tokens, api.stores.accounts).person
+        principal = await person(text) if text is not None else None
+        if principal is not None and principal.session is not None:
+            ended[principal.session.id] = principal.session
+    except Unauthenticated:
+        pass  # it ends nothing
+    try:
+        rotation, _ = await _rotate(request, api, identity)
+        if rotation.session is not None:
+            ended[rotation.session.id] = rotation.session
+    except Unauthenticated:
+        pass
+    for session in ended.values():
+        audit = [entry(request, "auth.logout", user=session.user, target=("session", session.id))]
+        await api.stores.accounts.end_sessions(session.user, audit, only=session.id)
+    return logged_out(request)
+
+
+@routes.post("/logout-all", Needs("account", "sessions"), accepts=(), status_code=204)
+async def log_out_everywhere(request: Request, api: ApiPart) -> Response:
+    """End every log-in of who asks."""
+    user = principal_of(request).user.id
+    await api.stores.accounts.end_sessions(user, [entry(request, "auth.logout_all", user=user)])
+    return logged_out(request)
+
+
+@routes.get("/me", Needs("account", "me"), response_model=Me)
+async def me(request: Request) -> Me:
+    """Return who asks, and their role in the workspace that is asked for."""
+    principal = principal_of(request)
+    user, place = principal.user, None
+    if principal.workspace is not None and principal.role is not None:
+        found = principal.workspace
+        place = OwnWorkspace(id=found.id, slug=found.slug, name=found.name, role=principal.role)
+    return Me(
+        id=user.id,
+        email=user.email,
+        display_name=user.display_name,
+        is_instance_admin=user.is_instance_admin,
+        has_totp=user.totp is not None,
+        workspace=place,
+    )
+
+
+async def _rotate(request: Request, api: ApiPart, identity: Identity) -> tuple[Rotation, str]:
+    """Exchange the cookie's token; return what came of it, and the child.
+
+    Raises:
+        Unauthenticated: There is no cookie, or no token in it.
+    """
+    parent = refresh_token(request)
+    parent_hash = refresh_hash(parent)
+    assert parent is not None
+    child = child_of(identity.refresh_key, parent)
+    rotation = await api.stores.accounts.rotate(
+        parent_hash,
+        token_hash(child),
+        grace_ms=api.settings.auth.refresh_grace,
+        idle_ms=api.settings.auth.session_idle,
+        audit_reuse=[entry(request, "auth.refresh_reused", result="denied")],
+    )
+    return rotation, child
+
+
+async def _hashed_anew(identity: Identity, accounts: Accounts, user: User, password: str) -> User:
+    """Store a right password with the parameters of today."""
+    text = await identity.passwords.hash(password)
+    changed = await accounts.change_user(msgspec.structs.replace(user, password_hash=text), ())
+    return msgspec.structs.replace(user, version=user.version + 1) if changed else user
+
+
+def _name(text: str) -> str:
+    """Return the folded address, or what was typed where it is none: nobody has that."""
+    try:
+        return fold_email(text)
+    except InvalidInput:
+        return text[:NAME_MAX]
+
+
+def _wrong() -> Refused:
+    return Refused("invalid_credentials", "The e-mail address or the password is wrong.")

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a server does beside its requests."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+from legato.api.care import Care
+from legato.errors import StoreUnavailable
+from legato.ports.audit import Head
+
+
+class Desk:
+    """An audit that fails at first, and accounts; both say that they were asked."""
+
+    def __init__(self) -> None:
+        """Nothing was asked."""
+        self.seals = 0
+        self.cleans = 0
+        self.is_busy = asyncio.Event()
+
+    async def seal(self) -> Head:
+        """Count."""
+        self.seals += 1
+        self._look()
+        if self.seals == 1:
+            raise StoreUnavailable
+        return Head(self.seals, "0" * 64)
+
+    async def clean(self) -> int:
+        """Count, and fail at first."""
+        self.cleans += 1
+        self._look()
+        if self.cleans == 1:
+            raise StoreUnavailable
+        return 0
+
+    def _look(self) -> None:
+        if self.seals > 2 and self.cleans > 2:
+            self.is_busy.set()
+
+
+async def test_it_goes_on_after_an_outage_and_seals_at_the_end() -> None:
+    """Again and again, once more when it stops, and then no more [ID17]."""
+    desk, closed = Desk(), asyncio.Event()
+    stores: Any = SimpleNamespace(audit=desk, accounts=desk)
+    care = Care(stores, seal_s=0.001, clean_s=0.001, close=closed.set)
+    care.start()
+    await asyncio.wait_for(desk.is_busy.wait(), 30)
+    before = desk.seals
+    await care.stop()
+    assert closed.is_set()
+    assert desk.seals > before
+    seals = desk.seals
+    await care.stop()
+    assert desk.seals == seals
