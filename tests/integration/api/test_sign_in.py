@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Set-up, log-in, refresh and log-out against a real server process and its database."""
 
+import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -308,7 +309,7 @@ def test_the_audit_knows_and_nothing_holds_a_secret(ada: Visitor, site: Site) ->
     value = {"email": "typed-canary@example.org", "password": "canary-wrong"}
     assert ada.code("POST", "/auth/login", value)[0] == 401
     ada.take(ada.call("POST", "/auth/refresh"))
-    secrets = [PASSWORD, token, ada.access, ada.cookie]
+    hidden = [PASSWORD, token, ada.access, ada.cookie]
     ada.call("POST", "/auth/logout")
     result = ada.serving.stop()
     assert result.code == 0, result
@@ -326,6 +327,51 @@ def test_the_audit_knows_and_nothing_holds_a_secret(ada: Visitor, site: Site) ->
     assert "the audit is sealed" in result.err
     kept = b"".join(each.read_bytes() for each in site.home.glob("legato.db*"))
     told = result.err.encode()
-    for secret in [*secrets, "canary", "typed-canary@example.org"]:
+    for secret in [*hidden, "canary", "typed-canary@example.org"]:
         assert secret.encode() not in kept
         assert secret.encode() not in told
+
+
+def test_a_log_in_outlives_a_change_of_keys(site: Site) -> None:
+    """After a restart its refresh token is good for a new id and token [ID7, ID20]."""
+    first = Serving(site.start("serve", "--port", 0, "--json"))
+    ada = Visitor(first)
+    ada.set_up()
+    first.stop()
+    for name in ("LEGATO_JWT_SECRET_KEY", "LEGATO_MASTER_KEY"):
+        site.more[f"{name}_OLD"], site.more[name] = site.more[name], secrets.token_urlsafe(48)
+    second = Serving(site.start("serve", "--port", 0, "--json"))
+    again = Visitor(second)
+    again.cookie = ada.cookie
+    for _ in range(2):
+        again.take(again.call("POST", "/auth/refresh"))
+        assert again.call("GET", "/auth/me").json()["email"] == EMAIL
+    result = second.stop()
+    assert not [key for key in site.more.values() if key in result.err + result.out]
+
+
+@pytest.mark.postgres
+def test_the_same_holds_on_postgresql(site: Site, fresh_postgres_url: str) -> None:
+    """Log in, refresh, reuse, a new password, and log out [ID6, ID7, ID8, ID14]."""
+    site.more["LEGATO_DATABASE_URL"] = fresh_postgres_url
+    serving = Serving(site.start("serve", "--port", 0, "--json"))
+    ada, other = Visitor(serving), Visitor(serving)
+    ada.set_up()
+    other.log_in()
+    assert other.call("GET", "/auth/me").json()["workspace"]["role"] == "owner"
+    parent = other.cookie
+    for _ in range(2):
+        other.take(other.call("POST", "/auth/refresh"))
+    other.cookie = parent
+    assert other.code("POST", "/auth/refresh") == (401, "refresh_reused")
+    assert other.code("GET", "/auth/me") == GONE
+    other.log_in()
+    good = {"current_password": PASSWORD, "new_password": OTHER_PASSWORD}
+    ada.take(ada.call("POST", "/auth/password", good))
+    assert other.code("GET", "/auth/me") == GONE
+    (item,) = ada.call("GET", "/auth/sessions").json()["items"]
+    assert item["current"] is True
+    assert ada.code("DELETE", "/auth/sessions/nothing") == (404, "not_found")
+    assert ada.call("POST", "/auth/logout").status_code == 204
+    assert ada.code("GET", "/auth/me", Authorization=f"Bearer {ada.access}") == GONE
+    assert serving.stop().code == 0
