@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
-from legato.cli.terminal import interruptible
+from legato.cli.terminal import read_line
 from legato.cli.text import escape
 from legato.errors import InvalidInput
 from legato.model.document.inputs import parse_cli_value
@@ -75,8 +73,7 @@ def _ask_all(terminal: Terminal, schema: Schema) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     for name, inner in _properties(schema).items():
         while True:
-            with interruptible():
-                text = click.prompt(escape(_label(name, inner)), default="", show_default=False)
+            text = read_line(f"{escape(_label(name, inner))}: ")
             if not text and (name not in required or _has_default(inner)):
                 break
             try:

@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import click
 import msgspec
 
 from legato.cli.grants import allow_programs, missing_programs, programs_of, toml_line
-from legato.cli.terminal import interruptible
+from legato.cli.terminal import read_line
 from legato.cli.text import escape
 from legato.errors import NotAllowed
 from legato.model.workflow import decode_workflow
@@ -85,5 +84,4 @@ def _agrees(invocation: Invocation, names: str) -> bool:
     if not invocation.terminal.can_ask:
         return False
     question = escape(f"This workflow runs: {names}. Allow it on this machine?")
-    with interruptible():
-        return click.confirm(question, default=False)
+    return read_line(f"{question} [y/N]: ").strip().lower() in {"y", "yes"}

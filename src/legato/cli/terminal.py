@@ -8,14 +8,15 @@ Rules: CL3, CL9, CL10.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
+import select
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TextIO
 
+import click
 import orjson
 
 from legato.cli.text import Style, escape
@@ -29,18 +30,35 @@ def encode_json(value: Any) -> str:
     return _JSON_HIDDEN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """Have Ctrl-C end a question at once.
+def read_line(question: str) -> str:
+    """Write a question and return the line that is typed; Ctrl-C ends it at once.
 
-    The handler that an event loop leaves only takes note of it, and the read begins again: Ctrl-C
-    would wait for a line.
+    Not `input`: an interrupt that comes while it prepares to read waits for a line, and the handler
+    that an event loop leaves only takes note of it.
+
+    Raises:
+        click.Abort: Ctrl-C, or the end of the input.
     """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    wakes = signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
     try:
-        yield
+        sys.stdout.write(question)  # not before: who sees it may interrupt it
+        sys.stdout.flush()
+        while sys.stdin not in select.select([sys.stdin, woken], [], [])[0]:
+            os.read(woken, 64)  # a signal: that of Ctrl-C has raised by now
+        line = sys.stdin.readline()
+    except KeyboardInterrupt:
+        raise click.Abort from None
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.set_wakeup_fd(wakes)
+        signal.signal(signal.SIGINT, handler)
+        os.close(woken)
+        os.close(wake)
+    if not line:
+        raise click.Abort
+    return line.rstrip("\n")
 
 
 class Terminal:

@@ -273,7 +273,7 @@ def test_the_sample_has_a_test_that_runs_offline(site: Site) -> None:
     copied.mkdir()
     for file in (ROOT / "examples").glob("repo-report*"):
         shutil.copy(file, copied / file.name)
-    assert site.ok("test", copied).out.splitlines()[-1] == "3 passed"
+    assert site.ok("test", copied).out.splitlines()[-1] == "4 passed"
 
 
 def test_the_schema_of_test_files_is_printed(site: Site) -> None:
