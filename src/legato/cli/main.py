@@ -34,6 +34,7 @@ EXIT_CODES: Final[tuple[tuple[type[errors.LegatoError], int], ...]] = (
     (errors.InvalidInput, BAD_INPUT),
     (errors.NotFound, BAD_INPUT),
     (errors.NotAllowed, REFUSED),
+    (errors.Unauthenticated, REFUSED),
     (errors.Conflict, REFUSED),
     (errors.LimitExceeded, REFUSED),
     (errors.Refused, REFUSED),
