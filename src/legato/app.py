@@ -166,14 +166,7 @@ def _identity(settings: Settings, clock: Clock) -> Identity:
     from legato.auth.throttle import LoginThrottle
     from legato.auth.tokens import AccessTokens, KeyRing
 
-    given = {
-        keys.JWT_VARIABLE: settings.jwt_secret_key,
-        keys.MASTER_VARIABLE: settings.master_key,
-        keys.JWT_OLD_VARIABLE: settings.jwt_secret_key_old,
-        keys.MASTER_OLD_VARIABLE: settings.master_key_old,
-    }
-    named = {name: key.get_secret_value() for name, key in given.items() if key is not None}
-    found = keys.keys_from_environment(named)
+    found = keys.keys_from_environment(settings.server_keys)
     server = settings.server
     host = f"[{server.host}]" if ":" in server.host else server.host
     issuer = server.public_url or f"http://{host}:{server.port}"

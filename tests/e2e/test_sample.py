@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cli.site import Site, completed
+from tests.integration.cli.site import Site, completed, fresh_site
 
 SAMPLE = Path(__file__).parents[2] / "examples" / "repo-report.yaml"
 RUN = ("run", SAMPLE, "--allow-program", "git", "--json")
@@ -16,10 +16,8 @@ RUN = ("run", SAMPLE, "--allow-program", "git", "--json")
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """A fresh home: nothing is granted."""
-    made = Site(tmp_path)
-    (made.home / "legato.toml").unlink()
-    yield made
-    made.close()
+    with fresh_site(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture

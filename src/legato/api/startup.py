@@ -8,24 +8,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from typing import Final
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr
-
 from legato.api.origin import is_loopback
+from legato.auth.keys import JWT_VARIABLE, MASTER_VARIABLE, weakness
 from legato.errors import InvalidInput
 from legato.settings import Settings
-
-KEY_BYTES_MIN: Final = 32
-"""HS256 and AES-256 want as many bytes as their keys have. Source: RFC 7518, section 3.2."""
-DISTINCT_MIN: Final = 8
-_KNOWN_WORDS: Final = (
-    *("secret", "password", "passw0rd", "changeme", "change-me", "change_me", "change me"),
-    *("change-this", "change_this", "example", "default", "insecure", "replace", "development"),
-    *("letmein", "qwerty", "123456", "abcdef", "supersecret", "your-", "your_", "placeholder"),
-)
-"""Of keys in documents and samples. A random key of 43 letters holds one of them in a million."""
 
 
 def refuse_unsafe(settings: Settings) -> None:
@@ -40,29 +28,11 @@ def refuse_unsafe(settings: Settings) -> None:
 
 
 def _keys(settings: Settings) -> Iterator[str]:
-    for name, key in (
-        ("LEGATO_JWT_SECRET_KEY", settings.jwt_secret_key),
-        ("LEGATO_MASTER_KEY", settings.master_key),
-    ):
-        fault = weakness(key)
+    for name in (JWT_VARIABLE, MASTER_VARIABLE):
+        fault = weakness(settings.server_keys.get(name, ""))
         if fault:
             make = "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
             yield f"{name}: {fault}; make one with: {make}"
-
-
-def weakness(key: SecretStr | None) -> str | None:
-    """Return why a key cannot be used, or None. The key is not quoted."""
-    text = key.get_secret_value() if key is not None else ""
-    if not text:
-        return "is not set"
-    length = len(text.encode())
-    if length < KEY_BYTES_MIN:
-        return f"has {length} bytes, at least {KEY_BYTES_MIN} are needed"
-    if any(word in text.lower() for word in _KNOWN_WORDS):
-        return "holds a word that stands in samples and documents"
-    if len(set(text)) < DISTINCT_MIN:
-        return "repeats a few characters"
-    return None
 
 
 def _transport(settings: Settings) -> Iterator[str]:

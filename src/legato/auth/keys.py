@@ -52,6 +52,13 @@ _KNOWN_WORDS: Final = re.compile(
 )
 """What examples and templates are made of: a secret whose letters are these words alone is none."""
 
+_SAMPLE_WORDS: Final = (
+    *("secret", "password", "passw0rd", "changeme", "change-me", "change_me", "change me"),
+    *("change-this", "change_this", "example", "default", "insecure", "replace", "development"),
+    *("letmein", "qwerty", "123456", "abcdef", "supersecret", "your-", "your_", "placeholder"),
+)
+"""Of keys in documents and samples. A random key of 43 letters holds one of them in a million."""
+
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
     """The keys of an installation, the current ones first."""
@@ -164,7 +171,7 @@ def keys_from_environment(env: Mapping[str, str]) -> Keys:
         value = env.get(name, "").strip()
         if not value and name in {JWT_OLD_VARIABLE, MASTER_OLD_VARIABLE}:
             continue
-        problem = _weakness(value)
+        problem = weakness(value)
         if problem is None and value in found.values():
             problem = "is the same as another key; each needs its own"
         if problem is not None:
@@ -195,8 +202,11 @@ def keys_from_environment(env: Mapping[str, str]) -> Keys:
     return keys
 
 
-def _weakness(value: str) -> str | None:
-    """Return what is wrong with a secret of the environment, as the rest of a sentence."""
+def weakness(value: str) -> str | None:
+    """Return what is wrong with a secret of the environment, as the rest of a sentence.
+
+    The secret itself is not quoted.
+    """
     if not value:
         return "is not set"
     size_bytes = len(value.encode("utf-8", "surrogatepass"))
@@ -213,7 +223,9 @@ def _weakness(value: str) -> str | None:
 
 
 def _is_known(value: str) -> bool:
-    """Tell whether the letters of a text are words of examples alone."""
+    """Tell whether a text holds a word of examples, or its letters are such words alone."""
+    if any(word in value.casefold() for word in _SAMPLE_WORDS):
+        return True
     letters = "".join(each for each in value.casefold() if each.isalpha())
     return len(letters) < 256 and _KNOWN_WORDS.fullmatch(letters) is not None
 

@@ -45,6 +45,18 @@ class Question:
         """What it asks."""
         return str(self.config.get("message") or "")
 
+    def detail_lines(self) -> list[str]:
+        """Return what a person should see to decide: the `details` of an approval, indented."""
+        details = self.config.get("details")
+        if details is None:
+            return []
+        more = f"legato executions show {self.execution_id} --json"
+        if isinstance(details, str):
+            lines = pretty_text(details, lines_max=DETAIL_LINES_MAX, more=more)
+        else:
+            lines = pretty_json(details, lines_max=DETAIL_LINES_MAX, more=more)
+        return [f"  {line}" for line in lines]
+
 
 async def open_readers(stores: Stores, row: ExecutionRow) -> list[LogReader]:
     """Return the log of an execution, read, and of those it called that have not ended."""
@@ -124,19 +136,6 @@ async def send_answer(
         app, invocation, reader, signal,
         lambda event: isinstance(event, NodeCompleted) and event.node == question.node,
     )  # fmt: skip
-
-
-def detail_lines(execution_id: ExecutionId, config: dict[str, Any]) -> list[str]:
-    """Return what a person should see to decide: the `details` of an approval, indented."""
-    details = config.get("details")
-    if details is None:
-        return []
-    more = f"legato executions show {execution_id} --json"
-    if isinstance(details, str):
-        lines = pretty_text(details, lines_max=DETAIL_LINES_MAX, more=more)
-    else:
-        lines = pretty_json(details, lines_max=DETAIL_LINES_MAX, more=more)
-    return [f"  {line}" for line in lines]
 
 
 def how_to_answer(execution_id: ExecutionId, node: str, *, is_form: bool) -> list[str]:

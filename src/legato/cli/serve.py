@@ -58,9 +58,8 @@ def _settings(invocation: Invocation, host: str | None, port: int | None) -> Set
 
     settings = invocation.settings()
     redactor = Redactor()
-    keys = (settings.jwt_secret_key, settings.master_key)
-    for key in (*keys, settings.jwt_secret_key_old, settings.master_key_old):
-        redactor.add(key.get_secret_value() if key is not None else "")
+    for key in settings.server_keys.values():
+        redactor.add(key)
     configure_logging(settings.log_level, as_json=invocation.as_json, redact=redactor)
     given = {"host": host, "port": port}
     chosen = {name: value for name, value in given.items() if value is not None}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
@@ -23,7 +23,7 @@ from legato.cli.history import fetch, load_history, ownership_text
 from legato.cli.invocation import CANCELLED, NEEDS_ATTENTION, OK, Invocation
 from legato.cli.keys import Keys
 from legato.cli.person import person
-from legato.cli.questions import detail_lines, how_to_answer
+from legato.cli.questions import Question, how_to_answer
 from legato.engine.view import snapshot
 from legato.errors import LegatoError, OwnershipLost
 from legato.model.ids import ExecutionId, NodeId
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from legato.engine.state import ExecutionState
 
 Happened = Literal["final", "lost", "interrupt", "terminate", "stuck", "key", "failed"]
-Question = Literal["stop", "answer"]
+Topic = Literal["stop", "answer"]
 
 _STOP_QUESTION: Final = (
     "Stop this run?  c cancel it   d detach, it goes on in the background   g go on"
@@ -55,7 +55,7 @@ class Session:
     boards: Boards = field(init=False)
     feed: Feed = field(init=False)
     _happenings: asyncio.Queue[tuple[Happened, Any]] = field(default_factory=asyncio.Queue)
-    _question: Question | None = None
+    _question: Topic | None = None
     _asked_about: tuple[ExecutionId, NodeId] | None = None
     _skipped: set[tuple[ExecutionId, NodeId]] = field(default_factory=set)
     _told: set[tuple[ExecutionId, NodeId]] = field(default_factory=set)
@@ -349,38 +349,37 @@ class Session:
                 self._spawn(self._tell_about(place, is_form=node.wait == "form"))
 
     async def _ask_about(self, place: tuple[ExecutionId, NodeId]) -> None:
-        config = await self._config(place)
-        message = str(config.get("message") or "")
+        question = await self._question_at(place, is_form=False)
         if place not in self._told:
             self._told.add(place)
-            for line in detail_lines(place[0], config):
-                self.feed.display.say(line)
+            self._say(question.detail_lines())
         if self._asked_about == place:
-            self._ask(
-                f"{place[1]}: {message or 'approve?'}   a approve   r reject   s skip for now"
-            )
+            asked = question.message or "approve?"
+            self._ask(f"{place[1]}: {asked}   a approve   r reject   s skip for now")
 
     async def _tell_about(self, place: tuple[ExecutionId, NodeId], *, is_form: bool) -> None:
-        config = await self._config(place)
-        message = str(config.get("message") or "")
-        say = self.feed.display.say
-        say(f"{place[1]} waits for an answer{': ' if message else ''}{message}")
-        for line in detail_lines(place[0], config):
-            say(line)
-        for line in how_to_answer(*place, is_form=is_form):
-            say(f"  {line}")
+        question = await self._question_at(place, is_form=is_form)
+        message = question.message
+        commands = [f"  {line}" for line in how_to_answer(*place, is_form=is_form)]
+        self._say(
+            [f"{place[1]} waits for an answer{': ' if message else ''}{message}",
+             *question.detail_lines(), *commands]
+        )  # fmt: skip
 
-    async def _config(self, place: tuple[ExecutionId, NodeId]) -> dict[str, Any]:
-        """Return what the question shows."""
+    def _say(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.feed.display.say(line)
+
+    async def _question_at(self, place: tuple[ExecutionId, NodeId], *, is_form: bool) -> Question:
+        """Return the question; without its words if they cannot be read now."""
+        config: object = None
         state = self.app.engine.state(place[0])
-        if state is None:
-            return {}
-        value = state.nodes[state.graph.index_of[place[1]]].wait_config
-        with contextlib.suppress(LegatoError):
-            config = await fetch(self.app.stores, value)
-            if isinstance(config, dict):
-                return config
-        return {}
+        if state is not None:
+            value = state.nodes[state.graph.index_of[place[1]]].wait_config
+            with contextlib.suppress(LegatoError):
+                config = await fetch(self.app.stores, value)
+        shown = config if isinstance(config, dict) else {}
+        return Question(*place, is_form, shown)
 
     async def _answer(self, key: str, place: tuple[ExecutionId, NodeId]) -> None:
         if key == "s":

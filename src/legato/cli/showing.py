@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from legato.cli.board import Boards
 from legato.cli.ending import advice, error_json, parked_lines
 from legato.cli.history import History, LogReader, Ownership, fetch, ownership, ownership_text
-from legato.cli.questions import detail_lines, how_to_answer, open_readers, questions_of
+from legato.cli.questions import how_to_answer, open_readers, questions_of
 from legato.cli.text import cells, local_time, pretty_json, size, table, word
 from legato.cli.tree import Tree
 from legato.cli.wire import frame_json, ownership_json, row_json
@@ -148,7 +148,7 @@ async def _write_questions(
         where = "" if is_own else f" of {workflows[question.execution_id]}"
         if question.message:
             terminal.line(f"{question.node}{where} asks: {question.message}")
-            terminal.lines(detail_lines(question.execution_id, question.config))
+            terminal.lines(question.detail_lines())
 
 
 def _places_of_children(history: History) -> dict[str, dict[str, Any]]:

@@ -140,6 +140,16 @@ class Settings(Section):
         origins: tuple[str, ...] = getattr(self.cors.allowed_origins, self.env)
         return origins
 
+    @property
+    def server_keys(self) -> dict[str, str]:
+        """The keys of a server that are set, by the variables that hold them."""
+        given = ((name, getattr(self, name)) for name in ENVIRONMENT_ONLY)
+        return {
+            f"{PREFIX}{name.upper()}": key.get_secret_value()
+            for name, key in given
+            if key is not None
+        }
+
     @field_validator("database_url", "blobs_url")
     @classmethod
     def _known_scheme(cls, value: str, info: ValidationInfo) -> str:

@@ -189,6 +189,17 @@ class Site:
                 process.kill()
 
 
+@contextlib.contextmanager
+def fresh_site(folder: Path) -> Iterator[Site]:
+    """A home without settings, so that nothing is granted; closed at the end."""
+    made = Site(folder)
+    (made.home / "legato.toml").unlink()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 def completed(events: list[Line]) -> list[str]:
     """Return the nodes that completed, once for each time."""
     return [each["node"] for each in events if each["type"] == "NodeCompleted"]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from legato.practice.sample import document, endpoint
-from tests.integration.cli.site import Site, completed
+from tests.integration.cli.site import Site, completed, fresh_site
 from tests.integration.practice.program import Program, running
 
 ALL_DONE = {"requests_received": 12, "work_done": 12, "answers_handed_over": 12}
@@ -15,10 +15,8 @@ ALL_DONE = {"requests_received": 12, "work_done": 12, "answers_handed_over": 12}
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """A home without settings."""
-    made = Site(tmp_path)
-    (made.home / "legato.toml").unlink()
-    yield made
-    made.close()
+    with fresh_site(tmp_path) as made:
+        yield made
 
 
 def grant(site: Site, program: Program) -> None:

@@ -10,7 +10,7 @@ Rules: AC1, AC3-AC6, AC10-AC12.
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Text, and_, case, delete, exists, literal_column, or_, select, update
+from sqlalchemy import Column, Text, and_, case, delete, exists, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.accounts.definitions_sessions import session_statements
@@ -99,12 +99,14 @@ def _tokens() -> Named:
         .values(tries=tries, used_at=case((tries >= P("tries_max"), NOW), else_=c.used_at))
         .where(c.hash == P("token"), c.used_at.is_(None)),
     )
-    yield (
-        "tokens_clean",
-        delete(one_time_tokens)
-        .where(or_(c.used_at < NOW - DAY_MS, c.expires_at < NOW - DAY_MS))
-        .returning(literal_column("1")),
-    )
+    yield "tokens_clean", _cleaned(c.used_at, c.expires_at)
+
+
+def _cleaned(ended: Column[Any], expires: Column[Any]) -> ClauseElement:
+    """Delete from a table what ended or expired more than a day ago."""
+    past = NOW - DAY_MS
+    gone = or_(ended < past, expires < past)
+    return delete(ended.table).where(gone).returning(literal_column("1"))
 
 
 def _users() -> Named:
@@ -226,12 +228,7 @@ def _keys() -> Named:
         )
         .returning(c.id),
     )
-    yield (
-        "keys_clean",
-        delete(api_keys)
-        .where(or_(c.revoked_at < NOW - DAY_MS, c.expires_at < NOW - DAY_MS))
-        .returning(literal_column("1")),
-    )
+    yield "keys_clean", _cleaned(c.revoked_at, c.expires_at)
 
 
 def _key_use() -> Named:

@@ -12,8 +12,8 @@ UPDATE api_keys SET revoked_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 
 UPDATE api_keys SET last_used=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE api_keys.id = $1::VARCHAR COLLATE "C" AND (api_keys.last_used IS NULL OR api_keys.last_used < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $2::BIGINT);
 -- accounts.keys: ["user_id", "workspace"]
 SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
--- accounts.keys_clean: [[86400000], [86400000]]
-DELETE FROM api_keys WHERE api_keys.revoked_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR api_keys.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $2::BIGINT RETURNING 1;
+-- accounts.keys_clean: [[86400000]]
+DELETE FROM api_keys WHERE api_keys.revoked_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR api_keys.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT RETURNING 1;
 -- accounts.member_drop: ["workspace", "user_id"]
 DELETE FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
 -- accounts.member_put: ["workspace", "user_id", "role"]
@@ -72,8 +72,8 @@ INSERT INTO one_time_tokens (hash, kind, user_id, workspace, role, email, made_b
 UPDATE one_time_tokens SET tries=(one_time_tokens.tries + 1), used_at=CASE WHEN (one_time_tokens.tries + 1 >= $1::INTEGER) THEN CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) ELSE one_time_tokens.used_at END WHERE one_time_tokens.hash = $2::BYTEA AND one_time_tokens.used_at IS NULL;
 -- accounts.token_use: ["token", "user_id", "workspace"]
 UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.kind != 'setup' AND ($2::VARCHAR IS NULL OR one_time_tokens.user_id IS NULL OR one_time_tokens.user_id = $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR one_time_tokens.workspace IS NULL OR one_time_tokens.workspace = $3::VARCHAR COLLATE "C") RETURNING one_time_tokens.hash;
--- accounts.tokens_clean: [[86400000], [86400000]]
-DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR one_time_tokens.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $2::BIGINT RETURNING 1;
+-- accounts.tokens_clean: [[86400000]]
+DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR one_time_tokens.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT RETURNING 1;
 -- accounts.tokens_void: ["kind", "user_id"]
 UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.kind = $1::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'setup' OR one_time_tokens.user_id = $2::VARCHAR COLLATE "C");
 -- accounts.touch: ["idle_ms", "id"]
