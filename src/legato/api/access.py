@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from fastapi.routing import APIRoute
 from starlette.requests import Request
@@ -26,6 +26,7 @@ from starlette.types import Scope
 
 from legato.api.frame import exchange_of
 from legato.api.origin import SAFE_METHODS, is_from_own_page
+from legato.auth.roles import is_listed
 from legato.errors import Internal, Refused
 
 JSON: Final = ("application/json",)
@@ -44,10 +45,18 @@ class Needs:
     """Somebody who is known, with the right to `verb` on `resource` in the workspace.
 
     The resource `account` is what everybody may do with their own account, in no workspace.
+
+    Args:
+        resource: As `auth.roles` names it.
+        verb: The same.
+        of: `instance` for what only an administrator of the installation may do, in no workspace.
+        is_recent: Only for who gave a password or link not long ago.
     """
 
     resource: str
     verb: str
+    of: Literal["workspace", "instance"] = "workspace"
+    is_recent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +271,13 @@ def check_routes(routes: Iterable[BaseRoute], *, has_authenticator: bool) -> Non
             raise Internal(f"{name} does not declare who may use it")
         if each.body_field is not None:
             raise Internal(f"{name} has a body that is read before its checks; use legato.api.body")
-        if isinstance(each.declaration.access, Needs) and not has_authenticator:
+        access = each.declaration.access
+        if not isinstance(access, Needs):
+            continue
+        if not has_authenticator:
             raise Internal(f"{name} needs somebody, and nothing here can tell who asks")
+        if not is_listed(access.resource, access.verb, of=access.of):
+            raise Internal(f"{name} needs a right that no table of rights names")
 
 
 def methods_at(routes: Iterable[BaseRoute], scope: Scope) -> set[str]:

@@ -14,13 +14,15 @@ from starlette.requests import Request
 from legato.api.access import Needs
 from legato.api.origin import values_of
 from legato.auth.refresh import looks_like_api_key, parse_api_key, token_hash
-from legato.auth.roles import may
+from legato.auth.roles import instance_allows, may
 from legato.auth.tokens import AccessTokens
 from legato.errors import Internal, NotFound, Refused, Unauthenticated
 from legato.ports.accounts import Accounts, Principal, Session
 
 WORKSPACE: Final = b"legato-workspace"
 OWN_ACCOUNT: Final = "account"
+RECENT_MS: Final = 10 * 60_000
+"""Since the password or link, for what somebody at an unlocked screen shall not do."""
 
 
 class BearerAuthenticator:
@@ -61,6 +63,11 @@ class BearerAuthenticator:
     async def authorise(self, request: Request, needs: Needs) -> None:
         """Keep `Authenticator.authorise`."""
         principal = principal_of(request)
+        _check_recent(principal, needs)
+        if needs.of == "instance":
+            if not instance_allows(principal, needs.resource, needs.verb):
+                raise Refused("forbidden", "Only an administrator of this installation may.")
+            return
         named = workspace_of(request)
         if principal.key is not None and named is not None:
             own = principal.workspace
@@ -70,6 +77,18 @@ class BearerAuthenticator:
             raise NotFound
         if not may(principal, needs.resource, needs.verb):
             raise Refused("forbidden", "Your role or key does not allow this.")
+
+
+def _check_recent(principal: Principal, needs: Needs) -> None:
+    session = principal.session
+    if not needs.is_recent or session is None:
+        return
+    if principal.at - session.authenticated_at > RECENT_MS:
+        raise Refused(
+            "reauth_required",
+            "This needs a log-in of the last 10 minutes.",
+            hint="Log in again, then repeat it.",
+        )
 
 
 def bearer_of(request: Request) -> str | None:

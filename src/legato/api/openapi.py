@@ -81,6 +81,7 @@ def _complete(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]
     if isinstance(needs, Needs):
         operation["security"] = [{"bearer": []}]
         operation["x-legato-access"] = f"{needs.resource}:{needs.verb}"
+        operation["x-legato-of"] = needs.of
     for model in _models(route.dependant):
         schema = TypeAdapter(model).json_schema(ref_template=REF, mode="validation")
         schemas.update(schema.pop("$defs", {}))

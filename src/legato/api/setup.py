@@ -23,7 +23,7 @@ from legato.auth.names import clean_display_name, fold_email
 from legato.auth.password_policy import About
 from legato.auth.refresh import new_token, once_hash, token_hash
 from legato.errors import InvalidInput, InvalidToken, Refused
-from legato.model.ids import UserId, WorkspaceId
+from legato.model.ids import LOCAL_WORKSPACE, UserId
 from legato.ports.accounts import Accounts, NewToken, Session, User, Workspace
 from legato.ports.audit import AuditEntry
 
@@ -99,7 +99,7 @@ async def claim(
         password_hash=password_hash,
         is_instance_admin=True,
     )
-    workspace = Workspace(id=WorkspaceId(api.clock.new_id()), slug="main", name="Main")
+    workspace = Workspace(id=LOCAL_WORKSPACE, slug="main", name="Main")
     session, given = new_session(request, user.id)
     target = ("workspace", str(workspace.id))
     audit = [entry(request, "auth.setup", user=user.id, target=target)]

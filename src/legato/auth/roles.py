@@ -159,6 +159,13 @@ def instance_allows(principal: Principal, resource: str, verb: str) -> bool:
     return is_admin and is_person and (resource, verb) in INSTANCE_TABLE
 
 
+def is_listed(resource: str, verb: str, *, of: Literal["workspace", "instance"]) -> bool:
+    """Tell whether the tables name a right."""
+    if of == "instance":
+        return (resource, verb) in INSTANCE_TABLE
+    return verb in TABLE.get(resource, {})
+
+
 def may_change_member(actor: str | None, before: str | None, after: str | None) -> bool:
     """Tell whether a role may give a member another one.
 

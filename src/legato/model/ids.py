@@ -23,8 +23,9 @@ EngineId = NewType("EngineId", str)
 SignalKey = NewType("SignalKey", str)
 """Dedupe key of a signal, unique per execution until the execution ends."""
 
-LOCAL_WORKSPACE: Final = WorkspaceId("local")
-"""The workspace of the embedded mode, where there are no accounts."""
+LOCAL_WORKSPACE: Final = WorkspaceId("01900000-0000-7000-8000-000000000001")
+"""The first workspace of every installation: the command line works in it before there are
+accounts, and set-up gives it to the first owner."""
 
 _CHILD_NAMESPACE: Final = bytes.fromhex("6c656761746f4368696c644578656300")
 

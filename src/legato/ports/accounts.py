@@ -105,6 +105,8 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     workspace: Workspace | None = None
     role: Role | None = None
     scopes: tuple[str, ...] | None = None
+    at: int = 0
+    """When it was read, by the database's clock."""
 
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,7 +56,7 @@ def some_routes() -> Routes:
     async def create(login: Annotated[Login, body(Login)]) -> dict[str, str]:
         return {"email": login.email}
 
-    @routes.put("/{thing_id}", Needs("thing", "edit"))
+    @routes.put("/{thing_id}", Needs("workflow", "draft"))
     async def replace(thing_id: int, found: Annotated[Sent[Login], sent(Login)]) -> Response:
         if thing_id != 1:
             raise NotFound("there is no such thing")
@@ -92,7 +92,7 @@ class Doorman:
         self._step("principal", "rate_limited")
 
     async def authorise(self, request: Request, needs: Needs) -> None:
-        assert needs == Needs("thing", "edit")
+        assert needs == Needs("workflow", "draft")
         self._step("authorise", "forbidden")
 
 
@@ -311,6 +311,20 @@ def test_a_route_that_needs_somebody_needs_who_knows_them(api: Api) -> None:
     """Without an authenticator there are public routes only [HT13]."""
     with pytest.raises(Internal, match="nothing here can tell who asks"):
         make_api(api, Gate(), [some_routes()])
+
+
+@pytest.mark.parametrize(
+    "needs", [Needs("workflow", "admire"), Needs("workflow", "read", of="instance")]
+)
+def test_a_route_with_a_right_that_no_table_names_does_not_start(api: Api, needs: Needs) -> None:
+    """A slip of the pen opens nothing and closes nothing [ID21]."""
+    routes = Routes("/api/v1", tag="x")
+
+    @routes.get("/x", needs)
+    async def look() -> None: ...
+
+    with pytest.raises(Internal, match="no table of rights names"):
+        make_api(api, Gate(authenticator=Doorman()), [routes])
 
 
 def test_every_route_of_the_server_is_declared(api: Api) -> None:

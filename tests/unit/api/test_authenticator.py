@@ -182,6 +182,25 @@ async def test_no_member_sees_nothing_and_a_lesser_one_is_told(
     assert await _enter(door, two) == "not_found"
 
 
+async def test_the_installation_is_for_its_administrators_and_some_rights_for_recent_log_ins(
+    book: Book, tokens: AccessTokens
+) -> None:
+    """403 by the flag, whatever the role; 403 `reauth_required` after 10 minutes [ID21]."""
+    door = BearerAuthenticator(tokens, book)  # type: ignore[arg-type]
+    text = tokens.issue(USER.id, new_sid())
+    disable = Needs("user", "disable", of="instance")
+    assert book.person is not None
+    book.person = msgspec.structs.replace(book.person, workspace=PLACE, role="owner")
+    assert await _enter(door, _bearer(text), disable) == "forbidden"
+    admin = msgspec.structs.replace(USER, is_instance_admin=True)
+    book.person = Principal(user=admin, session=SESSION, at=600_000)
+    assert await _enter(door, _bearer(text), disable) == ""
+    keys = Needs("account", "api_keys", is_recent=True)
+    assert await _enter(door, _bearer(text), keys) == ""
+    book.person = Principal(user=admin, session=SESSION, at=600_001)
+    assert await _enter(door, _bearer(text), keys) == "reauth_required"
+
+
 @pytest.mark.parametrize(
     ("error", "status", "code", "header"),
     [

@@ -83,5 +83,5 @@ def test_finals_and_the_local_workspace_have_fixed_names() -> None:
     """They are in stores and on the wire [ST1, ST2]."""
     assert sorted(FINAL_EXECUTION) == ["cancelled", "completed", "failed", "timed_out"]
     assert sorted(FINAL_NODE) == ["cancelled", "completed", "failed", "skipped"]
-    assert LOCAL_WORKSPACE == "local"
+    assert LOCAL_WORKSPACE == "01900000-0000-7000-8000-000000000001"
     assert NodeSpec.__struct_fields__[0] == "id"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from legato.model.ids import LOCAL_WORKSPACE
 from legato.model.signals import ReportFailure, ReportSuccess
 from legato.runtime.attempt.failures import MESSAGE_BYTES_MAX
 from tests.unit.nodes import samples
@@ -34,7 +35,7 @@ async def test_the_context_tells_a_node_who_it_is(world: World) -> None:
     """
     first = await world.output(samples.whoami, {}, item=2, timeout_ms=60_000)
     assert first["execution"] == EXECUTION
-    assert (first["workspace"], first["node"], first["item"]) == ("local", "step_one", 2)
+    assert (first["workspace"], first["node"], first["item"]) == (LOCAL_WORKSPACE, "step_one", 2)
     assert (first["attempt"], first["cancelled"]) == (1, False)
     assert first["deadline"] == "2027-01-15T08:01:00+00:00"
     again = await world.output(samples.whoami, {}, item=2, attempt=5)

@@ -99,6 +99,7 @@ def _reading() -> Named:
             *(column.label(f"u_{column.name}") for column in users.c),
             *(column.label(f"w_{column.name}") for column in workspaces.c),
             members.c.role,
+            NOW.label("at"),
         )
         .select_from(sessions)
         .join(presence, presence.c.session_id == _C.id)

@@ -46,7 +46,9 @@ class Sessions(Part):
         rows = await self._driver.fetch(
             "accounts.principal_of_session", sid_hash=sid_hash, workspace=workspace
         )
-        return principal_of(rows[0], session=session_of(rows[0], "s_")) if rows else None
+        if not rows:
+            return None
+        return principal_of(rows[0], session=session_of(rows[0], "s_"), at=rows[0]["at"])
 
     async def touch_session(self, session: SessionId, *, idle_ms: int) -> None:
         """Keep `Accounts.touch_session`."""
