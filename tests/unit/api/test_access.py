@@ -345,7 +345,7 @@ async def test_the_description_names_rights_bodies_and_refusals(frame: Frame) ->
     found = answer.json
     assert found["openapi"].startswith("3.1")
     replace = found["paths"]["/api/v1/things/{thing_id}"]["put"]
-    assert replace["x-legato-access"] == "thing:edit"
+    assert replace["x-legato-access"] == "workflow:draft"
     assert replace["security"] == [{"bearer": []}]
     ref = {"$ref": "#/components/schemas/Login"}
     assert replace["requestBody"]["content"] == {"application/json": {"schema": ref}}
