@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from legato.model.events import ExecutionStarted, Source
-from legato.model.ids import ExecutionId, NodeId, VersionHash, WorkspaceId
+from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, NodeId, VersionHash
 from legato.model.policy import RetryPolicy
 from legato.model.values import Value, encode, inline, load
 from legato.model.workflow import (
@@ -91,7 +91,7 @@ def started(of: Workflow, **fields: Any) -> ExecutionStarted:
     fields.setdefault("pins", {"child": VersionHash("c" * 64)})
     fields.setdefault("inputs", val({}))
     return ExecutionStarted(
-        workspace=WorkspaceId("local"),
+        workspace=LOCAL_WORKSPACE,
         workflow=of.name,
         version=version_hash(of),
         by="ann",
