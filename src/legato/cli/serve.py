@@ -36,7 +36,8 @@ PORT_MAX: Final = 65_535
 def serve(invocation: Invocation, host: str | None, port: int | None) -> int:
     """Serve the HTTP API, with an engine. SIGTERM or Ctrl-C drains and ends it."""
     from legato.api.startup import refuse_unsafe
-    from legato.app import build, make_server, run
+    from legato.app import build, run
+    from legato.app.server import make_server
 
     settings = _settings(invocation, host, port)
     refuse_unsafe(settings)

@@ -31,8 +31,6 @@ from legato.model.ids import EngineId
 from legato.telemetry import logger
 
 if TYPE_CHECKING:
-    from legato.api.parts import Identity
-    from legato.api.server import HttpServer
     from legato.model.node_type import NodeTypeInfo
     from legato.ports.attempt_logs import LogLine
     from legato.ports.bus import Bus
@@ -128,54 +126,6 @@ def build(settings: Settings, *, role: Role, instead: Instead | None = None) -> 
         instead: What a test brings along.
     """
     return App(settings, role, instead)
-
-
-def make_server(app: App) -> HttpServer:
-    """Put the HTTP server of an app together; its port is not bound yet.
-
-    Raises:
-        InvalidInput: A key is missing or no good.
-        Internal: A route does not say who may use it.
-    """
-    from legato.api.access import Gate
-    from legato.api.authenticator import BearerAuthenticator
-    from legato.api.care import Care
-    from legato.api.parts import Api
-    from legato.api.readiness import Readiness
-    from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
-
-    settings, clock, stores = app.settings, app.clock, app.stores
-    identity = _identity(settings, clock)
-    readiness = Readiness({"store": stores.lifecycle.look}, clock.monotonic)
-    api = Api(settings=settings, stores=stores, clock=clock, readiness=readiness, identity=identity)
-    gate = Gate(
-        allowed_origins=frozenset(settings.allowed_origins),
-        authenticator=BearerAuthenticator(identity.tokens, stores.accounts),
-    )
-    care = Care(stores, close=identity.passwords.close)
-    frame = make_api(api, gate, (*RESOURCES, *IDENTITY))
-    return HttpServer(frame, readiness, settings.server, care)
-
-
-def _identity(settings: Settings, clock: Clock) -> Identity:
-    """Return what log-ins stand on, with the keys of the environment."""
-    from legato.adapters.memory.counters import MemoryCounters
-    from legato.api.parts import Identity
-    from legato.auth import keys
-    from legato.auth.passwords import Passwords
-    from legato.auth.throttle import LoginThrottle
-    from legato.auth.tokens import AccessTokens, KeyRing
-
-    found = keys.keys_from_environment(settings.server_keys)
-    server = settings.server
-    host = f"[{server.host}]" if ":" in server.host else server.host
-    issuer = server.public_url or f"http://{host}:{server.port}"
-    return Identity(
-        tokens=AccessTokens(KeyRing(found.jwt), clock, issuer=issuer),
-        passwords=Passwords(),
-        throttle=LoginThrottle(MemoryCounters(clock), found.names_key),
-        refresh_key=found.refresh_key,
-    )
 
 
 def memory_stores(clock: Clock, settings: Settings) -> Stores:
