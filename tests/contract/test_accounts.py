@@ -293,15 +293,85 @@ async def test_of_set_up_links_made_at_once_one_is_good(stores: MakeStores) -> N
     assert await actions(both[0]) == ["link"] * 8
 
 
-async def test_a_token_is_void_after_its_tries(store: Stores) -> None:
-    """The fifth failure is the last [AC5]."""
-    await store.accounts.add_token(token("mfa", kind="mfa", user=ANN), ())
-    for tries in range(5):
-        found = await store.accounts.token(hashed("mfa"), "mfa")
-        assert found is not None
-        assert found.tries == tries
-        await store.accounts.fail_token(hashed("mfa"), tries_max=5)
-    assert await store.accounts.token(hashed("mfa"), "mfa") is None
+async def test_a_token_has_so_many_tries(stores: MakeStores) -> None:
+    """Of twenty at once from two processes five are let in; of another kind none [AC3, AC5]."""
+    both = [await stores("a"), await stores("b")]
+    await both[0].accounts.add_token(token("mfa", kind="mfa", user=ANN), ())
+    secret = hashed("mfa")
+    assert not await both[0].accounts.try_token(secret, "link", tries_max=5)
+    taken = await asyncio.gather(
+        *(both[i % 2].accounts.try_token(secret, "mfa", tries_max=5) for i in range(20))
+    )
+    assert sum(taken) == 5
+    found = await both[1].accounts.token(secret, "mfa")
+    assert found is not None
+    assert found.tries == 5
+    await let_pass(both[0], HOUR_MS)
+    assert not await both[0].accounts.try_token(secret, "mfa", tries_max=6)
+
+
+async def test_several_half_log_ins_stand_side_by_side(store: Stores) -> None:
+    """Who begins one does not end another's [AC5, ID30]."""
+    await with_ann(store)
+    for name in ("mfa1", "mfa2"):
+        assert await store.accounts.add_token(token(name, kind="mfa", user=ANN), ())
+    for name in ("mfa1", "mfa2"):
+        assert await store.accounts.token(hashed(name), "mfa") is not None
+
+
+async def test_a_pending_secret_is_found_by_its_user(store: Stores) -> None:
+    """Sealed as it was given, until it expires or a newer one is made [AC5, ID34]."""
+    await with_ann(store)
+    for name in ("one", "two"):
+        made = token(name, kind="totp", user=ANN, sealed=name.encode() + b"\x00")
+        assert await store.accounts.add_token(made, ())
+    found = await store.accounts.token_of(ANN, "totp")
+    assert found is not None
+    assert (found.hash, found.sealed) == (hashed("two"), b"two\x00")
+    assert await store.accounts.token_of(BOB, "totp") is None
+    assert await store.accounts.token_of(ANN, "link") is None
+    await let_pass(store, HOUR_MS)
+    assert await store.accounts.token_of(ANN, "totp") is None
+
+
+async def test_a_token_is_made_in_exchange_for_another(store: Stores) -> None:
+    """Of the user's version, by a token that is good: else nothing is done [AC2, AC5, ID42]."""
+    await with_ann(store)
+    await store.accounts.add_token(token("link", user=ANN), ())
+    add, link = store.accounts.add_token, hashed("link")
+    half = token("mfa", kind="mfa", user=ANN)
+    assert not await add(half, entry("no"), token_hash=link, user_version=2)
+    assert not await add(half, entry("no"), token_hash=hashed("none"), user_version=1)
+    assert await add(half, entry("half"), token_hash=link, user_version=1)
+    again = token("again", kind="mfa", user=ANN)
+    assert not await add(again, entry("no"), token_hash=link, user_version=1)
+    ann = await store.accounts.user(ANN)
+    assert ann is not None
+    assert await store.accounts.change_user(msgspec.structs.replace(ann, is_disabled=True), ())
+    assert not await add(again, entry("no"), user_version=2)
+    assert await store.accounts.token(again.hash, "mfa") is None
+    assert await actions(store) == ["half"]
+
+
+async def test_a_new_password_voids_what_could_become_a_log_in(store: Stores) -> None:
+    """Links, resets, half log-ins and pending secrets of this user; no invitation [ID43]."""
+    await with_ann(store)
+    ann = await store.accounts.user(ANN)
+    assert ann is not None
+    mine = [token(kind, kind=kind, user=ANN) for kind in ("link", "reset", "mfa", "totp")]
+    kept = [token("invite", kind="invitation", user=ANN), token("theirs", kind="reset", user=BOB)]
+    for each in [*mine, *kept]:
+        await store.accounts.add_token(each, ())
+
+    async def good() -> list[bool]:
+        found = [await store.accounts.token(each.hash, each.kind) for each in [*mine, *kept]]
+        return [each is not None for each in found]
+
+    assert await store.accounts.change_user(ann, ())
+    assert await good() == [True] * 6
+    ann = msgspec.structs.replace(ann, version=2)
+    assert await store.accounts.change_user(ann, (), ends_sessions_but="none")
+    assert await good() == [False] * 4 + [True] * 2
 
 
 async def test_members_are_listed_by_name(store: Stores) -> None:

@@ -63,7 +63,8 @@ class BearerAuthenticator:
     async def authorise(self, request: Request, needs: Needs) -> None:
         """Keep `Authenticator.authorise`."""
         principal = principal_of(request)
-        _check_recent(principal, needs)
+        if needs.is_recent:
+            check_recent(principal)
         if needs.of == "instance":
             if not instance_allows(principal, needs.resource, needs.verb):
                 raise Refused("forbidden", "Only an administrator of this installation may.")
@@ -79,11 +80,14 @@ class BearerAuthenticator:
             raise Refused("forbidden", "Your role or key does not allow this.")
 
 
-def _check_recent(principal: Principal, needs: Needs) -> None:
+def check_recent(principal: Principal) -> None:
+    """See that somebody gave a password or link not long ago; an API key gave its secret now.
+
+    Raises:
+        Refused: It was too long ago.
+    """
     session = principal.session
-    if not needs.is_recent or session is None:
-        return
-    if principal.at - session.authenticated_at > RECENT_MS:
+    if session is not None and principal.at - session.authenticated_at > RECENT_MS:
         raise Refused(
             "reauth_required",
             "This needs a log-in of the last 10 minutes.",

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from legato.api.readiness import Readiness
 from legato.auth.passwords import Passwords
+from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens
 from legato.errors import Internal
@@ -27,6 +28,7 @@ class Identity:
         tokens: Makes and verifies access tokens.
         passwords: Hashes and judges passwords.
         throttle: Counts log-ins that fail.
+        sealer: Seals the secrets of second factors.
         refresh_key: Makes refresh tokens and session ids.
         is_embedded: This server belongs to the person at this machine, who needs no password here.
     """
@@ -34,6 +36,7 @@ class Identity:
     tokens: AccessTokens
     passwords: Passwords
     throttle: LoginThrottle
+    sealer: Sealer
     refresh_key: bytes = field(repr=False)
     is_embedded: bool = False
 

@@ -27,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uvicorn import Config, Server
 
-from legato.api import health, own_account, setup, sign_in
+from legato.api import health, own_account, password_reset, second_factor, setup, sign_in
 from legato.api.access import Gate, Routes, check_routes, methods_at
 from legato.api.care import Care
 from legato.api.connection import connection_class
@@ -40,7 +40,13 @@ from legato.settings import ServerSettings, Settings
 
 RESOURCES: Final[tuple[Routes, ...]] = (health.routes, health.documents)
 """The routes of every server, in the order in which they are tried."""
-IDENTITY: Final[tuple[Routes, ...]] = (setup.routes, sign_in.routes, own_account.routes)
+IDENTITY: Final[tuple[Routes, ...]] = (
+    own_account.routes,
+    password_reset.routes,
+    second_factor.routes,
+    setup.routes,
+    sign_in.routes,
+)
 """Those of a server that knows people: it has an `Identity` and an authenticator."""
 BACKLOG: Final = 1_024
 _END_S: Final = 1.0

@@ -17,6 +17,7 @@ from legato.api.readiness import Readiness
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
 from legato.auth import keys
 from legato.auth.passwords import Passwords
+from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens, KeyRing
 
@@ -56,5 +57,6 @@ def _identity(settings: Settings, clock: Clock) -> Identity:
         tokens=AccessTokens(KeyRing(found.jwt), clock, issuer=issuer),
         passwords=Passwords(),
         throttle=LoginThrottle(MemoryCounters(clock), found.names_key),
+        sealer=Sealer(found.master),
         refresh_key=found.refresh_key,
     )

@@ -6,7 +6,7 @@ hundred tries at once have no more than one after the other. A try that is not s
 failure. An account is named by an HMAC of the address that was typed, known or not, so an unknown
 one behaves like any other and no text of it is kept.
 
-Log-in links do not ask here: they always work.
+Log-in links do not ask here: they always work, and make an account known from their address.
 
 Rules: AU54-AU58.
 """
@@ -14,7 +14,7 @@ Rules: AU54-AU58.
 import hmac
 import ipaddress
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -82,12 +82,15 @@ class LoginThrottle:
         text = name.encode("utf-8", "surrogatepass")
         return hmac.digest(self._names_key, text, "sha256").hex()
 
-    async def begin(self, name: str, ip: str) -> Attempt:
+    async def begin(
+        self, name: str, ip: str, *, what: Literal["login", "forgot"] = "login"
+    ) -> Attempt:
         """Let a try in; call it before a password or code is looked at.
 
         Args:
             name: The folded address, or what was typed if it is none.
             ip: The caller's address, as the server sees it through the proxies that it trusts.
+            what: Counted by itself. To have forgotten a password proves nothing: it is not settled.
 
         Returns:
             What `passed` or `dropped` takes; one that is given to neither is a failure.
@@ -101,11 +104,11 @@ class LoginThrottle:
         pair = f"{account}:{address}"
         wanted = [
             # First, so that an address which is shut makes no keys of accounts.
-            (f"login:address:{address}", limits.address, limits.window_ms),
-            (f"login:pair:{pair}", limits.pair, limits.window_ms),
+            (f"{what}:address:{address}", limits.address, limits.window_ms),
+            (f"{what}:pair:{pair}", limits.pair, limits.window_ms),
         ]
         if not await self._counters.remembers(f"login:known:{pair}"):
-            wanted.append((f"login:account:{account}", limits.account, limits.account_window_ms))
+            wanted.append((f"{what}:account:{account}", limits.account, limits.account_window_ms))
         held: list[tuple[str, str]] = []
         for key, limit, window_ms in wanted:
             taken = await self._counters.take(key, limit=limit, window_ms=window_ms)
@@ -119,12 +122,24 @@ class LoginThrottle:
 
     async def passed(self, attempt: Attempt) -> None:
         """Settle a whole log-in: it is no failure, and the account knows the address."""
-        await self._counters.remember(f"login:known:{attempt.pair}", ttl_ms=self._limits.known_ms)
+        await self._know(attempt.pair)
         await self._give_back(attempt.places)
+
+    async def vouch(self, name: str, ip: str) -> None:
+        """Let an account know an address by a log-in that was not counted, a link's.
+
+        Args:
+            name: The folded address.
+            ip: As of `begin`.
+        """
+        await self._know(f"{self.name_hash(name)}:{address_key(ip)}")
 
     async def dropped(self, attempt: Attempt) -> None:
         """Settle what was neither good nor bad: a code is still owed, or a service was away."""
         await self._give_back(attempt.places)
+
+    async def _know(self, pair: str) -> None:
+        await self._counters.remember(f"login:known:{pair}", ttl_ms=self._limits.known_ms)
 
     async def _give_back(self, places: Iterable[tuple[str, str]]) -> None:
         for key, mark in places:

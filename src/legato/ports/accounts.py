@@ -16,7 +16,7 @@ from legato.model.ids import SessionId, UserId, WorkspaceId
 from legato.ports.audit import AuditEntry
 
 Role = Literal["viewer", "operator", "editor", "admin", "owner"]
-TokenKind = Literal["setup", "link", "reset", "invitation", "mfa"]
+TokenKind = Literal["setup", "link", "reset", "invitation", "mfa", "totp"]
 Refusal = Literal["unknown", "expired", "used", "claimed"]
 
 
@@ -109,8 +109,24 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """When it was read, by the database's clock."""
 
 
+class Renewal(msgspec.Struct, frozen=True, kw_only=True):
+    """A live session's new id and refresh token, as hashes.
+
+    `is_authenticated`: a password was given just now.
+    """
+
+    id: SessionId
+    sid_hash: bytes
+    refresh_hash: bytes
+    is_authenticated: bool = False
+
+
 class NewToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A token that is good once. `hash` is its SHA-256; what it is for depends on its kind."""
+    """A token that is good once. `hash` is its SHA-256; what it is for depends on its kind.
+
+    Of kind `mfa`: a log-in that a code is owed for; `email` is the name under which its failures
+    count, empty for a link's. Of kind `totp`: `sealed` is a secret that no code has confirmed yet.
+    """
 
     hash: bytes
     kind: TokenKind
@@ -120,10 +136,11 @@ class NewToken(msgspec.Struct, frozen=True, kw_only=True):
     role: Role | None = None
     email: str = ""
     by: UserId | None = None
+    sealed: bytes | None = None
 
 
 class Token(NewToken, frozen=True, kw_only=True):
-    """The same as it was found; `tries` are those that failed."""
+    """The same as it was found; `tries` are those that were taken."""
 
     expires_at: int
     tries: int = 0
@@ -181,16 +198,46 @@ class Accounts(Protocol):
 
     # --- tokens that are good once ---------------------------------------------------------------
 
-    async def add_token(self, token: NewToken, audit: Sequence[AuditEntry]) -> None:
-        """Store a token; those of the same kind for the same user, or any `setup`, become void."""
+    async def add_token(
+        self,
+        token: NewToken,
+        audit: Sequence[AuditEntry],
+        *,
+        token_hash: bytes | None = None,
+        user_version: int | None = None,
+    ) -> bool:
+        """Store a token; those of the same kind for the same user, or any `setup`, become void.
+
+        Not those of kind `mfa`: who knows a password could else keep its owner from logging in.
+
+        Args:
+            token: What to store.
+            audit: Written with it.
+            token_hash: A token that is consumed with it.
+            user_version: As of `add_session`.
+
+        Returns:
+            False if the other token is not good any more, or the user has another version or is
+            disabled; nothing is done then.
+        """
         ...
 
     async def token(self, token_hash: bytes, kind: TokenKind) -> Token | None:
         """Return a token that is good now; None if unknown, used, void or expired."""
         ...
 
-    async def fail_token(self, token_hash: bytes, *, tries_max: int) -> None:
-        """Count a try that failed; the token is void after `tries_max`."""
+    async def token_of(self, user: UserId, kind: TokenKind) -> Token | None:
+        """Return the one token of a kind for a user that is good now."""
+        ...
+
+    async def try_token(self, token_hash: bytes, kind: TokenKind, *, tries_max: int) -> bool:
+        """Take one of the tries of a token, before it is known whether the try is good.
+
+        Of any number at once no more than `tries_max` succeed.
+
+        Returns:
+            False if there is none left, or the token is not good.
+        """
         ...
 
     # --- users and members ------------------------------------------------------------------------
@@ -227,6 +274,7 @@ class Accounts(Protocol):
         *,
         token_hash: bytes | None = None,
         ends_sessions_but: SessionId | Literal["none"] | None = None,
+        session: NewSession | Renewal | None = None,
     ) -> bool:
         """Write a user over its version.
 
@@ -234,11 +282,13 @@ class Accounts(Protocol):
             user: As it shall be; `version` is the one that was read.
             audit: Written with it.
             token_hash: A token that is consumed with it.
-            ends_sessions_but: End the user's sessions: all (`none`), or all but one.
+            ends_sessions_but: End the user's sessions: all (`none`), or all but one; and with them
+                what could become one: links, resets, and log-ins and factors that are half done.
+            session: Make a session with it, or renew one.
 
         Returns:
-            False if the user has changed meanwhile, the token is not good any more or another user
-            has the address; nothing is done then.
+            False if the user has changed meanwhile, the token is not good any more, the session to
+            renew has ended or another user has the address; nothing is done then.
         """
         ...
 
@@ -348,15 +398,7 @@ class Accounts(Protocol):
         """End one session of a user, all, or all but one; return how many were live."""
         ...
 
-    async def renew_session(
-        self,
-        session: SessionId,
-        sid_hash: bytes,
-        refresh_hash: bytes,
-        *,
-        authenticated: bool,
-        audit: Sequence[AuditEntry],
-    ) -> Session | None:
+    async def renew_session(self, renewal: Renewal, audit: Sequence[AuditEntry]) -> Session | None:
         """Give a live session a new id and refresh token; the old ones are void at once."""
         ...
 

@@ -78,6 +78,11 @@ class Process:
         self._watchdog.daemon = True
         self._watchdog.start()
 
+    def unwatched(self) -> "Process":
+        """Let it live for as long as the tests that share it; who started it ends it."""
+        self._watchdog.cancel()
+        return self
+
     @property
     def pid(self) -> int:
         """The process id."""

@@ -224,3 +224,26 @@ async def test_any_name_and_address_can_be_tried(name: str, ip: str) -> None:
 def test_a_household_is_one_address(ip: str, key: str) -> None:
     """IPv6 counts by its network of 64 bits, IPv4 in IPv6 as IPv4 [AU58]."""
     assert address_key(ip) == key
+
+
+async def test_a_link_makes_its_address_known() -> None:
+    """An account that is shut by failures elsewhere is open where a link logged in [ID42]."""
+    rooms = Rooms()
+    for number in range(100):
+        await rooms.fail(ip=f"198.51.100.{number // 5}")
+    assert await rooms.wait_s() > 0
+    await rooms.throttle.vouch(ANNA, HERE)
+    assert await rooms.wait_s() == 0
+    assert await rooms.wait_s(ip="203.0.113.8") > 0
+
+
+async def test_to_have_forgotten_is_counted_by_itself() -> None:
+    """So many questions shut no log-in, and no log-in the question [ID40]."""
+    rooms = Rooms()
+    for _ in range(5):
+        await rooms.throttle.begin(ANNA, HERE, what="forgot")
+    with pytest.raises(RateLimited):
+        await rooms.throttle.begin(ANNA, HERE, what="forgot")
+    assert await rooms.wait_s() == 0
+    await rooms.fail("bert@example.org", times=5)
+    await rooms.throttle.begin("bert@example.org", HERE, what="forgot")

@@ -116,6 +116,7 @@ one_time_tokens: Final = Table(
     Column("made_by", KEY),
     Column("expires_at", BigInteger, nullable=False),
     Column("tries", Integer, nullable=False),
+    Column("sealed", LargeBinary),
     # When it was used, or became void.
     Column("used_at", BigInteger),
     # Of two that are made at once, one waits here for the other and then makes it void.
@@ -124,8 +125,8 @@ one_time_tokens: Final = Table(
         "kind",
         "user_id",
         unique=True,
-        postgresql_where=text("used_at IS NULL"),
-        sqlite_where=text("used_at IS NULL"),
+        postgresql_where=text("used_at IS NULL AND kind <> 'mfa'"),
+        sqlite_where=text("used_at IS NULL AND kind <> 'mfa'"),
     ),
     Index(
         "ix_one_time_tokens_setup",

@@ -10,7 +10,7 @@ Rules: AC1, AC3-AC6, AC10-AC12.
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, Text, and_, case, delete, exists, literal_column, or_, select, update
+from sqlalchemy import Column, Text, and_, delete, exists, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.accounts.definitions_sessions import session_statements
@@ -26,6 +26,7 @@ from legato.adapters.sql.schema_accounts import (
 
 Named = Iterator[tuple[str, ClauseElement]]
 
+_OF_LOG_INS = ("link", "reset", "mfa", "totp")
 _IS_LIVE_KEY = and_(
     api_keys.c.revoked_at.is_(None),
     or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > NOW),
@@ -79,7 +80,15 @@ def _tokens() -> Named:
         .values(used_at=NOW)
         .where(c.kind == P("kind"), c.used_at.is_(None), or_(is_setup, c.user_id == P("user_id"))),
     )
-    columns = ("hash", "kind", "user_id", "workspace", "role", "email", "made_by")
+    # What could become a log-in. An invitation stands for its workspace.
+    of_log_ins = or_(*(c.kind == literal_column(f"'{kind}'") for kind in _OF_LOG_INS))
+    yield (
+        "tokens_of_user_void",
+        update(one_time_tokens)
+        .values(used_at=NOW)
+        .where(c.user_id == P("user_id"), c.used_at.is_(None), of_log_ins),
+    )
+    columns = ("hash", "kind", "user_id", "workspace", "role", "email", "made_by", "sealed")
     yield (
         "token_add",
         insert(one_time_tokens).values(
@@ -92,12 +101,16 @@ def _tokens() -> Named:
         "token",
         select(one_time_tokens).where(c.hash == P("token"), c.kind == P("kind"), is_good),
     )
-    tries = c.tries + literal_column("1")
     yield (
-        "token_fail",
+        "token_of",
+        select(one_time_tokens).where(c.user_id == P("user_id"), c.kind == P("kind"), is_good),
+    )
+    yield (
+        "token_try",
         update(one_time_tokens)
-        .values(tries=tries, used_at=case((tries >= P("tries_max"), NOW), else_=c.used_at))
-        .where(c.hash == P("token"), c.used_at.is_(None)),
+        .values(tries=c.tries + literal_column("1"))
+        .where(c.hash == P("token"), c.kind == P("kind"), is_good, c.tries < P("tries_max"))
+        .returning(c.hash),
     )
     yield "tokens_clean", _cleaned(c.used_at, c.expires_at)
 

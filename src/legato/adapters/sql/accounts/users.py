@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from legato.adapters.sql.accounts.part import Part, use_token
+from legato.adapters.sql.accounts.part import Part, make_session, renew, use_token
 from legato.adapters.sql.accounts.rows import (
     member_of,
     user_of,
@@ -18,10 +18,10 @@ from legato.adapters.sql.accounts.rows import (
     workspace_values,
 )
 from legato.adapters.sql.audit import record
-from legato.adapters.sql.script import Script, step
+from legato.adapters.sql.script import Script, Undo, step
 from legato.errors import NotFound
 from legato.model.ids import SessionId, UserId, WorkspaceId
-from legato.ports.accounts import Member, Role, User, Workspace
+from legato.ports.accounts import Member, NewSession, Renewal, Role, User, Workspace
 from legato.ports.audit import AuditEntry
 
 
@@ -74,6 +74,7 @@ class Users(Part):
         *,
         token_hash: bytes | None = None,
         ends_sessions_but: SessionId | Literal["none"] | None = None,
+        session: NewSession | Renewal | None = None,
     ) -> bool:
         """Keep `Accounts.change_user`."""
 
@@ -85,6 +86,11 @@ class Users(Part):
             if ends_sessions_but is not None:
                 but = None if ends_sessions_but == "none" else ends_sessions_but
                 yield from step("accounts.sessions_end", user_id=user.id, only=None, but=but)
+                yield from step("accounts.tokens_of_user_void", user_id=user.id)
+            if isinstance(session, NewSession):
+                yield from make_session(session)
+            elif session is not None and not (yield from renew(session)):
+                raise Undo(result=False)
             yield from record(audit)
             return True
 

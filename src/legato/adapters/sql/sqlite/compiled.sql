@@ -76,9 +76,9 @@ CREATE TABLE refresh_tokens ( hash BLOB NOT NULL, session_id TEXT NOT NULL, numb
 -- schema:
 CREATE UNIQUE INDEX ix_refresh_tokens_session ON refresh_tokens (session_id, number);
 -- schema:
-CREATE TABLE one_time_tokens ( hash BLOB NOT NULL, kind TEXT NOT NULL, user_id TEXT, workspace TEXT, role TEXT, email TEXT NOT NULL, made_by TEXT, expires_at BIGINT NOT NULL, tries INTEGER NOT NULL, used_at BIGINT, CONSTRAINT pk_one_time_tokens PRIMARY KEY (hash) );
+CREATE TABLE one_time_tokens ( hash BLOB NOT NULL, kind TEXT NOT NULL, user_id TEXT, workspace TEXT, role TEXT, email TEXT NOT NULL, made_by TEXT, expires_at BIGINT NOT NULL, tries INTEGER NOT NULL, sealed BLOB, used_at BIGINT, CONSTRAINT pk_one_time_tokens PRIMARY KEY (hash) );
 -- schema:
-CREATE UNIQUE INDEX ix_one_time_tokens_open ON one_time_tokens (kind, user_id) WHERE used_at IS NULL;
+CREATE UNIQUE INDEX ix_one_time_tokens_open ON one_time_tokens (kind, user_id) WHERE used_at IS NULL AND kind <> 'mfa';
 -- schema:
 CREATE UNIQUE INDEX ix_one_time_tokens_setup ON one_time_tokens (kind) WHERE used_at IS NULL AND kind = 'setup';
 -- schema:
@@ -164,15 +164,19 @@ SELECT one_time_tokens.used_at IS NOT NULL AS is_used FROM one_time_tokens WHERE
 -- accounts.setup_token_use:
 UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.hash = :token AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.kind = 'setup' RETURNING hash;
 -- accounts.token:
-SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.hash = :token AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.hash = :token AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
 -- accounts.token_add:
-INSERT INTO one_time_tokens (hash, kind, user_id, workspace, role, email, made_by, expires_at, tries) VALUES (:hash, :kind, :user_id, :workspace, :role, :email, :made_by, (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms), 0);
--- accounts.token_fail:
-UPDATE one_time_tokens SET tries=(one_time_tokens.tries + 1), used_at=CASE WHEN (one_time_tokens.tries + 1 >= :tries_max) THEN CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) ELSE one_time_tokens.used_at END WHERE one_time_tokens.hash = :token AND one_time_tokens.used_at IS NULL;
+INSERT INTO one_time_tokens (hash, kind, user_id, workspace, role, email, made_by, expires_at, tries, sealed) VALUES (:hash, :kind, :user_id, :workspace, :role, :email, :made_by, (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms), 0, :sealed);
+-- accounts.token_of:
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.user_id = :user_id AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
+-- accounts.token_try:
+UPDATE one_time_tokens SET tries=(one_time_tokens.tries + 1) WHERE one_time_tokens.hash = :token AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.tries < :tries_max RETURNING hash;
 -- accounts.token_use:
 UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.hash = :token AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.kind != 'setup' AND (:user_id IS NULL OR one_time_tokens.user_id IS NULL OR one_time_tokens.user_id = :user_id) AND (:workspace IS NULL OR one_time_tokens.workspace IS NULL OR one_time_tokens.workspace = :workspace) RETURNING hash;
 -- accounts.tokens_clean:
 DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR one_time_tokens.expires_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 RETURNING 1;
+-- accounts.tokens_of_user_void:
+UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.user_id = :user_id AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'link' OR one_time_tokens.kind = 'reset' OR one_time_tokens.kind = 'mfa' OR one_time_tokens.kind = 'totp');
 -- accounts.tokens_void:
 UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'setup' OR one_time_tokens.user_id = :user_id);
 -- accounts.touch:

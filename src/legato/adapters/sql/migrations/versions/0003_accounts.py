@@ -191,10 +191,17 @@ def _tokens() -> None:
         _key("made_by", nullable=True),
         _big("expires_at"),
         _int("tries"),
+        _bytes("sealed", nullable=True),
         _big("used_at", nullable=True),
         sa.PrimaryKeyConstraint("hash", name="pk_one_time_tokens"),
     )
-    _partial("one_time_tokens", "open", ["kind", "user_id"], "used_at IS NULL", unique=True)
+    _partial(
+        "one_time_tokens",
+        "open",
+        ["kind", "user_id"],
+        "used_at IS NULL AND kind <> 'mfa'",
+        unique=True,
+    )
     _partial(
         "one_time_tokens", "setup", ["kind"], "used_at IS NULL AND kind = 'setup'", unique=True
     )
