@@ -11,6 +11,7 @@ Log-in links do not ask here: they always work, and make an account known from t
 Rules: AU54-AU58.
 """
 
+import contextlib
 import hmac
 import ipaddress
 from collections.abc import Iterable
@@ -18,7 +19,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from legato.errors import InvalidInput, RateLimited
+from legato.errors import InvalidInput, RateLimited, Unavailable
 from legato.ports.counters import Counters
 
 NAMES_KEY_BYTES_MIN: Final = 32
@@ -128,11 +129,14 @@ class LoginThrottle:
     async def vouch(self, name: str, ip: str) -> None:
         """Let an account know an address by a log-in that was not counted, a link's.
 
+        That log-in is made already: it does not fail where the counters do not answer.
+
         Args:
             name: The folded address.
             ip: As of `begin`.
         """
-        await self._know(f"{self.name_hash(name)}:{address_key(ip)}")
+        with contextlib.suppress(Unavailable):
+            await self._know(f"{self.name_hash(name)}:{address_key(ip)}")
 
     async def dropped(self, attempt: Attempt) -> None:
         """Settle what was neither good nor bad: a code is still owed, or a service was away."""

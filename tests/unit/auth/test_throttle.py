@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from legato.adapters.memory.counters import MemoryCounters
 from legato.auth.throttle import LoginThrottle, ThrottleLimits, address_key
-from legato.errors import InvalidInput, RateLimited
+from legato.errors import InvalidInput, RateLimited, Unavailable
 from legato.testing.clock import FakeClock
 
 KEY: Final = bytes(range(32))
@@ -235,6 +235,19 @@ async def test_a_link_makes_its_address_known() -> None:
     await rooms.throttle.vouch(ANNA, HERE)
     assert await rooms.wait_s() == 0
     assert await rooms.wait_s(ip="203.0.113.8") > 0
+
+
+async def test_a_link_logs_in_without_counters() -> None:
+    """What cannot be remembered is not, and nobody is told [ID42]."""
+
+    class Away(MemoryCounters):
+        async def remember(self, key: str, *, ttl_ms: int) -> None:
+            raise Unavailable
+
+    throttle = LoginThrottle(Away(FakeClock()), KEY)
+    await throttle.vouch(ANNA, HERE)
+    with pytest.raises(Unavailable):
+        await throttle.passed(await throttle.begin(ANNA, HERE))
 
 
 async def test_to_have_forgotten_is_counted_by_itself() -> None:
