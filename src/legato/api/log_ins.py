@@ -50,7 +50,7 @@ Once = Annotated[
 
 
 def _all_required(schema: dict[str, Any]) -> None:
-    """Say that every field must be sent: a `Once` may be absent only to be answered 400, not 422."""
+    """Say that all fields must be sent: a `Once` may be absent only to be answered 400, not 422."""
     schema["required"] = list(schema["properties"])
     for each in schema["properties"].values():
         each.pop("default", None)
