@@ -249,6 +249,20 @@ async def test_sessions_are_listed_newest_first_and_ended(store: Stores) -> None
     assert await actions(store) == ["one", "others", "all"]
 
 
+async def test_a_refresh_token_names_its_log_in_without_being_used(store: Stores) -> None:
+    """Also one that was exchanged before, as long as the log-in lives [HT42]."""
+    await with_ann(store)
+    made = await logged_in(store)
+    assert await store.accounts.session_of_refresh(hashed("unknown")) is None
+    for _ in range(3):
+        assert await store.accounts.session_of_refresh(hashed("s1-1")) == made.id
+    assert (await rotate(store, "s1-1", "child")).outcome == "rotated"
+    for each in ("s1-1", "child"):
+        assert await store.accounts.session_of_refresh(hashed(each)) == made.id
+    await store.accounts.end_sessions(ANN, entry("logout"))
+    assert await store.accounts.session_of_refresh(hashed("child")) is None
+
+
 async def test_a_refresh_token_is_exchanged_for_its_child(store: Stores) -> None:
     """And the child for its own; the session is used by it [AC8]."""
     await with_ann(store)

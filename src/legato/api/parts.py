@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from legato.api.limits import RequestLimits
 from legato.api.readiness import Readiness
 from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
@@ -51,6 +52,8 @@ class Api:
     readiness: Readiness
     identity: Identity | None = None
     """None: a server that knows nobody, with public routes only."""
+    limits: RequestLimits | None = None
+    """The same as the gate's; None: there are none."""
 
 
 def api_of(request: Request) -> Api:

@@ -184,9 +184,15 @@ async def _by_link(request: Request, token: object) -> Pass:
     return given
 
 
-@routes.post("/refresh", _COOKIE, accepts=(), response_model=LogIn, responses=refusals(401))
+@routes.post(
+    "/refresh", _COOKIE, accepts=(), rate="refresh", response_model=LogIn, responses=refusals(401)
+)
 async def refresh(request: Request, api: ApiPart, identity: IdentityPart) -> Response:
     """Exchange the refresh token in the cookie for its child and an access token."""
+    if api.limits is not None:
+        asking = await api.stores.accounts.session_of_refresh(refresh_hash(refresh_token(request)))
+        if asking is not None:  # before the token is used up: a refusal must not cost the log-in
+            await api.limits.limit("refresh", asking)
     rotation, child = await _rotate(request, api, identity)
     session = rotation.session
     if session is None:
@@ -205,7 +211,7 @@ async def refresh(request: Request, api: ApiPart, identity: IdentityPart) -> Res
     return logged_in(request, given)
 
 
-@routes.post("/logout", _LOG_OUT, accepts=(), status_code=204)
+@routes.post("/logout", _LOG_OUT, accepts=(), rate="write", status_code=204)
 async def log_out(request: Request, api: ApiPart, identity: IdentityPart) -> Response:
     """End the log-in of the cookie and of the access token, if there are any."""
     ended: dict[str, Session] = {}

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts the HTTP server together: which adapters its limits, log-ins and routes stand on.
 
-Imported only by commands that serve. Rules: HT24, ID20.
+Imported only by commands that serve. Rules: HT24, HT44, ID20.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from legato.adapters.memory.counters import MemoryCounters
+from legato.adapters.redis.counters import SCRIPTS, RedisCounters
+from legato.adapters.redis.link import RedisLink
+from legato.adapters.redis.shared import SharedCounters
 from legato.api.access import Gate
 from legato.api.authenticator import BearerAuthenticator
 from legato.api.care import Care
+from legato.api.limits import RequestLimits
 from legato.api.parts import Api, Identity
 from legato.api.readiness import Readiness
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
@@ -22,8 +26,11 @@ from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens, KeyRing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from legato.app import App
     from legato.ports.clock import Clock
+    from legato.ports.counters import Counters
     from legato.settings import Settings
 
 
@@ -35,19 +42,40 @@ def make_server(app: App) -> HttpServer:
         Internal: A route does not say who may use it.
     """
     settings, clock, stores = app.settings, app.clock, app.stores
-    identity = _identity(settings, clock)
+    counters, close_counters = _counters(settings, clock)
+    identity = _identity(settings, clock, counters)
+    limits = RequestLimits(counters, settings.server.rates)
     readiness = Readiness({"store": stores.lifecycle.look}, clock.monotonic)
-    api = Api(settings=settings, stores=stores, clock=clock, readiness=readiness, identity=identity)
+    api = Api(
+        settings=settings, stores=stores, clock=clock, readiness=readiness, identity=identity,
+        limits=limits,
+    )  # fmt: skip
     gate = Gate(
         allowed_origins=frozenset(settings.allowed_origins),
+        limit_address=limits.limit_address,
         authenticator=BearerAuthenticator(identity.tokens, stores.accounts),
+        limit_principal=limits.limit_principal,
     )
-    care = Care(stores, close=identity.passwords.close)
+
+    def close() -> None:
+        identity.passwords.close()
+        close_counters()
+
+    care = Care(stores, close=close)
     frame = make_api(api, gate, (*RESOURCES, *IDENTITY))
     return HttpServer(frame, readiness, settings.server, care)
 
 
-def _identity(settings: Settings, clock: Clock) -> Identity:
+def _counters(settings: Settings, clock: Clock) -> tuple[Counters, Callable[[], None]]:
+    """Return what limits count with, and how that ends."""
+    here, url = MemoryCounters(clock), settings.redis_url.get_secret_value()
+    if not url:
+        return here, lambda: None
+    link = RedisLink(url, SCRIPTS)
+    return SharedCounters(RedisCounters(link), here), link.close
+
+
+def _identity(settings: Settings, clock: Clock, counters: Counters) -> Identity:
     """Return what log-ins stand on, with the keys of the environment."""
     found = keys.keys_from_environment(settings.server_keys)
     server = settings.server
@@ -56,7 +84,7 @@ def _identity(settings: Settings, clock: Clock) -> Identity:
     return Identity(
         tokens=AccessTokens(KeyRing(found.jwt), clock, issuer=issuer),
         passwords=Passwords(),
-        throttle=LoginThrottle(MemoryCounters(clock), found.names_key),
+        throttle=LoginThrottle(counters, found.names_key),
         sealer=Sealer(found.master),
         refresh_key=found.refresh_key,
     )

@@ -23,9 +23,10 @@ from legato.errors import InvalidInput, RateLimited, Unavailable
 from legato.ports.counters import Counters
 
 NAMES_KEY_BYTES_MIN: Final = 32
+ADDRESS_CHARS_MAX: Final = 64
+"""An address has fewer; what a trusted proxy passes on may be anything."""
 _MINUTE_MS: Final = 60_000
-_IP_CHARS_MAX: Final = 64
-_IPV6_SITE_BITS: Final = 64
+_IPV6_HOST_BITS: Final = 64
 """A household or host has at least so many addresses: they count as one."""
 
 
@@ -158,10 +159,11 @@ def address_key(ip: str) -> str:
     try:
         address = ipaddress.ip_address(ip.partition("%")[0])
     except ValueError:
-        return ip[:_IP_CHARS_MAX]
+        return ip[:ADDRESS_CHARS_MAX]
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return str(address.ipv4_mapped)
-        network = ipaddress.ip_network((address, _IPV6_SITE_BITS), strict=False)
-        return str(network)
+        # `ip_network` says the same and costs five times as much, at every request.
+        site = ipaddress.IPv6Address(int(address) >> _IPV6_HOST_BITS << _IPV6_HOST_BITS)
+        return f"{site}/{128 - _IPV6_HOST_BITS}"
     return str(address)

@@ -383,6 +383,10 @@ class Accounts(Protocol):
         """
         ...
 
+    async def session_of_refresh(self, refresh_hash: bytes) -> SessionId | None:
+        """Return the live session that a refresh token is or was one of; it consumes nothing."""
+        ...
+
     async def sessions(self, user: UserId) -> list[Session]:
         """Return the live sessions of a user, the newest first."""
         ...

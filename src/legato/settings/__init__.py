@@ -32,7 +32,7 @@ from legato.model.policy import Limits
 from legato.settings.auth import AuthSettings
 from legato.settings.grants import GrantSettings
 from legato.settings.section import Section
-from legato.settings.server import ALIASES, CorsSettings, ServerSettings
+from legato.settings.server import ALIASES, CorsSettings, RedisUrl, ServerSettings
 
 __all__ = [
     "AuthSettings",
@@ -113,6 +113,8 @@ class Settings(Section):
     """`sqlite:///PATH` or `postgresql://…`; empty means `legato.db` in home."""
     blobs_url: str = ""
     """`file:///PATH`, `memory:` or `s3://BUCKET/PREFIX`; empty means `blobs` in home."""
+    redis_url: RedisUrl = SecretStr("")
+    """`redis://…` or `rediss://…`: where several servers count together; empty: each by itself."""
     secrets_file: Path | None = None
     """TOML file of secrets by name; none means `secrets.toml` in home."""
     env: Literal["production", "development"] = "production"

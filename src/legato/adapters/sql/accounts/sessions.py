@@ -97,6 +97,11 @@ class Sessions(Part):
 
         return await self._driver.run(script)
 
+    async def session_of_refresh(self, refresh_hash: bytes) -> SessionId | None:
+        """Keep `Accounts.session_of_refresh`."""
+        rows = await self._driver.fetch("accounts.refresh_session", hash=refresh_hash)
+        return rows[0]["id"] if rows else None
+
     async def sessions(self, user: UserId) -> list[Session]:
         """Keep `Accounts.sessions`."""
         rows = await self._driver.fetch("accounts.sessions", user_id=user)

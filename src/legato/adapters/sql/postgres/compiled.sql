@@ -44,6 +44,8 @@ DELETE FROM refresh_tokens WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessi
 DELETE FROM refresh_tokens WHERE refresh_tokens.session_id = $1::VARCHAR COLLATE "C";
 -- accounts.refresh_lock: ["hash"]
 SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = $1::BYTEA) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT))) FOR UPDATE;
+-- accounts.refresh_session: ["hash"]
+SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = $1::BYTEA) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)));
 -- accounts.refresh_use: ["hash"]
 UPDATE refresh_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE refresh_tokens.hash = $1::BYTEA AND refresh_tokens.used_at IS NULL RETURNING refresh_tokens.number;
 -- accounts.session: ["id"]
