@@ -39,7 +39,7 @@ class OwnRedis:
 
     @contextmanager
     def client(self, **options: Any) -> Iterator[Any]:
-        """Give a client of another make than ours."""
+        """Give a client to look into it with."""
         made = redis.Redis(port=self.port, socket_timeout=5, **options)
         try:
             yield made

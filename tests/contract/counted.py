@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counters of each adapter, with time in one's hand."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from legato.adapters.memory.counters import MemoryCounters
-from legato.adapters.redis.counters import SCRIPTS, RedisCounters
-from legato.adapters.redis.link import RedisLink
+from legato.adapters.redis.counters import RedisCounters
+from legato.adapters.redis.link import Patience, RedisLink
 from legato.ports.counters import Counters
 from legato.testing.clock import FakeClock
 from tests.redis_service import OwnRedis
+
+PATIENT = Patience(answer_s=20, first_s=20, connect_s=20)
+"""What is counted is looked at here, not how fast."""
 
 
 class Hand:
@@ -53,7 +55,7 @@ class RedisHand(Hand):
 
     def another(self) -> Counters:
         """Return counters with a connection of their own."""
-        self._links.append(RedisLink(self._server.url, SCRIPTS))
+        self._links.append(RedisLink(self._server.url, PATIENT))
         return RedisCounters(self._links[-1])
 
     def let_pass(self, seconds: float) -> None:
@@ -77,10 +79,10 @@ class RedisHand(Hand):
         elif key.startswith(b"legato:b:"):
             client.incrby(key, -ms * 1000)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Hang up."""
         for link in self._links:
-            link.close()
+            await link.close()
 
 
 @asynccontextmanager
@@ -90,5 +92,4 @@ async def redis_hand(server: OwnRedis) -> AsyncIterator[RedisHand]:
     try:
         yield hand
     finally:
-        hand.close()
-        await asyncio.sleep(0)  # the loop closes the sockets
+        await hand.close()

@@ -9,9 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from legato.adapters.memory.counters import MemoryCounters
-from legato.adapters.redis.counters import SCRIPTS, RedisCounters
-from legato.adapters.redis.link import RedisLink
-from legato.adapters.redis.shared import SharedCounters
 from legato.api.access import Gate
 from legato.api.authenticator import BearerAuthenticator
 from legato.api.care import Care
@@ -26,7 +23,7 @@ from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens, KeyRing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from legato.app import App
     from legato.ports.clock import Clock
@@ -57,21 +54,24 @@ def make_server(app: App) -> HttpServer:
         limit_principal=limits.limit_principal,
     )
 
-    def close() -> None:
-        identity.passwords.close()
-        close_counters()
-
-    care = Care(stores, close=close)
+    care = Care(stores, close=identity.passwords.close, hang_up=close_counters)
     frame = make_api(api, gate, (*RESOURCES, *IDENTITY))
     return HttpServer(frame, readiness, settings.server, care)
 
 
-def _counters(settings: Settings, clock: Clock) -> tuple[Counters, Callable[[], None]]:
+def _counters(
+    settings: Settings, clock: Clock
+) -> tuple[Counters, Callable[[], Awaitable[None]] | None]:
     """Return what limits count with, and how that ends."""
     here, url = MemoryCounters(clock), settings.redis_url.get_secret_value()
     if not url:
-        return here, lambda: None
-    link = RedisLink(url, SCRIPTS)
+        return here, None
+    # The client takes 20 MiB, which a server without Redis need not have.
+    from legato.adapters.redis.counters import RedisCounters  # noqa: PLC0415
+    from legato.adapters.redis.link import RedisLink  # noqa: PLC0415
+    from legato.adapters.redis.shared import SharedCounters  # noqa: PLC0415
+
+    link = RedisLink(url)
     return SharedCounters(RedisCounters(link), here), link.close
 
 

@@ -15,6 +15,7 @@ import pytest
 from tests import services
 from tests.integration.api.serving import PATIENCE_S, Serving
 from tests.integration.cli.site import Site
+from tests.support.certify import certify
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -82,10 +83,19 @@ def test_the_overview_does_not_load_the_server(site: Site) -> None:
     assert "serve" in done.stdout
 
 
+def test_a_server_without_redis_does_not_load_its_client(site: Site) -> None:
+    """That would take 20 MiB and a third of a second [HT24]."""
+    serving = Serving(site.start("serve", "--port", 0, "--json", PYTHONPROFILEIMPORTTIME="1"))
+    assert serving.get("/api/v1/setup").status_code == 200
+    loaded = {line.rpartition("|")[2].strip() for line in serving.stop().err.splitlines()}
+    assert "legato.app.server" in loaded
+    assert "redis" not in loaded
+
+
 def test_a_certificate_of_its_own_is_served(site: Site, tmp_path: Path) -> None:
     """Where no proxy does TLS [HT26]."""
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
-    _certify(key, certificate)
+    certify(key, certificate)
     env = {"LEGATO_SERVER__TLS_CERTIFICATE": str(certificate), "LEGATO_SERVER__TLS_KEY": str(key)}
     serving = Serving(site.start("serve", "--port", 0, "--json", **env))
     assert serving.url.startswith("https://127.0.0.1:")
@@ -93,35 +103,6 @@ def test_a_certificate_of_its_own_is_served(site: Site, tmp_path: Path) -> None:
     answer = httpx2.get(f"{serving.url}/health/live", verify=context, timeout=PATIENCE_S)
     assert answer.json() == {"status": "ok"}
     assert serving.stop().code == 0
-
-
-def _certify(key: Path, certificate: Path) -> None:
-    import datetime as dt
-    import ipaddress
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
-    private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    start = dt.datetime.now(dt.UTC) - dt.timedelta(hours=1)
-    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-    made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name)
-        .public_key(private.public_key()).serial_number(x509.random_serial_number())
-        .not_valid_before(start).not_valid_after(start + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
-        .sign(private, hashes.SHA256())
-    )  # fmt: skip
-    certificate.write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    key.write_bytes(
-        private.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
 
 
 def test_the_log_has_the_request_and_neither_keys_nor_queries(site: Site) -> None:

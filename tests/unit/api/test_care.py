@@ -4,6 +4,7 @@
 import asyncio
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 from legato.api.care import Care
 from legato.errors import StoreUnavailable
@@ -44,12 +45,14 @@ async def test_it_goes_on_after_an_outage_and_seals_at_the_end() -> None:
     """Again and again, once more when it stops, and then no more [ID17]."""
     desk, closed = Desk(), asyncio.Event()
     stores: Any = SimpleNamespace(audit=desk, accounts=desk)
-    care = Care(stores, seal_s=0.001, clean_s=0.001, close=closed.set)
+    hang_up = AsyncMock()
+    care = Care(stores, seal_s=0.001, clean_s=0.001, close=closed.set, hang_up=hang_up)
     care.start()
     await asyncio.wait_for(desk.is_busy.wait(), 30)
     before = desk.seals
     await care.stop()
     assert closed.is_set()
+    assert hang_up.await_count == 1
     assert desk.seals > before
     seals = desk.seals
     await care.stop()

@@ -12,16 +12,14 @@ import itertools
 import secrets
 from typing import Final
 
-from legato.adapters.redis.link import PREFIX, RedisLink, Script
-from legato.adapters.redis.resp import Reply
-from legato.errors import Unavailable
+from legato.adapters.redis.link import PREFIX, RedisLink
 from legato.model.rate import Rate
 from legato.ports.counters import Taken
 
-_SPEND: Final = Script("""
+_SPEND: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local interval, at_once = tonumber(ARGV[1] or 1), tonumber(ARGV[2] or 1)
+local interval, at_once = tonumber(ARGV[1]), tonumber(ARGV[2])
 local depth = interval * at_once
 local known = tonumber(redis.call('GET', KEYS[1]) or now) or now
 local due = math.min(math.max(known, now), now + depth)
@@ -34,10 +32,10 @@ if due ~= known then
   redis.call('SET', KEYS[1], string.format('%.0f', due), 'PX', math.ceil((due - now) / 1000))
 end
 return math.ceil(wait / 1000)
-""")
-"""`model.rate.Rate.spend`; without arguments it is the probe of a connection."""
+"""
+"""`model.rate.Rate.spend`."""
 
-_TAKE: Final = Script("""
+_TAKE: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local limit, window = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -50,59 +48,58 @@ end
 redis.call('ZADD', KEYS[1], string.format('%.0f', now), ARGV[3])
 redis.call('PEXPIRE', KEYS[1], window)
 return 0
-""")
+"""
 
-_PEEK: Final = Script("""
+_PEEK: Final = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 return redis.call('ZCOUNT', KEYS[1], string.format('(%.0f', now - ARGV[1]), '+inf')
-""")
-
-SCRIPTS: Final = (_SPEND, _TAKE, _PEEK)
+"""
 
 
 class RedisCounters:
     """Keeps `ports.counters.Counters`."""
 
     def __init__(self, link: RedisLink) -> None:
-        """Args: link has `SCRIPTS`."""
+        """Make them; a script that Redis does not know yet is sent once more, whole."""
         self._link = link
+        self._spend = link.client.register_script(_SPEND)
+        self._take = link.client.register_script(_TAKE)
+        self._peek = link.client.register_script(_PEEK)
         self._own = secrets.token_hex(8)
         self._marks = itertools.count(1)
 
     async def take(self, key: str, *, limit: int, window_ms: int) -> Taken:
         """Keep `Counters.take`."""
         mark = f"{self._own}-{next(self._marks)}"
-        wait_ms = _number(
-            await self._link.run(
-                _TAKE, _key("p", key), b"%d" % limit, b"%d" % window_ms, mark.encode("ascii")
-            )
-        )
+        async with self._link.asking():
+            wait_ms = _number(await self._take([_key("p", key)], [limit, window_ms, mark]))
         return Taken(None, wait_ms) if wait_ms else Taken(mark)
 
     async def give_back(self, key: str, mark: str) -> None:
         """Keep `Counters.give_back`."""
-        await self._link.ask(b"ZREM", _key("p", key), mark.encode("utf-8", "replace"))
+        async with self._link.asking() as redis:
+            await redis.zrem(_key("p", key), mark.encode("utf-8", "replace"))
 
     async def peek(self, key: str, *, window_ms: int) -> int:
         """Keep `Counters.peek`."""
-        return _number(await self._link.run(_PEEK, _key("p", key), b"%d" % window_ms))
+        async with self._link.asking():
+            return _number(await self._peek([_key("p", key)], [window_ms]))
 
     async def remember(self, key: str, *, ttl_ms: int) -> None:
         """Keep `Counters.remember`."""
-        await self._link.ask(b"SET", _key("r", key), b"1", b"PX", b"%d" % ttl_ms)
+        async with self._link.asking() as redis:
+            await redis.set(_key("r", key), b"1", px=ttl_ms)
 
     async def remembers(self, key: str) -> bool:
         """Keep `Counters.remembers`."""
-        return bool(_number(await self._link.ask(b"EXISTS", _key("r", key))))
+        async with self._link.asking() as redis:
+            return bool(_number(await redis.exists(_key("r", key))))
 
     async def spend(self, key: str, rate: Rate) -> int:
         """Keep `Counters.spend`."""
-        return _number(
-            await self._link.run(
-                _SPEND, _key("b", key), b"%d" % rate.interval_us, b"%d" % rate.at_once
-            )
-        )
+        async with self._link.asking():
+            return _number(await self._spend([_key("b", key)], [rate.interval_us, rate.at_once]))
 
 
 def _key(kind: str, key: str) -> bytes:
@@ -110,7 +107,7 @@ def _key(kind: str, key: str) -> bytes:
     return PREFIX + f"{kind}:{key}".encode("utf-8", "surrogatepass")
 
 
-def _number(reply: Reply) -> int:
+def _number(reply: object) -> int:
     if not isinstance(reply, int):
-        raise Unavailable("Redis answers something else than a number")
+        raise ValueError("Redis answers something else than a number")
     return reply

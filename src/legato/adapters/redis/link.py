@@ -1,36 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection to Redis for a whole server, over which nobody waits long.
+"""The client of Redis for a whole server, for which nobody waits long.
 
-Questions are written as they come and answered in order, so any number at once share the
-connection and no question can get the answer to another. Redis refuses, hangs, has another
-password or no memory left: whoever asks gets `Unavailable`, from then on at once, while a task
-beside the requests tries to get it back. The log has one line when it is lost and one when it is
-back. The URL may hold a password: it is in no error, log or `repr`.
+Connections, protocol and TLS are redis-py's. This adds when it is asked at all: Redis refuses,
+hangs, has another password or no memory left, and whoever asks gets `Unavailable`, from then on at
+once, while a task beside the requests tries to get it back. The log has one line when it is lost
+and one when it is back. The URL may hold a password: it is in no error, log or `repr`.
 
-Why no client library: docs/adr/0010. Rules: AU93, AU95.
+Why this client: docs/adr/0010. Rules: AU93, AU95.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import ssl
-from collections import deque
-from collections.abc import Collection
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, cast
-from urllib.parse import unquote, urlsplit
+from typing import Any, Final
 
-from legato.adapters.redis.resp import Refusal, Replies, Reply, encode
+from redis import exceptions
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import SSLConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
 from legato.errors import Unavailable
 from legato.telemetry import logger
 
-PORT: Final = 6379
 PREFIX: Final = b"legato:"
 """Of every key."""
-ASKED_MAX: Final = 4_096
-"""Questions without an answer; a server has no more requests at once than connections."""
+CONNECTIONS_MAX: Final = 32
+"""Of a server. A question costs it 0.1 ms, so as many keep it busy up to 3 ms away from Redis."""
+
+_PROBE: Final = "return redis.call('SET', KEYS[1], '1', 'PX', 1000)"
+"""It writes, so that a Redis which takes no writes is away."""
+_CODE: Final = re.compile(r"[A-Z]{1,32}\b")
 
 _log = logger(__name__)
 
@@ -49,39 +54,38 @@ class Patience:
     """Between two tries to get it back."""
 
 
-class Script:
-    """A Lua script, run by its SHA-1 as Redis wants it."""
-
-    def __init__(self, text: str) -> None:
-        """Args: text is loaded anew for each connection."""
-        self.text = text.encode("ascii")
-        digest = hashlib.sha1(self.text, usedforsecurity=False)
-        self.sha = digest.hexdigest().encode("ascii")
-
-
 class RedisLink:
     """Asks Redis, or says at once that it is away."""
 
-    def __init__(
-        self, url: str, scripts: Collection[Script], patience: Patience | None = None
-    ) -> None:
+    def __init__(self, url: str, patience: Patience | None = None) -> None:
         """Make it; it connects when it is first asked.
 
         Args:
             url: As `settings.redis_url` checks it.
-            scripts: All that `run` is given. The first is run once at the start of a connection,
-                without arguments: it must write, so that a Redis which takes no writes is away.
             patience: Other times than the usual ones.
         """
-        self._url = url
-        self._scripts = tuple(scripts)
         self._patience = patience or Patience()
-        is_tls = urlsplit(url).scheme == "rediss"
-        self._tls = ssl.create_default_context() if is_tls else None
-        self._channel: _Channel | None = None
+        self._pool = _Pool.from_url(
+            url,
+            max_connections=CONNECTIONS_MAX,
+            # Who gets a connection has the other half for the answer, so Redis is not blamed for a
+            # queue of ours.
+            timeout=self._patience.answer_s / 2,
+            socket_connect_timeout=self._patience.connect_s,
+            socket_timeout=None,  # `asking` waits, and its patience costs one timer instead of two
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,  # without a greeting; 3 would add nothing that is used
+            driver_info=None,
+        )
+        self.client: Redis = Redis.from_pool(self._pool)
+        """For scripts, and for what lasts (a subscription), which looks after its own time. It has
+        the pool of `asking`; one connection of it is one less there."""
+        self._probe = self.client.register_script(_PROBE)
+        self._lost: asyncio.Future[str] | None = None
+        """While it is open: ends with why it is not any more, or with nothing to tell."""
         self._keeping: asyncio.Task[None] | None = None
         self._is_settled = asyncio.Event()
-        self._is_lost = False
+        self._is_told = False
 
     def __repr__(self) -> str:
         """Say no more than whether it is connected."""
@@ -90,200 +94,147 @@ class RedisLink:
     @property
     def is_open(self) -> bool:
         """Tell whether Redis answers, as far as is known."""
-        return self._channel is not None and self._channel.is_open
+        return self._lost is not None and not self._lost.done()
 
-    async def run(self, script: Script, key: bytes, *arguments: bytes) -> Reply:
-        """Run a script on a key, in one round trip.
+    @asynccontextmanager
+    async def asking(self) -> AsyncIterator[Redis]:
+        """Give the client for a question, which is cut off when its time is over.
 
-        Raises:
-            Unavailable: Redis is away.
-        """
-        return await self.ask(b"EVALSHA", script.sha, b"1", key, *arguments)
-
-    async def ask(self, *parts: bytes) -> Reply:
-        """Carry out a command, in one round trip.
+        Whatever it raises, and an answer that makes no sense, counts as an outage.
 
         Raises:
-            Unavailable: Redis is away.
+            Unavailable: Redis is away, or does not answer as it should.
         """
-        channel = self._channel
-        if channel is None or not channel.is_open:
-            channel = await self._opened()
-        return await channel.ask(*parts)
+        lost = await self._opened()
+        try:
+            async with _within(self._patience.answer_s):
+                yield self.client
+        except Exception as error:  # noqa: BLE001 - what is no Redis makes a client raise anything
+            if not _is_busy(error) and not lost.done():
+                lost.set_result("" if _is_closed(error) else _reason(error))
+            raise Unavailable("Redis is away") from None
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End it."""
         if self._keeping is not None:
             self._keeping.cancel()
-        if self._channel is not None:
-            self._channel.fail("it is closed")
+            await asyncio.wait({self._keeping})
+        with contextlib.suppress(exceptions.RedisError, OSError):
+            await self.client.aclose()
 
-    async def _opened(self) -> _Channel:
+    async def _opened(self) -> asyncio.Future[str]:
         if self._keeping is None:
             self._keeping = asyncio.create_task(self._keep())
         if not self._is_settled.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._is_settled.wait(), self._patience.first_s)
-        channel = self._channel
-        if channel is None or not channel.is_open:
+        if self._lost is None or self._lost.done():
             raise Unavailable("Redis is away")
-        return channel
+        return self._lost
 
     async def _keep(self) -> None:
-        """Be connected, again and again."""
+        """Be open, again and again."""
         while True:
             try:
-                self._channel = await self._connect()
+                await self._try()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
-                is_told = isinstance(error, Unavailable)
-                await self._rest(str(error) if is_told else type(error).__name__)
+                await self._rest(_reason(error))
                 continue
             self._tell_back()
+            self._lost = asyncio.get_running_loop().create_future()
             self._is_settled.set()
-            reason = await asyncio.shield(self._channel.lost)
+            reason = await self._lost
             if reason:
                 await self._rest(reason)
-            # Else it was closed in order: idle for too long, or restarted. That is tried at once.
+            # Else a connection was closed: idle for too long, or restarted. That is tried at once.
 
-    async def _connect(self) -> _Channel:
-        """Return a connection that has run a script.
+    async def _try(self) -> None:
+        """Write, over a new connection; then again, which has to be as quick as for requests.
 
-        Raises:
-            OSError: There is none, or TLS fails.
-            TimeoutError: It takes too long.
-            Unavailable: Redis refuses what it is asked.
+        Without the second, a slow Redis would be lost and back every few seconds.
         """
-        parts = urlsplit(self._url)
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._patience.connect_s):
-            _, channel = await loop.create_connection(
-                lambda: _Channel(self._patience.connect_s),
-                parts.hostname or "",
-                parts.port or PORT,
-                ssl=self._tls,
-            )
-            try:
-                await self._greet(channel)
-            except BaseException:
-                channel.fail("")
-                raise
-        channel.expect(self._patience.answer_s)
-        return channel
-
-    async def _greet(self, channel: _Channel) -> None:
-        parts = urlsplit(self._url)
-        asked: list[tuple[bytes, ...]] = []
-        if parts.password is not None:
-            who = [unquote(each).encode() for each in (parts.username, parts.password) if each]
-            asked.append((b"AUTH", *who))
-        database = parts.path.removeprefix("/")
-        if database:
-            asked.append((b"SELECT", database.encode("ascii")))
-        asked += [(b"SCRIPT", b"LOAD", each.text) for each in self._scripts]
-        asked.append((b"EVALSHA", self._scripts[0].sha, b"1", PREFIX + b"probe"))
-        await asyncio.gather(*(channel.ask(*each) for each in asked))
+        async with _within(self._patience.connect_s):
+            await self._pool.disconnect(inuse_connections=False)  # they may lead nowhere
+            await self._probe(keys=[PREFIX + b"probe"])
+        async with _within(self._patience.answer_s):
+            await self._probe(keys=[PREFIX + b"probe"])
 
     async def _rest(self, reason: str) -> None:
-        if not self._is_lost:
+        if not self._is_told:
             _log.warning("Redis is away: limits are counted by this process alone", reason=reason)
-        self._is_lost = True
+        self._is_told = True
         self._is_settled.set()
         await asyncio.sleep(self._patience.pause_s)
 
     def _tell_back(self) -> None:
-        if self._is_lost:
+        if self._is_told:
             _log.info("Redis is back: limits are shared again")
-        self._is_lost = False
+        self._is_told = False
 
 
-class _Channel(asyncio.Protocol):
-    """A connection: what was asked, in order, and when."""
+class _Pool(BlockingConnectionPool):
+    """A pool whose connections share what TLS trusts.
 
-    def __init__(self, answer_s: float) -> None:
-        """Args: answer_s is how long the oldest question may wait, until `expect` says another."""
-        self._answer_s = answer_s
-        self._loop = asyncio.get_running_loop()
-        self.lost: asyncio.Future[str] = self._loop.create_future()
-        """Why it is of no use any more; empty if the other side just closed it."""
-        self._asked: deque[tuple[asyncio.Future[Reply], float]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
-        self._replies = Replies()
-        self._transport: asyncio.Transport | None = None
+    Each would read all authorities by itself, while the loop stands still for 80 ms.
+    """
 
-    @property
-    def is_open(self) -> bool:
-        """Tell whether it can be asked."""
-        return not self.lost.done()
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._tls: Any = None
+        made = self.make_connection()
+        if isinstance(made, SSLConnection):
+            self._tls = made.ssl_context
+            self._tls.get()
 
-    def expect(self, answer_s: float) -> None:
-        """Have questions from now on wait for another time."""
-        self._answer_s = answer_s
-        self._stop_timer()
+    def make_connection(self) -> Any:
+        """Return one that is not connected yet."""
+        made: Any = super().make_connection()  # type: ignore[no-untyped-call]
+        if self._tls is not None:
+            made.ssl_context = self._tls
+        return made
 
-    def ask(self, *parts: bytes) -> asyncio.Future[Reply]:
-        """Send a command; what is returned ends with the answer, or with `Unavailable`."""
-        future: asyncio.Future[Reply] = self._loop.create_future()
-        if self._transport is None or self.lost.done() or len(self._asked) >= ASKED_MAX:
-            future.set_exception(Unavailable("Redis is away"))
-            return future
-        now = self._loop.time()
-        self._asked.append((future, now))
-        self._transport.write(encode(*parts))
-        if self._timer is None:
-            self._timer = self._loop.call_at(now + self._answer_s, self._look)
-        return future
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
-        self._transport = cast("asyncio.Transport", transport)
+@asynccontextmanager
+async def _within(seconds: float) -> AsyncIterator[None]:
+    """Cut the block off after its time, and as much later as this process came to it too late.
 
-    def data_received(self, data: bytes) -> None:
-        """Hand answers out."""
+    So Redis is not to blame when the process was busy, or the machine did not let it run: an answer
+    that came meanwhile is read first.
+
+    Raises:
+        TimeoutError: It took longer.
+    """
+    loop = asyncio.get_running_loop()
+    due = loop.time() + seconds
+
+    def look() -> None:
+        limit.reschedule(2 * loop.time() - due)
+
+    async with asyncio.timeout(None) as limit:
+        timer = loop.call_at(due, look)
         try:
-            for reply in self._replies.feed(data):
-                future, _ = self._asked.popleft()
-                if isinstance(reply, Refusal):
-                    self._asked.appendleft((future, 0.0))
-                    self.fail(reply.code or "error")
-                    return
-                if not future.done():  # who asked may be gone
-                    future.set_result(reply)
-        except (ValueError, IndexError):
-            self.fail("it does not speak as Redis does")
+            yield
+        finally:
+            timer.cancel()
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """End; nobody says why."""
-        del exc
-        self.fail("")
 
-    def fail(self, reason: str) -> None:
-        """Hang up, and tell everybody who waits."""
-        if self.lost.done():
-            return
-        self.lost.set_result(reason)
-        self._stop_timer()
-        if self._transport is not None:
-            self._transport.abort()
-        while self._asked:
-            future, _ = self._asked.popleft()
-            if not future.done():
-                future.set_exception(Unavailable(reason or "Redis is away"))
+def _is_busy(error: Exception) -> bool:
+    """Tell whether there was no connection to ask over, as all were in use."""
+    return type(error) is exceptions.ConnectionError and isinstance(error.__cause__, TimeoutError)
 
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
-    def _look(self) -> None:
-        """Look whether the oldest question waits for too long.
+def _is_closed(error: Exception) -> bool:
+    """Tell whether a connection was closed or could not be made, which is known anew at once."""
+    return type(error) is exceptions.ConnectionError and not error.status_code
 
-        An answer that came while this process was busy is read by both loops before timers run.
-        """
-        self._timer = None
-        if not self._asked:
-            return
-        due = self._asked[0][1] + self._answer_s
-        if self._loop.time() >= due:
-            self.fail("it does not answer in time")
-        else:
-            self._timer = self._loop.call_at(due, self._look)
+
+def _reason(error: Exception) -> str:
+    """Say why, with nothing that was sent: the text of an answer may repeat it."""
+    if isinstance(error, TimeoutError | exceptions.TimeoutError):
+        return "it does not answer in time"
+    if isinstance(error, exceptions.RedisError):
+        code = _CODE.match(error.status_code or str(error))
+        if code:
+            return code[0]
+    cause = error.__cause__ or error.__context__
+    return type(cause if isinstance(cause, OSError) else error).__name__
