@@ -107,6 +107,17 @@ async def test_a_user_comes_back_as_added(store: Stores) -> None:
     assert await store.accounts.user_by_email("bob@example.org") is None
 
 
+async def test_users_are_listed_by_id(store: Stores) -> None:
+    """The highest first; a page goes on below an id [CL60]."""
+    for name in ("bob", "ann", "eve"):
+        assert await store.accounts.add_user(user(name), ())
+    found = await store.accounts.users(limit=2)
+    assert [each.id for each in found] == ["u-eve", "u-bob"]
+    found = await store.accounts.users(after="u-bob")
+    assert found == [await store.accounts.user(ANN)]
+    assert await store.accounts.users(after="u-ann") == []
+
+
 async def test_an_address_is_taken_once(stores: MakeStores) -> None:
     """Also by many at once; the losers leave nothing [AC1, AC2, AC3]."""
     both = [await stores("a"), await stores("b")]

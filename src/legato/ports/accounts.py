@@ -8,7 +8,7 @@ Rules: AC.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -18,6 +18,8 @@ from legato.ports.audit import AuditEntry
 Role = Literal["viewer", "operator", "editor", "admin", "owner"]
 TokenKind = Literal["setup", "link", "reset", "invitation", "mfa"]
 Refusal = Literal["unknown", "expired", "used", "claimed"]
+ALL: Final = 2**31 - 1
+"""A limit that leaves nothing out, for lists that are short by nature."""
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -201,6 +203,10 @@ class Accounts(Protocol):
 
     async def user_by_email(self, email: str) -> User | None:
         """Return a user by the folded address."""
+        ...
+
+    async def users(self, *, after: str | None = None, limit: int = ALL) -> list[User]:
+        """Return users, ids descending; only those whose id is less than `after`."""
         ...
 
     async def add_user(

@@ -10,11 +10,22 @@ Rules: AC1, AC3-AC6, AC10-AC12.
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, Text, and_, case, delete, exists, literal_column, or_, select, update
-from sqlalchemy.sql import ClauseElement, ColumnElement
+from sqlalchemy import (
+    Column,
+    Integer,
+    and_,
+    case,
+    delete,
+    exists,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql import ClauseElement
 
 from legato.adapters.sql.accounts.definitions_sessions import session_statements
-from legato.adapters.sql.definitions_shared import DAY_MS, NOW, P, insert
+from legato.adapters.sql.definitions_shared import DAY_MS, NOW, P, if_given, insert
 from legato.adapters.sql.schema_accounts import (
     api_keys,
     members,
@@ -37,11 +48,6 @@ def account_statements() -> Named:
     for group in (_setup, _tokens, _users, _members, _keys, _key_use, session_statements):
         for name, statement in group():
             yield f"accounts.{name}", statement
-
-
-def if_given(name: str, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return a condition that holds, too, where its parameter is NULL."""
-    return or_(P(name, type_=Text).is_(None), condition)
 
 
 def _setup() -> Named:
@@ -125,6 +131,13 @@ def _users() -> Named:
     )
     yield "user", select(users).where(c.id == P("id"))
     yield "user_by_email", select(users).where(c.email == P("email"))
+    yield (
+        "users",
+        select(users)
+        .where(if_given("after", c.id < P("after")))
+        .order_by(c.id.desc())
+        .limit(P("limit", type_=Integer)),
+    )
     # Whoever changes the user waits, and whoever waits here sees the change.
     yield (
         "user_lock",

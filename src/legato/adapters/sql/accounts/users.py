@@ -21,7 +21,7 @@ from legato.adapters.sql.audit import record
 from legato.adapters.sql.script import Script, step
 from legato.errors import NotFound
 from legato.model.ids import SessionId, UserId, WorkspaceId
-from legato.ports.accounts import Member, Role, User, Workspace
+from legato.ports.accounts import ALL, Member, Role, User, Workspace
 from legato.ports.audit import AuditEntry
 
 
@@ -37,6 +37,11 @@ class Users(Part):
         """Keep `Accounts.user_by_email`."""
         rows = await self._driver.fetch("accounts.user_by_email", email=email)
         return user_of(rows[0]) if rows else None
+
+    async def users(self, *, after: str | None = None, limit: int = ALL) -> list[User]:
+        """Keep `Accounts.users`."""
+        rows = await self._driver.fetch("accounts.users", after=after, limit=limit)
+        return [user_of(row) for row in rows]
 
     async def add_user(
         self,

@@ -38,6 +38,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.accounts.definitions import account_statements
 from legato.adapters.sql.definitions_audit import audit_statements
+from legato.adapters.sql.definitions_shared import open_counts
 from legato.adapters.sql.postgres.definitions_catalogue import catalogue
 from legato.adapters.sql.schema import (
     NOBODYS,
@@ -409,6 +410,7 @@ def _lists() -> Iterator[tuple[str, ClauseElement]]:
         .where(row.c.workspace == P("workspace"))
         .group_by(row.c.status),
     )
+    yield "open_counts", open_counts()
     tree = select(row.c.id).where(row.c.parent == P("execution_id")).cte("tree", recursive=True)
     below = executions.alias("below")
     tree = tree.union(select(below.c.id).where(below.c.parent == tree.c.id))

@@ -187,6 +187,8 @@ SELECT users.id, users.email, users.display_name, users.password_hash, users.is_
 UPDATE users SET email=:email, display_name=:display_name, password_hash=:password_hash, is_disabled=:is_disabled, is_instance_admin=:is_instance_admin, totp=:totp, totp_step=:totp_step, recovery=:recovery, default_workspace=:default_workspace, version=(users.version + 1) WHERE users.id = :id AND users.version = :was AND NOT (EXISTS (SELECT * FROM users AS other WHERE other.email = :email AND other.id != :id)) RETURNING id;
 -- accounts.user_lock:
 SELECT users.version FROM users WHERE users.id = :id AND users.is_disabled = 0;
+-- accounts.users:
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE :after IS NULL OR users.id < :after ORDER BY users.id DESC LIMIT :limit OFFSET 0;
 -- accounts.workspace_add:
 INSERT INTO workspaces (id, slug, name, created_at) VALUES (:id, :slug, :name, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING id;
 -- accounts.workspace_lock:
@@ -195,10 +197,18 @@ SELECT workspaces.id FROM workspaces WHERE workspaces.id = :workspace;
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_5 FROM owners WHERE owners.owner IS NOT NULL) SELECT (EXISTS (SELECT anon_2.id FROM (SELECT DISTINCT inbox.execution_id AS id FROM inbox WHERE NOT inbox.consumed AND (EXISTS (SELECT * FROM executions WHERE executions.id = inbox.execution_id AND executions.owner IS NULL AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out'))) LIMIT 1 OFFSET 0) AS anon_2 UNION SELECT anon_3.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.wake_at IS NOT NULL AND executions.wake_at <= :now LIMIT 1 OFFSET 0) AS anon_3 UNION SELECT anon_4.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.is_busy LIMIT 1 OFFSET 0) AS anon_4)) OR (EXISTS (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines)))) OR (EXISTS (SELECT 1 FROM executions WHERE executions.status = 'queued' AND executions.owner IS NULL)) AS anon_1;
 -- audit.add:
 INSERT INTO audit (at, workspace, actor_kind, actor, action, target_kind, target, result, ip, request_id, data) VALUES (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), :workspace, :actor_kind, :actor, :action, :target_kind, :target, :result, :ip, :request_id, :data);
+-- audit.floor:
+SELECT audit.seq FROM audit WHERE audit.seq < :before ORDER BY audit.seq DESC LIMIT 1 OFFSET :looked_at;
+-- audit.floor_of:
+SELECT audit.seq FROM audit WHERE audit.seq < :before AND audit.workspace = :workspace ORDER BY audit.seq DESC LIMIT 1 OFFSET :looked_at;
 -- audit.head:
 SELECT audit.seq, audit.hash FROM audit WHERE audit.seq IS NOT NULL ORDER BY audit.seq DESC LIMIT 1 OFFSET 0;
 -- audit.lock:
 SELECT 1 AS is_mine;
+-- audit.newest:
+SELECT anon_1.id, anon_1.at, anon_1.workspace, anon_1.actor_kind, anon_1.actor, anon_1.action, anon_1.target_kind, anon_1.target, anon_1.result, anon_1.ip, anon_1.request_id, anon_1.data, anon_1.seq, anon_1.hash FROM (SELECT audit.id AS id, audit.at AS at, audit.workspace AS workspace, audit.actor_kind AS actor_kind, audit.actor AS actor, audit.action AS action, audit.target_kind AS target_kind, audit.target AS target, audit.result AS result, audit.ip AS ip, audit.request_id AS request_id, audit.data AS data, audit.seq AS seq, audit.hash AS hash FROM audit WHERE audit.seq < :before ORDER BY audit.seq DESC LIMIT :looked_at OFFSET 0) AS anon_1 WHERE (:action IS NULL OR anon_1.action = :action) AND (:action_group IS NULL OR substr(anon_1.action, 1, length(:action_group)) = :action_group) AND (:actor IS NULL OR anon_1.actor = :actor) AND anon_1.at >= :since AND anon_1.at < :until ORDER BY anon_1.seq DESC LIMIT :limit OFFSET 0;
+-- audit.newest_of:
+SELECT anon_1.id, anon_1.at, anon_1.workspace, anon_1.actor_kind, anon_1.actor, anon_1.action, anon_1.target_kind, anon_1.target, anon_1.result, anon_1.ip, anon_1.request_id, anon_1.data, anon_1.seq, anon_1.hash FROM (SELECT audit.id AS id, audit.at AS at, audit.workspace AS workspace, audit.actor_kind AS actor_kind, audit.actor AS actor, audit.action AS action, audit.target_kind AS target_kind, audit.target AS target, audit.result AS result, audit.ip AS ip, audit.request_id AS request_id, audit.data AS data, audit.seq AS seq, audit.hash AS hash FROM audit WHERE audit.seq < :before AND audit.workspace = :workspace ORDER BY audit.seq DESC LIMIT :looked_at OFFSET 0) AS anon_1 WHERE (:action IS NULL OR anon_1.action = :action) AND (:action_group IS NULL OR substr(anon_1.action, 1, length(:action_group)) = :action_group) AND (:actor IS NULL OR anon_1.actor = :actor) AND anon_1.at >= :since AND anon_1.at < :until ORDER BY anon_1.seq DESC LIMIT :limit OFFSET 0;
 -- audit.read:
 SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq > :after ORDER BY audit.seq LIMIT :limit OFFSET 0;
 -- audit.read_of:
@@ -207,6 +217,8 @@ SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit
 UPDATE audit SET seq=:seq, hash=:hash WHERE audit.id = :row;
 -- audit.unsealed:
 SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq IS NULL ORDER BY audit.id LIMIT :limit OFFSET 0;
+-- audit.unsealed_count:
+SELECT count(*) AS count FROM (SELECT 1 FROM audit WHERE audit.seq IS NULL LIMIT :limit OFFSET 0) AS anon_1;
 -- blobs_of:
 SELECT CAST(json_group_array(json_object('hash', r.hash, 'size', r.size)) AS BLOB) AS json_group_array_1 FROM (SELECT blobs.hash AS hash, blobs.size AS size FROM blobs WHERE blobs.execution_id = :execution_id ORDER BY blobs.hash) AS r;
 -- by_prefix:
@@ -279,6 +291,8 @@ SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution
 SELECT meta.value FROM meta WHERE meta."key" = :key;
 -- newest:
 SELECT CAST(json_group_array(json_object('workspace', r.workspace, 'name', r.name, 'number', r.number, 'version', r.version, 'at', r.at, 'by', r."by", 'restores', r.restores)) AS BLOB) AS json_group_array_1 FROM (SELECT publications.workspace AS workspace, publications.name AS name, publications.number AS number, publications.version AS version, publications.at AS at, publications."by" AS "by", publications.restores AS restores FROM publications WHERE publications.workspace = :workspace AND NOT (EXISTS (SELECT * FROM publications AS later WHERE later.workspace = publications.workspace AND later.name = publications.name AND later.number > publications.number)) ORDER BY publications.name) AS r;
+-- open_counts:
+SELECT CAST(json_group_object(anon_1.status, anon_1.count) AS BLOB) AS json_group_object_1 FROM (SELECT anon_2.status AS status, count(*) AS count FROM (SELECT executions.status AS status FROM executions WHERE executions.workspace IN (SELECT workspaces.id FROM workspaces UNION SELECT '01900000-0000-7000-8000-000000000001') AND executions.status IN ('needs_attention', 'paused', 'queued', 'running', 'waiting') LIMIT 100000 OFFSET 0) AS anon_2 GROUP BY anon_2.status) AS anon_1;
 -- orphaned:
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_1 FROM owners WHERE owners.owner IS NOT NULL) SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'workspace', r.workspace, 'version', r.version, 'workflow', r.workflow, 'fence', r.fence, 'head_seq', r.head_seq, 'status', r.status, 'created_at', r.created_at, 'owner', r.owner, 'is_busy', r.is_busy, 'start', r.start)) AS BLOB) AS json_group_array_1 FROM (SELECT executions.id AS execution_id, executions.workspace AS workspace, executions.version AS version, executions.workflow AS workflow, executions.fence AS fence, executions.head_seq AS head_seq, executions.status AS status, executions.created_at AS created_at, executions.owner AS owner, executions.is_busy AS is_busy, CAST(executions.start AS TEXT) AS start FROM executions WHERE executions.owner IN (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines))) ORDER BY executions.created_at, executions.id LIMIT :limit OFFSET 0) AS r;
 -- owner_of:
