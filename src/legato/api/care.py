@@ -7,8 +7,8 @@ Rules: ID17.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from legato.errors import LegatoError
 from legato.ports.audit import Head
@@ -24,6 +24,18 @@ HEAD_EACH: Final = 1_000
 _log = logger(__name__)
 
 
+class Companion(Protocol):
+    """Does something of its own in the event loop."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+
 class Care:
     """Two loops, from `start` to `stop`."""
 
@@ -34,6 +46,7 @@ class Care:
         seal_s: float = SEAL_S,
         clean_s: float = CLEAN_S,
         close: Callable[[], None] | None = None,
+        beside: Sequence[Companion] = (),
     ) -> None:
         """Make it.
 
@@ -42,7 +55,9 @@ class Care:
             seal_s: Between two seals.
             clean_s: Between two deletions.
             close: Called when it has stopped.
+            beside: Started and stopped with it.
         """
+        self._beside = tuple(beside)
         self._close = close
         self._stores = stores
         self._seal_s = seal_s
@@ -53,12 +68,16 @@ class Care:
 
     def start(self) -> None:
         """Begin."""
+        for each in self._beside:
+            each.start()
         self._tasks = [asyncio.create_task(self._sealing()), asyncio.create_task(self._cleaning())]
 
     async def stop(self) -> None:
         """Seal what is left, tell the head, and end."""
         if not self._tasks:
             return
+        for each in self._beside:
+            each.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from legato.api.metrics import Metrics
 from legato.api.problems import problem_of
 from legato.errors import Refused
 from legato.settings import ServerSettings
@@ -27,9 +28,10 @@ _log = logger(__name__)
 
 
 class Connection(HttpToolsProtocol):
-    """One connection; `limits` is set on the class that `connection_class` makes."""
+    """One connection; the class that `connection_class` makes has what belongs to its server."""
 
     limits: ClassVar[ServerSettings]
+    metrics: ClassVar[Metrics | None]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many."""
@@ -129,9 +131,13 @@ class Connection(HttpToolsProtocol):
             self._is_deaf = True  # the answer that is on its way is the last
             self.cycle.keep_alive = False
             return
-        _log.info("refused a connection", code=error.code, client=(self.client or ("",))[0])
+        request_id = secrets.token_hex(16)
+        client = (self.client or ("",))[0]
+        _log.info("refused a connection", code=error.code, client=client, request_id=request_id)
+        if self.metrics is not None:
+            self.metrics.refused(error.code)
         problem = problem_of(error)
-        body = problem.body(secrets.token_hex(16))
+        body = problem.body(request_id)
         headers = [*problem.raw_headers(body), (b"connection", b"close")]
         lines = [b"%b: %b\r\n" % pair for pair in headers]
         self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
@@ -144,7 +150,7 @@ class Connection(HttpToolsProtocol):
         self._header_timer = self._write_timer = None
 
 
-def connection_class(limits: ServerSettings) -> type[Connection]:
+def connection_class(limits: ServerSettings, metrics: Metrics | None) -> type[Connection]:
     """Return the class of a server's connections."""
-    members: dict[str, Any] = {"limits": limits}
+    members: dict[str, Any] = {"limits": limits, "metrics": metrics}
     return type("LimitedConnection", (Connection,), members)

@@ -20,6 +20,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from legato.api.meter import DISCARD_GAP_S, DISCARD_S, BodyMeter
+from legato.api.metrics import Metrics
 from legato.api.origin import Hosts, values_of
 from legato.api.problems import Problem, log_defect, problem_of
 from legato.errors import LegatoError, Refused
@@ -84,6 +85,8 @@ class Exchange:
     client: str
     meter: BodyMeter
     own_origin: str = ""
+    code: str = ""
+    """Of the problem that is the answer, if it is one."""
     _nonce: str = field(default="", repr=False)
 
     @property
@@ -122,6 +125,8 @@ class Frame:
             methods_at: The methods that a request's path has; none if no route is there.
             is_draining: Tells whether the server stops: only health is answered then.
         """
+        self.metrics: Metrics | None = None
+        """Counts requests, where somebody has put one here."""
         self._is_draining = is_draining
         self.options = options
         self.hosts = Hosts(options.public_url)
@@ -145,11 +150,16 @@ class Frame:
         exchange = Exchange(self._request_id(scope), client, meter)
         scope.setdefault("state", {})["exchange"] = exchange
         answer = _Answer(self, scope, exchange, send)
+        if self.metrics is not None:
+            self.metrics.began()
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
                 await self._carry_out(scope, answer)
             finally:
-                self._log(scope, answer, self._monotonic() - began)
+                took_s = self._monotonic() - began
+                if self.metrics is not None:
+                    self.metrics.ended(scope, answer.status, exchange.code, took_s)
+                self._log(scope, answer, took_s)
 
     async def _carry_out(self, scope: Scope, answer: _Answer) -> None:
         try:
@@ -277,6 +287,7 @@ class _Answer:
 
     async def problem(self, problem: Problem) -> None:
         """Send a problem."""
+        self.exchange.code = problem.code
         body = problem.body(self.exchange.request_id)
         await self._whole(problem.status, problem.raw_headers(body), body)
 

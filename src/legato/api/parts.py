@@ -9,6 +9,8 @@ from typing import Annotated
 from fastapi import Depends
 from starlette.requests import Request
 
+from legato.api.figures import StoreFigures
+from legato.api.metrics import Metrics
 from legato.api.readiness import Readiness
 from legato.auth.passwords import Passwords
 from legato.auth.throttle import LoginThrottle
@@ -48,6 +50,8 @@ class Api:
     readiness: Readiness
     identity: Identity | None = None
     """None: a server that knows nobody, with public routes only."""
+    metrics: Metrics | None = None
+    figures: StoreFigures | None = None
 
 
 def api_of(request: Request) -> Api:

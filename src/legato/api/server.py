@@ -27,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uvicorn import Config, Server
 
-from legato.api import health, own_account, setup, sign_in
+from legato.api import audit, health, own_account, scrape, setup, sign_in
 from legato.api.access import Gate, Routes, check_routes, methods_at
 from legato.api.care import Care
 from legato.api.connection import connection_class
@@ -40,7 +40,13 @@ from legato.settings import ServerSettings, Settings
 
 RESOURCES: Final[tuple[Routes, ...]] = (health.routes, health.documents)
 """The routes of every server, in the order in which they are tried."""
-IDENTITY: Final[tuple[Routes, ...]] = (setup.routes, sign_in.routes, own_account.routes)
+IDENTITY: Final[tuple[Routes, ...]] = (
+    audit.routes,
+    own_account.routes,
+    scrape.routes,
+    setup.routes,
+    sign_in.routes,
+)
 """Those of a server that knows people: it has an `Identity` and an authenticator."""
 BACKLOG: Final = 1_024
 _END_S: Final = 1.0
@@ -74,7 +80,7 @@ def frame_of(application: FastAPI, gate: Gate, api: Api) -> Frame:
     """
     routes = application.router.routes
     check_routes(routes, has_authenticator=gate.authenticator is not None)
-    return Frame(
+    frame = Frame(
         application,
         frame_options(api.settings),
         new_id=api.clock.new_id,
@@ -82,6 +88,8 @@ def frame_of(application: FastAPI, gate: Gate, api: Api) -> Frame:
         methods_at=partial(methods_at, routes),
         is_draining=lambda: api.readiness.is_draining,
     )
+    frame.metrics = api.metrics
+    return frame
 
 
 def frame_options(settings: Settings) -> FrameOptions:
@@ -100,12 +108,14 @@ def frame_options(settings: Settings) -> FrameOptions:
 async def _answer(request: Request, error: Exception) -> Response:
     """Answer an error of a route; a defect is logged by the frame, which sees it too."""
     problem = problem_of(error)
+    exchange = exchange_of(request.scope)
+    exchange.code = problem.code
     if problem.code == "method_not_allowed":
         methods = methods_at(request.app.router.routes, request.scope)
         allow: dict[str, str] = {"allow": ", ".join(sorted(methods))}
     else:
         allow = dict(problem.headers)
-    body = problem.body(exchange_of(request.scope).request_id)
+    body = problem.body(exchange.request_id)
     response = Response(body, problem.status)
     response.raw_headers[:] = problem.raw_headers(body)
     for name, value in allow.items():
@@ -241,7 +251,7 @@ class HttpServer:
         return Config(
             self._frame,
             interface="asgi3",
-            http=connection_class(settings),
+            http=connection_class(settings, self._frame.metrics),
             ws="none",
             lifespan="off",
             log_config=None,

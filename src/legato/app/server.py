@@ -12,6 +12,9 @@ from legato.adapters.memory.counters import MemoryCounters
 from legato.api.access import Gate
 from legato.api.authenticator import BearerAuthenticator
 from legato.api.care import Care
+from legato.api.figures import StoreFigures
+from legato.api.loop_lag import LoopLag
+from legato.api.metrics import Metrics, figure
 from legato.api.parts import Api, Identity
 from legato.api.readiness import Readiness
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
@@ -36,12 +39,21 @@ def make_server(app: App) -> HttpServer:
     settings, clock, stores = app.settings, app.clock, app.stores
     identity = _identity(settings, clock)
     readiness = Readiness({"store": stores.lifecycle.look}, clock.monotonic)
-    api = Api(settings=settings, stores=stores, clock=clock, readiness=readiness, identity=identity)
+    lag = LoopLag()
+    api = Api(
+        settings=settings,
+        stores=stores,
+        clock=clock,
+        readiness=readiness,
+        identity=identity,
+        metrics=_metrics(identity, lag),
+        figures=StoreFigures(stores, clock.monotonic),
+    )
     gate = Gate(
         allowed_origins=frozenset(settings.allowed_origins),
         authenticator=BearerAuthenticator(identity.tokens, stores.accounts),
     )
-    care = Care(stores, close=identity.passwords.close)
+    care = Care(stores, close=identity.passwords.close, beside=[lag])
     frame = make_api(api, gate, (*RESOURCES, *IDENTITY))
     return HttpServer(frame, readiness, settings.server, care)
 
@@ -58,3 +70,18 @@ def _identity(settings: Settings, clock: Clock) -> Identity:
         throttle=LoginThrottle(MemoryCounters(clock), found.names_key),
         refresh_key=found.refresh_key,
     )
+
+
+def _metrics(identity: Identity, lag: LoopLag) -> Metrics:
+    """Return what the server counts, with the parts that count for themselves."""
+    made = Metrics()
+    passwords = "Passwords that are hashed or judged, or wait for it."
+    late = "How late the event loop came to what was due, "
+    made.sources += [
+        lambda: figure("legato_passwords_in_flight", passwords, identity.passwords.inside),
+        lambda: figure("legato_event_loop_lag_seconds", f"{late}last.", lag.last_s),
+        lambda: figure(
+            "legato_event_loop_lag_max_seconds", f"{late}at worst in the last minutes.", lag.worst_s
+        ),
+    ]
+    return made

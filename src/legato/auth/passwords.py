@@ -64,6 +64,11 @@ class Passwords:
         self._inside = 0
         self._inside_max = workers + waiting_max
 
+    @property
+    def inside(self) -> int:
+        """How many passwords are hashed or judged now, or wait for it."""
+        return self._inside
+
     async def hash(self, password: str) -> str:
         """Return the encoded hash of a password that `check` has let through.
 
