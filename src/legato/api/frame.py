@@ -37,7 +37,8 @@ HEALTH: Final = "/health/"
 _SECRET_PARAMETERS: Final = frozenset({"token"})
 """Parameters of paths that let somebody in; a log shows their name."""
 _SEGMENT_MAX: Final = 36
-"""A longer part of a path that no route knows may be a secret in the wrong place."""
+"""A longer part of a path may be a secret in the wrong place, unless it is a slug of a route."""
+_SLUG: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _PATH_MAX: Final = 200
 
 _ALWAYS: Final = (
@@ -335,8 +336,10 @@ def shown_path(scope: Scope) -> str:
     """Return a request's path as a log may show it: no query, no token."""
     route: Any = scope.get("route")
     path = str(scope["path"])
-    if route is not None:
-        hidden = _SECRET_PARAMETERS & set(scope.get("path_params", ()))
-        return str(route.path) if hidden else path[:_PATH_MAX]
-    parts = (each if len(each) <= _SEGMENT_MAX else "…" for each in path[:1000].split("/"))
-    return "/".join(parts)[:_PATH_MAX]
+    if route is not None and _SECRET_PARAMETERS & set(scope.get("path_params", ())):
+        return str(route.path)
+    shown = (
+        each if len(each) <= _SEGMENT_MAX or (route is not None and _SLUG.fullmatch(each)) else "…"
+        for each in path[:1000].split("/")
+    )
+    return "/".join(shown)[:_PATH_MAX]

@@ -22,6 +22,7 @@ from legato.auth import keys
 from legato.auth.passwords import Passwords
 from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens, KeyRing
+from legato.telemetry import lines_dropped
 
 if TYPE_CHECKING:
     from legato.app import App
@@ -77,7 +78,9 @@ def _metrics(identity: Identity, lag: LoopLag) -> Metrics:
     made = Metrics()
     passwords = "Passwords that are hashed or judged, or wait for it."
     late = "How late the event loop came to what was due, "
+    dropped = "Lines that the log file had no room for."
     made.sources += [
+        lambda: figure("legato_log_lines_dropped", dropped, lines_dropped(), kind="counter"),
         lambda: figure("legato_passwords_in_flight", passwords, identity.passwords.inside),
         lambda: figure("legato_event_loop_lag_seconds", f"{late}last.", lag.last_s),
         lambda: figure(

@@ -68,6 +68,12 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
     refresh_key: bytes
     names_key: bytes
 
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """Every secret, for whoever has to keep them out of a log."""
+        named = (*(each.secret for each in self.jwt), *(each.secret for each in self.master))
+        return (*named, self.refresh_key, self.names_key)
+
     def __repr__(self) -> str:
         """Name them without their secrets."""
         return f"Keys(jwt={self.jwt!r}, master={self.master!r})"

@@ -55,13 +55,10 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> int:
 
 
 def _settings(invocation: Invocation, host: str | None, port: int | None) -> Settings:
-    from legato.telemetry import Redactor, configure_logging
+    from legato.cli.logs import begin_logs
 
     settings = invocation.settings()
-    redactor = Redactor()
-    for key in settings.server_keys.values():
-        redactor.add(key)
-    configure_logging(settings.log_level, as_json=invocation.as_json, redact=redactor)
+    begin_logs(invocation, settings)
     given = {"host": host, "port": port}
     chosen = {name: value for name, value in given.items() if value is not None}
     return settings.model_copy(update={"server": settings.server.model_copy(update=chosen)})

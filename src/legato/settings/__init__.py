@@ -31,6 +31,7 @@ from legato.errors import InvalidInput
 from legato.model.policy import Limits
 from legato.settings.auth import AuthSettings
 from legato.settings.grants import GrantSettings
+from legato.settings.log import LogSettings
 from legato.settings.section import Section
 from legato.settings.server import ALIASES, CorsSettings, ServerSettings
 
@@ -39,6 +40,7 @@ __all__ = [
     "EngineSettings",
     "GrantSettings",
     "LimitsSettings",
+    "LogSettings",
     "ServerSettings",
     "Settings",
     "load_settings",
@@ -117,6 +119,7 @@ class Settings(Section):
     """TOML file of secrets by name; none means `secrets.toml` in home."""
     env: Literal["production", "development"] = "production"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log: LogSettings = LogSettings()
     limits: LimitsSettings = LimitsSettings()
     engine: EngineSettings = EngineSettings()
     grants: GrantSettings = GrantSettings()
@@ -225,6 +228,8 @@ def _roots_over_own_files(settings: Settings, file: Path) -> Iterator[str]:
     own = [settings.home, file]
     if settings.secrets_file is not None:
         own.append(settings.secrets_file)
+    if settings.log.file is not None:
+        own.append(settings.log.file)
     for url in (settings.database_url, settings.blobs_url):
         scheme, _, path = url.partition("://")
         if scheme in {"sqlite", "file"}:
@@ -366,6 +371,7 @@ def _make_paths_absolute(values: dict[str, Any], user: Path, base: Path) -> None
         (values, "secrets_file"),
         (server, "tls_certificate"),
         (server, "tls_key"),
+        (values.get("log"), "file"),
     ):
         if isinstance(table, dict) and isinstance(table.get(name), str):
             table[name] = str(_absolute(table[name], user, base))
