@@ -40,11 +40,15 @@ _ID: Final = re.compile(r"[\x21-\x7e]{1,64}")
 
 
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key with its name. One with `ends_at` (ms) only verifies, until then."""
+    """A key with its name. One with `ends_at` (ms) only verifies, until then.
+
+    `made_at` is in ms; None where nobody knows.
+    """
 
     kid: str
     secret: bytes
     ends_at: int | None = None
+    made_at: int | None = None
 
     def __repr__(self) -> str:
         """Name it without its secret."""
@@ -77,6 +81,14 @@ class KeyRing:
         Raises:
             InvalidInput: There is none, one is short, no key for HMAC or has an odd or double name.
         """
+        self._take(keys)
+
+    @property
+    def signing(self) -> SigningKey:
+        """The key that signs."""
+        return self._signing
+
+    def _take(self, keys: Sequence[SigningKey]) -> None:
         if not keys:
             raise InvalidInput("there is no key for access tokens")
         for key in keys:
@@ -86,7 +98,7 @@ class KeyRing:
         if keys[0].ends_at is not None:
             raise InvalidInput(f"key {keys[0].kid} signs access tokens and cannot have an end")
         self._keys = {key.kid: key for key in keys}
-        self.signing = keys[0]
+        self._signing = keys[0]
 
     def find(self, kid: str, now_ms: int) -> SigningKey | None:
         """Return the key of that name that may still verify."""
