@@ -53,6 +53,16 @@ async def reseal(
     return Resealed(count, tuple(lost))
 
 
+async def needs_resealing(accounts: Accounts, sealer: Sealer) -> bool:
+    """Tell whether anything was sealed with another key than the current one."""
+    after: str | None = None
+    while batch := await accounts.users(after=after, limit=BATCH):
+        if any(each.totp is not None and sealer.needs_resealing(each.totp) for each in batch):
+            return True
+        after = batch[-1].id
+    return False
+
+
 async def _reseal(accounts: Accounts, sealer: Sealer, user: User | None) -> int:
     """Return 1 if the user's secret was sealed anew.
 

@@ -209,6 +209,16 @@ class Accounts(Protocol):
         """Return users, ids descending; only those whose id is less than `after`."""
         ...
 
+    async def disable_user(
+        self, user: UserId, audit: Sequence[AuditEntry], *, is_disabled: bool = True
+    ) -> Literal["done", "unknown", "last_admin"]:
+        """Disable a user or enable one again; never the last instance admin who is enabled.
+
+        Who is disabled loses every session, key and open token, and every invitation that they
+        made, for good. What is so already is done, without an audit.
+        """
+        ...
+
     async def add_user(
         self,
         user: User,
@@ -250,6 +260,10 @@ class Accounts(Protocol):
 
     async def members(self, workspace: WorkspaceId) -> list[Member]:
         """Return the members of a workspace, by name."""
+        ...
+
+    async def workspace(self, named: str) -> Workspace | None:
+        """Return a workspace by its id, or by its slug."""
         ...
 
     async def memberships(self, user: UserId) -> list[tuple[Workspace, Role]]:

@@ -105,6 +105,12 @@ def _tokens() -> Named:
         .values(tries=tries, used_at=case((tries >= P("tries_max"), NOW), else_=c.used_at))
         .where(c.hash == P("token"), c.used_at.is_(None)),
     )
+    yield (
+        "tokens_void_of",
+        update(one_time_tokens)
+        .values(used_at=NOW)
+        .where(c.used_at.is_(None), or_(c.user_id == P("user_id"), c.made_by == P("user_id"))),
+    )
     yield "tokens_clean", _cleaned(c.used_at, c.expires_at)
 
 
@@ -143,6 +149,19 @@ def _users() -> Named:
         "user_lock",
         select(c.version).where(c.id == P("id"), ~c.is_disabled).with_for_update(),
     )
+    # Two who disable each other at once do so one after the other.
+    yield (
+        "instance_admins_lock",
+        select(c.id).where(c.is_instance_admin, ~c.is_disabled).order_by(c.id).with_for_update(),
+    )
+    version = c.version + literal_column("1")
+    yield (
+        "user_disable",
+        update(users)
+        .values(is_disabled=P("is_disabled"), version=version)
+        .where(c.id == P("user_id"), c.is_disabled != P("is_disabled"))
+        .returning(c.id),
+    )
     other = users.alias("other")
     yield (
         "user_change",
@@ -166,6 +185,14 @@ def _members() -> Named:
         .values(id=P("id"), slug=P("slug"), name=P("name"), created_at=NOW)
         .on_conflict_do_nothing()
         .returning(workspaces.c.id),
+    )
+    is_id = workspaces.c.id == P("named")
+    yield (
+        "workspace",
+        select(workspaces)
+        .where(or_(is_id, workspaces.c.slug == P("named")))
+        .order_by(is_id.desc())
+        .limit(literal_column("1")),
     )
     # Changes of one workspace's owners happen one after the other.
     yield (
@@ -240,6 +267,16 @@ def _keys() -> Named:
             _IS_LIVE_KEY,
         )
         .returning(c.id),
+    )
+    yield (
+        "keys_revoke",
+        update(api_keys)
+        .values(revoked_at=NOW)
+        .where(
+            c.user_id == P("user_id"),
+            if_given("workspace", c.workspace == P("workspace")),
+            c.revoked_at.is_(None),
+        ),
     )
     yield "keys_clean", _cleaned(c.revoked_at, c.expires_at)
 

@@ -43,6 +43,29 @@ class Users(Part):
         rows = await self._driver.fetch("accounts.users", after=after, limit=limit)
         return [user_of(row) for row in rows]
 
+    async def disable_user(
+        self, user: UserId, audit: Sequence[AuditEntry], *, is_disabled: bool = True
+    ) -> Literal["done", "unknown", "last_admin"]:
+        """Keep `Accounts.disable_user`."""
+
+        def script() -> Script[Literal["done", "unknown", "last_admin"]]:
+            admins = yield from step("accounts.instance_admins_lock")
+            if is_disabled and [each["id"] for each in admins] == [user]:
+                return "last_admin"
+            if not (
+                yield from step("accounts.user_disable", user_id=user, is_disabled=is_disabled)
+            ):
+                found = yield from step("accounts.user", id=user)
+                return "done" if found else "unknown"
+            if is_disabled:
+                yield from step("accounts.sessions_end", user_id=user, only=None, but=None)
+                yield from step("accounts.keys_revoke", user_id=user, workspace=None)
+                yield from step("accounts.tokens_void_of", user_id=user)
+            yield from record(audit)
+            return "done"
+
+        return await self._driver.run(script)
+
     async def add_user(
         self,
         user: User,
@@ -102,6 +125,11 @@ class Users(Part):
         return sorted(
             map(member_of, rows), key=lambda each: (each.display_name.casefold(), each.email)
         )
+
+    async def workspace(self, named: str) -> Workspace | None:
+        """Keep `Accounts.workspace`."""
+        rows = await self._driver.fetch("accounts.workspace", named=named)
+        return workspace_of(rows[0]) if rows else None
 
     async def memberships(self, user: UserId) -> list[tuple[Workspace, Role]]:
         """Keep `Accounts.memberships`."""

@@ -2,6 +2,8 @@
 -- Made by `python -m legato.adapters.sql.postgres.compile`. Do not edit.
 -- accounts.claim: ["user_id"]
 INSERT INTO setup (id, user_id, at) VALUES (1, $1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING setup.id;
+-- accounts.instance_admins_lock: []
+SELECT users.id FROM users WHERE users.is_instance_admin AND NOT users.is_disabled ORDER BY users.id FOR UPDATE;
 -- accounts.is_set_up: []
 SELECT setup.id FROM setup;
 -- accounts.key_add: ["id", "secret_hash", "workspace", "user_id", "name", "scopes", "expires_at"]
@@ -14,6 +16,8 @@ UPDATE api_keys SET last_used=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1
 SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
 -- accounts.keys_clean: [[86400000]]
 DELETE FROM api_keys WHERE api_keys.revoked_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR api_keys.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT RETURNING 1;
+-- accounts.keys_revoke: ["user_id", "workspace"]
+UPDATE api_keys SET revoked_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL;
 -- accounts.member_drop: ["workspace", "user_id"]
 DELETE FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
 -- accounts.member_put: ["workspace", "user_id", "role"]
@@ -76,6 +80,8 @@ UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()
 DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR one_time_tokens.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT RETURNING 1;
 -- accounts.tokens_void: ["kind", "user_id"]
 UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.kind = $1::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'setup' OR one_time_tokens.user_id = $2::VARCHAR COLLATE "C");
+-- accounts.tokens_void_of: ["user_id"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.used_at IS NULL AND (one_time_tokens.user_id = $1::VARCHAR COLLATE "C" OR one_time_tokens.made_by = $1::VARCHAR COLLATE "C");
 -- accounts.touch: ["idle_ms", "id"]
 UPDATE presence SET last_active=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), idle_at=(CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $1::BIGINT) WHERE presence.session_id = $2::VARCHAR COLLATE "C" AND presence.idle_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)));
 -- accounts.user: ["id"]
@@ -86,10 +92,14 @@ INSERT INTO users (id, email, display_name, password_hash, is_disabled, is_insta
 SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE users.email = $1::VARCHAR COLLATE "C";
 -- accounts.user_change: ["email", "display_name", "password_hash", "is_disabled", "is_instance_admin", "totp", "totp_step", "recovery", "default_workspace", "id", "was"]
 UPDATE users SET email=$1::VARCHAR COLLATE "C", display_name=$2::VARCHAR, password_hash=$3::VARCHAR, is_disabled=$4::BOOLEAN, is_instance_admin=$5::BOOLEAN, totp=$6::BYTEA, totp_step=$7::BIGINT, recovery=$8::VARCHAR, default_workspace=$9::VARCHAR COLLATE "C", version=(users.version + 1) WHERE users.id = $10::VARCHAR COLLATE "C" AND users.version = $11::BIGINT AND NOT (EXISTS (SELECT * FROM users AS other WHERE other.email = $1::VARCHAR COLLATE "C" AND other.id != $10::VARCHAR COLLATE "C")) RETURNING users.id;
+-- accounts.user_disable: ["is_disabled", "user_id"]
+UPDATE users SET is_disabled=$1::BOOLEAN, version=(users.version + 1) WHERE users.id = $2::VARCHAR COLLATE "C" AND users.is_disabled != $1::BOOLEAN RETURNING users.id;
 -- accounts.user_lock: ["id"]
 SELECT users.version FROM users WHERE users.id = $1::VARCHAR COLLATE "C" AND NOT users.is_disabled FOR UPDATE;
 -- accounts.users: ["after", "limit"]
 SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE $1::VARCHAR IS NULL OR users.id < $1::VARCHAR COLLATE "C" ORDER BY users.id DESC LIMIT $2::INTEGER;
+-- accounts.workspace: ["named"]
+SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.created_at FROM workspaces WHERE workspaces.id = $1::VARCHAR COLLATE "C" OR workspaces.slug = $1::VARCHAR COLLATE "C" ORDER BY workspaces.id = $1::VARCHAR COLLATE "C" DESC LIMIT 1;
 -- accounts.workspace_add: ["id", "slug", "name"]
 INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING workspaces.id;
 -- accounts.workspace_lock: ["workspace"]

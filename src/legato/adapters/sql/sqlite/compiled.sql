@@ -101,6 +101,8 @@ INSERT INTO meta VALUES ('epoch', '1');
 INSERT INTO alembic_version VALUES ('0003');
 -- accounts.claim:
 INSERT INTO setup (id, user_id, at) VALUES (1, :user_id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING id;
+-- accounts.instance_admins_lock:
+SELECT users.id FROM users WHERE users.is_instance_admin = 1 AND users.is_disabled = 0 ORDER BY users.id;
 -- accounts.is_set_up:
 SELECT setup.id FROM setup;
 -- accounts.key_add:
@@ -113,6 +115,8 @@ UPDATE api_keys SET last_used=CAST((julianday('now') - 2440587.5) * 86400000 AS 
 SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = :user_id AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
 -- accounts.keys_clean:
 DELETE FROM api_keys WHERE api_keys.revoked_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR api_keys.expires_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 RETURNING 1;
+-- accounts.keys_revoke:
+UPDATE api_keys SET revoked_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE api_keys.user_id = :user_id AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL;
 -- accounts.member_drop:
 DELETE FROM members WHERE members.workspace = :workspace AND members.user_id = :user_id;
 -- accounts.member_put:
@@ -175,6 +179,8 @@ UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 8640000
 DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR one_time_tokens.expires_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 RETURNING 1;
 -- accounts.tokens_void:
 UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'setup' OR one_time_tokens.user_id = :user_id);
+-- accounts.tokens_void_of:
+UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.used_at IS NULL AND (one_time_tokens.user_id = :user_id OR one_time_tokens.made_by = :user_id);
 -- accounts.touch:
 UPDATE presence SET last_active=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), idle_at=(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :idle_ms) WHERE presence.session_id = :id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)));
 -- accounts.user:
@@ -185,10 +191,14 @@ INSERT INTO users (id, email, display_name, password_hash, is_disabled, is_insta
 SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE users.email = :email;
 -- accounts.user_change:
 UPDATE users SET email=:email, display_name=:display_name, password_hash=:password_hash, is_disabled=:is_disabled, is_instance_admin=:is_instance_admin, totp=:totp, totp_step=:totp_step, recovery=:recovery, default_workspace=:default_workspace, version=(users.version + 1) WHERE users.id = :id AND users.version = :was AND NOT (EXISTS (SELECT * FROM users AS other WHERE other.email = :email AND other.id != :id)) RETURNING id;
+-- accounts.user_disable:
+UPDATE users SET is_disabled=:is_disabled, version=(users.version + 1) WHERE users.id = :user_id AND users.is_disabled != :is_disabled RETURNING id;
 -- accounts.user_lock:
 SELECT users.version FROM users WHERE users.id = :id AND users.is_disabled = 0;
 -- accounts.users:
 SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE :after IS NULL OR users.id < :after ORDER BY users.id DESC LIMIT :limit OFFSET 0;
+-- accounts.workspace:
+SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.created_at FROM workspaces WHERE workspaces.id = :named OR workspaces.slug = :named ORDER BY workspaces.id = :named DESC LIMIT 1 OFFSET 0;
 -- accounts.workspace_add:
 INSERT INTO workspaces (id, slug, name, created_at) VALUES (:id, :slug, :name, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING id;
 -- accounts.workspace_lock:
