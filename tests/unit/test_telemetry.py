@@ -128,6 +128,48 @@ def test_a_secret_is_found_inside_base64(before: str, after: str) -> None:
     assert len(left) <= 4 + len(before + after) * 4 // 3 + 2, "at most a character at each end"
 
 
+@pytest.mark.parametrize("before", [b"", b"a", b"ab"])
+def test_a_key_of_bytes_is_found_however_it_is_written(before: bytes) -> None:
+    """As hex, as base64 at every alignment, as Python shows it [HT58]."""
+    key = bytes(range(200, 232))
+    redactor = Redactor()
+    redactor.add_bytes(key)
+    shown = [key.hex(), key.hex().upper(), str(key), base64.b64encode(before + key + b"!").decode()]
+    shown.append(base64.urlsafe_b64encode(before + key).decode())
+    for each in shown:
+        text = redactor(f"with {each}")
+        assert REDACTED in text, each
+        assert len(text) < 30
+    redactor.add_bytes(b"x")
+    assert redactor("x") == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET /reset#token=abcdefghijklmnop&x=1", "GET /reset#token=[redacted]&x=1"),
+        ("wss://h/ws?session_token=abcdefgh x", "wss://h/ws?session_token=[redacted] x"),
+        ("key lgt_abcdef234567_abcDEF-_0123 was", "key lgt_abcdef234567_[redacted] was"),
+        ("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "Bearer [redacted]"),
+        ("'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln'", "'eyJ[redacted]'"),
+        ("authorization: bearer abcdefghijklmnopqrst", "authorization: bearer [redacted]"),
+        ("Cookie: legato_refresh_84=abcdefgh; a=b", "Cookie: legato_refresh_84=[redacted]; a=b"),
+        ("__Host-legato_refresh=abcdefghijkl", "__Host-legato_refresh=[redacted]"),
+        ("a bearer token is needed for this route", "a bearer token is needed for this route"),
+        ("lgt_ and eyJ alone are no secrets", "lgt_ and eyJ alone are no secrets"),
+    ],
+)  # fmt: skip
+def test_what_has_the_form_of_a_credential_is_not_logged(
+    stream: io.StringIO, text: str, shown: str
+) -> None:
+    """Whoever logs it, at every level, in a text, a value or a traceback [HT58]."""
+    configure_logging("debug", as_json=True, stream=stream)
+    logger("a").debug(text, value={"x": [text]})
+    logging.getLogger("library").debug(text)
+    assert [each["event"] for each in _records(stream)] == [shown, shown]
+    assert _records(stream)[0]["value"] == {"x": [shown]}
+
+
 def test_a_longer_secret_is_replaced_whole() -> None:
     """A value that contains another one leaves nothing of itself behind [LG24]."""
     redactor = Redactor()

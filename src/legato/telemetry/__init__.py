@@ -82,7 +82,8 @@ def configure_logging(
     root = logging.getLogger()
     for old in [each for each in root.handlers if getattr(each, "_legato", False)]:
         root.removeHandler(old)
-        old.close()
+        if old is not file:
+            old.close()
     if file is not None:
         file.setFormatter(lines)
     for each in (handler, file):

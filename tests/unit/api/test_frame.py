@@ -312,6 +312,23 @@ async def test_each_request_is_one_line_without_query_or_token(log: io.StringIO)
     assert (first["client"], first["took_ms"]) == ("10.1.2.3", 1000.0)
 
 
+async def test_a_secret_in_the_place_of_an_id_is_not_logged(log: io.StringIO) -> None:
+    """Ids, and slugs of any length, are shown [HT58]."""
+
+    class ThingRoute:
+        path = "/things/{thing}"
+
+    async def thing(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"], scope["path_params"] = ThingRoute, {"thing": "x"}
+        await hello(scope, receive, send)
+
+    shown = ["018f0000-0000-7000-8000-000000000001", "a-slug-" * 8]
+    for each in (*shown, "Canary" * 8, "canary_" * 7):
+        await call(framed(thing), scope_of(path=f"/things/{each}"))
+    paths = [line["path"] for line in _lines(log)]
+    assert paths == [*(f"/things/{each}" for each in shown), "/things/…", "/things/…"]
+
+
 async def test_probes_that_succeed_are_not_in_the_way(log: io.StringIO) -> None:
     """They are told at debug level only [HT18]."""
     await call(framed(hello), scope_of(path="/health/live"))
