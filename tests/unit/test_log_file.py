@@ -196,12 +196,14 @@ def test_a_disk_that_stays_full_does_not_hold_the_end_up(
 
 
 def test_a_file_that_cannot_be_ours_ends_the_start(tmp_path: Path) -> None:
-    """A folder, a link, a pipe: one clear line for each [HT55]."""
+    """A folder, a link, a pipe, or where everybody may write: one clear line for each [HT55]."""
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").touch()
-    for name in ("folder", "link", "pipe", "file/below"):
+    (tmp_path / "everybodys").mkdir()
+    (tmp_path / "everybodys").chmod(0o1777)
+    for name in ("folder", "link", "pipe", "file/below", "everybodys/a.log"):
         with pytest.raises(InvalidInput, match="the log file"):
             LogFile(tmp_path / name, max_bytes=100_000, keep=1)
     assert not (tmp_path / "elsewhere").exists()

@@ -128,6 +128,14 @@ def test_a_secret_is_found_inside_base64(before: str, after: str) -> None:
     assert len(left) <= 4 + len(before + after) * 4 // 3 + 2, "at most a character at each end"
 
 
+def test_libraries_that_log_requests_are_quiet(stream: io.StringIO) -> None:
+    """Their URLs and headers hold what nodes were given to keep [HT58]."""
+    configure_logging("debug", as_json=True, stream=stream)
+    for name in ("httpx2", "httpcore2.http11"):
+        logging.getLogger(name).info("HTTP Request: GET https://x.example/?key=hunter2-canary")
+    assert stream.getvalue() == ""
+
+
 @pytest.mark.parametrize("before", [b"", b"a", b"ab"])
 def test_a_key_of_bytes_is_found_however_it_is_written(before: bytes) -> None:
     """As hex, as base64 at every alignment, as Python shows it [HT58]."""

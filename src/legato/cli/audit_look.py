@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PAGE_MAX: Final = 1_000
 BATCH: Final = 1_000
 """Rows that are checked at once: what is in memory stays the same, however long the audit is."""
+STEPS: Final = 20
+"""So often a person is told how far it is."""
 _YEAR_9999_MS: Final = 253_370_764_800_000
 _HEAD: Final = re.compile(r"([0-9]{1,18}):([0-9a-f]{64})")
 
@@ -196,7 +198,7 @@ async def _verify(invocation: Invocation, app: App, noted: Head | None) -> int:
             found = rows[noted.seq - before.seq - 1]
             bad = bad if found.hash == noted.hash else noted.seq
         is_end = len(rows) < BATCH
-        if terminal.is_live:
+        if terminal.is_live and head.seq * STEPS // (end or 1) > before.seq * STEPS // (end or 1):
             terminal.note(f"{head.seq} of {end} rows are good")
     if bad is None and noted is not None and head.seq < noted.seq:
         bad = head.seq + 1  # the end is missing

@@ -22,6 +22,8 @@ from legato.telemetry.redaction import REDACTED, Redactor, hide_tokens
 __all__ = ["REDACTED", "Redactor", "configure_logging", "escape_control", "lines_dropped", "logger"]
 
 _DEPTH_MAX: Final = 8
+_TALKATIVE: Final = ("httpx2", "httpcore2")
+"""Libraries that log URLs with their query, and headers, of every request: only their warnings."""
 
 # C0, DEL and C1 controls; line and paragraph separators; the marks that reorder text on screen.
 _CONTROL: Final = re.compile(
@@ -91,6 +93,8 @@ def configure_logging(
             each._legato = True  # type: ignore[attr-defined]
             root.addHandler(each)
     root.setLevel(lowest)
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 def _formatter(

@@ -160,6 +160,8 @@ def _prepare(path: Path) -> None:
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.parent.stat().st_mode & stat.S_IWOTH:  # anybody could put a link there
+            raise InvalidInput(f"the log file {path} is in a folder that everybody may write")
         descriptor = os.open(path, flags, MODE)
     except OSError as error:
         if error.errno in _NO_ROOM:

@@ -74,14 +74,16 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     site = Site(tmp_path_factory.mktemp("house"))
     names = ("LEGATO_JWT_SECRET_KEY", "LEGATO_MASTER_KEY")
     site.more = {name: secrets.token_urlsafe(48) for name in names}
-    made = House(site)
+    try:
+        made = House(site)
 
-    async def work(stores: Stores) -> None:
-        assert await stores.accounts.add_workspace(LAB, made.ada_id, ())
+        async def work(stores: Stores) -> None:
+            assert await stores.accounts.add_workspace(LAB, made.ada_id, ())
 
-    made.desk.store(work)
-    yield made
-    site.close()
+        made.desk.store(work)
+        yield made
+    finally:
+        site.close()
 
 
 # --- accounts ------------------------------------------------------------------------------------
