@@ -205,7 +205,7 @@ async def test_an_invitation_is_accepted_once(stores: MakeStores) -> None:
     assert sorted(done) == [False] * 9 + [True]
     winner = f"u-n{done.index(True)}"
     found = [(each.user, each.role) for each in await both[1].accounts.members(HOME.id)]
-    assert found == [("u-ann", "owner"), (winner, "editor")]
+    assert found == [(winner, "editor"), ("u-ann", "owner")]
     made = await both[0].accounts.user(UserId(winner))
     assert made is not None
     assert made.default_workspace == HOME.id
@@ -374,22 +374,27 @@ async def test_a_new_password_voids_what_could_become_a_log_in(store: Stores) ->
     assert await good() == [False] * 4 + [True] * 2
 
 
-async def test_members_are_listed_by_name(store: Stores) -> None:
-    """With what a list shows; a new role changes nothing else [AC1]."""
+async def test_members_are_listed_by_id(store: Stores) -> None:
+    """Page by page, with what a list shows; a new role changes nothing else [AC1, ID50]."""
     await with_ann(store)
     for name in ("zoe", "bob"):
         await store.accounts.add_user(user(name), ())
         member = Member(workspace=HOME.id, user=UserId(f"u-{name}"), role="viewer")
         assert await store.accounts.put_member(member, ()) == "done"
     before = await store.accounts.members(HOME.id)
-    assert [each.display_name for each in before] == ["Ann", "Bob", "Zoe"]
+    assert [each.display_name for each in before] == ["Zoe", "Bob", "Ann"]
     assert before[1].email == "bob@example.org"
     assert before[1].since > 0
     bob = Member(workspace=HOME.id, user=BOB, role="admin")
     assert await store.accounts.put_member(bob, ()) == "done"
     after = await store.accounts.members(HOME.id)
     assert after[1] == msgspec.structs.replace(before[1], role="admin")
+    assert await store.accounts.member(HOME.id, BOB) == after[1]
+    assert await store.accounts.members(HOME.id, limit=1) == after[:1]
+    assert await store.accounts.members(HOME.id, after="u-zoe", limit=1) == after[1:2]
+    assert await store.accounts.members(HOME.id, after="u-ann") == []
     assert await store.accounts.members(WorkspaceId("w-none")) == []
+    assert await store.accounts.member(WorkspaceId("w-none"), BOB) is None
 
 
 async def test_a_slug_is_taken_once(store: Stores) -> None:

@@ -21,6 +21,7 @@ from legato.ports.accounts import (
     User,
     Workspace,
 )
+from legato.ports.memberships import Invitation
 
 _TEXTS: Final = msgspec.json.Decoder(tuple[str, ...])
 
@@ -56,6 +57,19 @@ def member_of(row: Row) -> Member:
     """Return a member."""
     names = ("workspace", "role", "email", "display_name", "since")
     return Member(user=row["user_id"], **{name: row[name] for name in names})
+
+
+def invitation_of(row: Row) -> Invitation:
+    """Return an invitation."""
+    names = ("id", "hash", "workspace", "role", "email", "expires_at")
+    return Invitation(by=row["made_by"], **{name: row[name] for name in names})
+
+
+def invitation_values(invitation: Invitation) -> dict[str, Any]:
+    """Return what is stored of a new invitation, but when it expires."""
+    names = ("id", "hash", "workspace", "role", "email")
+    values = {name: getattr(invitation, name) for name in names}
+    return {**values, "made_by": invitation.by}
 
 
 def session_of(row: Row, prefix: str = "") -> Session:

@@ -2,6 +2,22 @@
 -- Made by `python -m legato.adapters.sql.postgres.compile`. Do not edit.
 -- accounts.claim: ["user_id"]
 INSERT INTO setup (id, user_id, at) VALUES (1, $1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING setup.id;
+-- accounts.default_leave: ["user_id", "workspace"]
+UPDATE users SET default_workspace=(SELECT members.workspace FROM members WHERE members.user_id = $1::VARCHAR COLLATE "C" ORDER BY members.since, members.workspace LIMIT 1), version=(users.version + 1) WHERE users.id = $1::VARCHAR COLLATE "C" AND users.default_workspace = $2::VARCHAR COLLATE "C";
+-- accounts.default_set: ["workspace", "user_id"]
+UPDATE users SET default_workspace=$1::VARCHAR COLLATE "C", version=(users.version + 1) WHERE users.id = $2::VARCHAR COLLATE "C" AND (users.default_workspace IS NULL OR NOT (EXISTS (SELECT * FROM members WHERE members.user_id = users.id AND members.workspace = users.default_workspace)));
+-- accounts.instance_admins_lock: []
+SELECT users.id FROM users WHERE users.is_instance_admin AND NOT users.is_disabled ORDER BY users.id FOR UPDATE;
+-- accounts.invitation: ["token"]
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.hash = $1::BYTEA;
+-- accounts.invitation_add: ["hash", "workspace", "role", "email", "made_by", "ttl_ms", "id"]
+INSERT INTO one_time_tokens (hash, kind, workspace, role, email, made_by, expires_at, tries, id) VALUES ($1::BYTEA, 'invitation', $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR, $5::VARCHAR COLLATE "C", (CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $6::BIGINT), 0, $7::VARCHAR COLLATE "C") RETURNING one_time_tokens.expires_at;
+-- accounts.invitation_revoke: ["workspace", "id"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.workspace = $1::VARCHAR COLLATE "C" AND one_time_tokens.id = $2::VARCHAR COLLATE "C" RETURNING one_time_tokens.id;
+-- accounts.invitations: ["workspace"]
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.workspace = $1::VARCHAR COLLATE "C" ORDER BY one_time_tokens.id DESC;
+-- accounts.invitations_void: ["workspace", "email"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.workspace = $1::VARCHAR COLLATE "C" AND one_time_tokens.email = $2::VARCHAR;
 -- accounts.is_set_up: []
 SELECT setup.id FROM setup;
 -- accounts.key_add: ["id", "secret_hash", "workspace", "user_id", "name", "scopes", "expires_at"]
@@ -14,18 +30,26 @@ UPDATE api_keys SET last_used=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1
 SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
 -- accounts.keys_clean: [[86400000]]
 DELETE FROM api_keys WHERE api_keys.revoked_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR api_keys.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT RETURNING 1;
+-- accounts.keys_live: ["user_id"]
+SELECT count(*) AS count FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT));
+-- accounts.keys_of_workspace: ["workspace", "after", "limit"]
+SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.workspace = $1::VARCHAR COLLATE "C" AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) AND ($2::VARCHAR IS NULL OR api_keys.id < $2::VARCHAR COLLATE "C") ORDER BY api_keys.id DESC LIMIT $3::INTEGER;
+-- accounts.keys_revoke: ["user_id", "workspace"]
+UPDATE api_keys SET revoked_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL;
+-- accounts.member: ["workspace", "user_id"]
+SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
 -- accounts.member_drop: ["workspace", "user_id"]
 DELETE FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
 -- accounts.member_put: ["workspace", "user_id", "role"]
 INSERT INTO members (workspace, user_id, role, since) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT (workspace, user_id) DO UPDATE SET role = excluded.role;
 -- accounts.member_role: ["workspace", "user_id"]
 SELECT members.role FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
--- accounts.members: ["workspace"]
-SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = $1::VARCHAR COLLATE "C";
+-- accounts.members: ["workspace", "after", "limit"]
+SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR members.user_id < $2::VARCHAR COLLATE "C") ORDER BY members.user_id DESC LIMIT $3::INTEGER;
 -- accounts.memberships: ["user_id"]
 SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.created_at, members.role FROM workspaces JOIN members ON members.workspace = workspaces.id WHERE members.user_id = $1::VARCHAR COLLATE "C" ORDER BY workspaces.slug;
 -- accounts.other_owner: ["workspace", "user_id"]
-SELECT members.user_id FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.role = 'owner' AND members.user_id != $2::VARCHAR COLLATE "C" LIMIT 1;
+SELECT members.user_id FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.role = 'owner' AND members.user_id != $2::VARCHAR COLLATE "C" AND NOT users.is_disabled LIMIT 1;
 -- accounts.presence_add: ["id", "idle_ms"]
 INSERT INTO presence (session_id, last_active, idle_at) VALUES ($1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), (CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $2::BIGINT));
 -- accounts.presence_clean: []
@@ -67,17 +91,19 @@ SELECT one_time_tokens.used_at IS NOT NULL AS is_used FROM one_time_tokens WHERE
 -- accounts.setup_token_use: ["token"]
 UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.kind = 'setup' RETURNING one_time_tokens.hash;
 -- accounts.token: ["token", "kind"]
-SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT);
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT);
 -- accounts.token_add: ["hash", "kind", "user_id", "workspace", "role", "email", "made_by", "ttl_ms", "sealed"]
 INSERT INTO one_time_tokens (hash, kind, user_id, workspace, role, email, made_by, expires_at, tries, sealed) VALUES ($1::BYTEA, $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR COLLATE "C", $5::VARCHAR COLLATE "C", $6::VARCHAR, $7::VARCHAR COLLATE "C", (CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $8::BIGINT), 0, $9::BYTEA);
 -- accounts.token_of: ["user_id", "kind"]
-SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.user_id = $1::VARCHAR COLLATE "C" AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT);
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.user_id = $1::VARCHAR COLLATE "C" AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT);
 -- accounts.token_try: ["token", "kind", "tries_max"]
 UPDATE one_time_tokens SET tries=(one_time_tokens.tries + 1) WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.tries < $3::INTEGER RETURNING one_time_tokens.hash;
 -- accounts.token_use: ["token", "user_id", "workspace"]
 UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.kind != 'setup' AND ($2::VARCHAR IS NULL OR one_time_tokens.user_id IS NULL OR one_time_tokens.user_id = $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR one_time_tokens.workspace IS NULL OR one_time_tokens.workspace = $3::VARCHAR COLLATE "C") RETURNING one_time_tokens.hash;
 -- accounts.tokens_clean: [[86400000]]
 DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR one_time_tokens.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT RETURNING 1;
+-- accounts.tokens_end: ["user_id"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.used_at IS NULL AND (one_time_tokens.user_id = $1::VARCHAR COLLATE "C" OR one_time_tokens.made_by = $1::VARCHAR COLLATE "C");
 -- accounts.tokens_of_user_void: ["user_id"]
 UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.user_id = $1::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'link' OR one_time_tokens.kind = 'reset' OR one_time_tokens.kind = 'mfa' OR one_time_tokens.kind = 'totp');
 -- accounts.tokens_void: ["kind", "user_id"]
@@ -92,10 +118,16 @@ INSERT INTO users (id, email, display_name, password_hash, is_disabled, is_insta
 SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE users.email = $1::VARCHAR COLLATE "C";
 -- accounts.user_change: ["email", "display_name", "password_hash", "is_disabled", "is_instance_admin", "totp", "totp_step", "recovery", "default_workspace", "id", "was"]
 UPDATE users SET email=$1::VARCHAR COLLATE "C", display_name=$2::VARCHAR, password_hash=$3::VARCHAR, is_disabled=$4::BOOLEAN, is_instance_admin=$5::BOOLEAN, totp=$6::BYTEA, totp_step=$7::BIGINT, recovery=$8::VARCHAR, default_workspace=$9::VARCHAR COLLATE "C", version=(users.version + 1) WHERE users.id = $10::VARCHAR COLLATE "C" AND users.version = $11::BIGINT AND NOT (EXISTS (SELECT * FROM users AS other WHERE other.email = $1::VARCHAR COLLATE "C" AND other.id != $10::VARCHAR COLLATE "C")) RETURNING users.id;
+-- accounts.user_disable: ["is_disabled", "user_id"]
+UPDATE users SET is_disabled=$1::BOOLEAN, version=(users.version + 1) WHERE users.id = $2::VARCHAR COLLATE "C" AND users.is_disabled != $1::BOOLEAN RETURNING users.id;
 -- accounts.user_lock: ["id"]
 SELECT users.version FROM users WHERE users.id = $1::VARCHAR COLLATE "C" AND NOT users.is_disabled FOR UPDATE;
+-- accounts.users: ["after", "limit"]
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE $1::VARCHAR IS NULL OR users.id < $1::VARCHAR COLLATE "C" ORDER BY users.id DESC LIMIT $2::INTEGER;
 -- accounts.workspace_add: ["id", "slug", "name"]
 INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING workspaces.id;
+-- accounts.workspace_change: ["slug", "name", "id"]
+UPDATE workspaces SET slug=$1::VARCHAR COLLATE "C", name=$2::VARCHAR WHERE workspaces.id = $3::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT * FROM workspaces AS other WHERE other.slug = $1::VARCHAR COLLATE "C" AND other.id != $3::VARCHAR COLLATE "C")) RETURNING workspaces.id;
 -- accounts.workspace_lock: ["workspace"]
 SELECT workspaces.id FROM workspaces WHERE workspaces.id = $1::VARCHAR COLLATE "C" FOR UPDATE;
 -- anything: [[1000], "engine"]
