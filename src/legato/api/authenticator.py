@@ -105,9 +105,14 @@ def bearer_of(request: Request) -> str | None:
 def workspace_of(request: Request) -> str | None:
     """Return the workspace that is asked for, an id or slug; None: the default one.
 
+    A route about a workspace has it in its path, as `{workspace_id}`; then no header counts.
+
     Raises:
         NotFound: Two are named.
     """
+    in_path: str | None = request.path_params.get("workspace_id")
+    if in_path is not None:
+        return in_path
     named = values_of(request.scope["headers"], WORKSPACE)
     if len(named) > 1:
         raise NotFound

@@ -27,7 +27,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uvicorn import Config, Server
 
-from legato.api import health, own_account, password_reset, second_factor, setup, sign_in
+from legato.api import (
+    api_keys,
+    health,
+    invitations,
+    members,
+    own_account,
+    password_reset,
+    profile,
+    registration,
+    second_factor,
+    setup,
+    sign_in,
+    users,
+    workspaces,
+)
 from legato.api.access import Gate, Routes, check_routes, methods_at
 from legato.api.care import Care
 from legato.api.connection import connection_class
@@ -41,11 +55,18 @@ from legato.settings import ServerSettings, Settings
 RESOURCES: Final[tuple[Routes, ...]] = (health.routes, health.documents)
 """The routes of every server, in the order in which they are tried."""
 IDENTITY: Final[tuple[Routes, ...]] = (
+    api_keys.routes,
+    invitations.routes,
+    members.routes,
     own_account.routes,
     password_reset.routes,
+    profile.routes,
+    registration.routes,
     second_factor.routes,
     setup.routes,
     sign_in.routes,
+    users.routes,
+    workspaces.routes,
 )
 """Those of a server that knows people: it has an `Identity` and an authenticator."""
 BACKLOG: Final = 1_024

@@ -33,6 +33,20 @@ class Right(msgspec.Struct, frozen=True):
     kind: Kind | None
 
 
+class InvalidScopes(InvalidInput):
+    """The scopes of a key are not valid. `index` is the place of the one that is not, if it is one.
+
+    Nothing of what was sent is in its text.
+    """
+
+    def __init__(self, index: int | None, reason: str, expected: Iterable[str]) -> None:
+        self.index = index
+        self.reason = reason
+        self.expected = f"of: {', '.join(expected)}"
+        place = "scopes" if index is None else f"scopes[{index}]"
+        super().__init__(f"{place} {reason}; expected {self.expected}")
+
+
 class Cell(msgspec.Struct, frozen=True):
     """One cell of the whole matrix."""
 
@@ -84,7 +98,7 @@ TABLE: Final[dict[str, dict[str, Right]]] = {
         **_rights("admin", "write", "quota"),
     },
     "member": {
-        **_rights("viewer", None, "list"),
+        **_rights("viewer", None, "list leave"),
         **_rights("admin", None, "invite change remove"),
         **_rights("owner", None, "grant_owner remove_owner"),
     },
@@ -97,7 +111,7 @@ TABLE: Final[dict[str, dict[str, Right]]] = {
     "api_key": _rights("admin", None, "revoke_any"),
     "workspace": _rights("owner", None, "delete"),
     "metrics": _rights("admin", "read", "read"),
-    "account": _rights("viewer", None, "me sessions password mfa api_keys"),
+    "account": _rights("viewer", None, "me profile workspaces sessions password mfa api_keys"),
 }
 """Resource to verb to right."""
 
@@ -199,16 +213,16 @@ def check_scopes(scopes: object, role: str | None) -> tuple[str, ...]:
         role: The maker's role now.
 
     Raises:
-        InvalidInput: It is no list of 1 to 64 known scopes, or one is beyond the role.
+        InvalidScopes: It is no list of 1 to 64 known scopes, or one is beyond the role.
     """
-    expected = f"expected a list of 1 to {SCOPES_MAX} of: {', '.join(sorted(SCOPES))}"
     if not isinstance(scopes, list | tuple) or not 0 < len(scopes) <= SCOPES_MAX:
-        raise InvalidInput(f"scopes: {expected}")
+        raise InvalidScopes(None, f"should be a list of 1 to {SCOPES_MAX}", sorted(SCOPES))
+    within = sorted(scope for scope in SCOPES if scope_within(role, scope))
     for index, scope in enumerate(scopes):
         if not isinstance(scope, str) or scope not in SCOPES:
-            raise InvalidInput(f"scopes[{index}] is not known; {expected}")
-        if not scope_within(role, scope):
-            raise InvalidInput(f"scopes[{index}]: {scope} is more than your role ({role}) may do")
+            raise InvalidScopes(index, "is not known", within)
+        if scope not in within:
+            raise InvalidScopes(index, "is more than your role may do", within)
     return tuple(sorted(set(scopes)))
 
 

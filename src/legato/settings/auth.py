@@ -38,3 +38,5 @@ class AuthSettings(Section):
     refresh_grace: Duration = Field(default=10_000, le=60_000)
     """How long a request that was repeated gets the same refresh token again."""
     password_policy: Literal["nist", "composition"] = "nist"  # noqa: S105 - a name
+    registration: Literal["closed", "open"] = "closed"
+    """Whether somebody without an invitation may make an account, which is a member nowhere."""

@@ -22,13 +22,13 @@ execution  | read events logs compare export | start cancel pause resume retry f
 retry_node skip_node force_node | | purge |
 credential | | names | use used_by | create update test delete |
 file       | read | upload delete_own | delete_any | quota |
-member     | list | | | invite change remove | grant_owner remove_owner
+member     | list leave | | | invite change remove | grant_owner remove_owner
 setting    | list | | | read update |
 audit      | | | | read export |
 api_key    | | | | revoke_any |
 workspace  | | | | | delete
 metrics    | | | | read |
-account    | me sessions password mfa api_keys | | | |
+account    | me profile workspaces sessions password mfa api_keys | | | |
 """
 ORDER: Final = ("viewer", "operator", "editor", "admin", "owner")
 
@@ -147,7 +147,8 @@ def test_the_own_account_needs_no_workspace() -> None:
     allowed = {
         (c.resource, c.verb) for c in roles.matrix() if roles.may(nobody, c.resource, c.verb)
     }
-    assert allowed == {("account", v) for v in ("me", "sessions", "password", "mfa", "api_keys")}
+    verbs = ("me", "profile", "workspaces", "sessions", "password", "mfa", "api_keys")
+    assert allowed == {("account", verb) for verb in verbs}
     assert not roles.may(nobody, "account", "delete")
 
 
@@ -204,5 +205,11 @@ def test_a_key_is_made_with_scopes_that_its_maker_has() -> None:
         ["workflow:READ"], ["workflow:read "], ["workflow:read"] * 65, [None],
     )  # fmt: skip
     for scopes in bad:
-        with pytest.raises(InvalidInput, match="expected a list of 1 to 64"):
+        with pytest.raises(InvalidInput, match=r"1 to 64|is not known"):
             roles.check_scopes(scopes, "owner")
+    with pytest.raises(roles.InvalidScopes) as found:
+        roles.check_scopes(["workflow:read", "canary:read"], "viewer")
+    assert found.value.index == 1
+    assert "workflow:read" in found.value.expected
+    assert "workflow:write" not in found.value.expected  # a viewer learns what a viewer may choose
+    assert "canary" not in str(found.value)
