@@ -3,7 +3,6 @@
 
 import asyncio
 from collections import Counter
-from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +19,8 @@ from tests.contract.accounts import (
     actions,
     entry,
     hashed,
+    invitation,
+    invite,
     let_pass,
     logged_in,
     session,
@@ -33,25 +34,6 @@ from tests.contract.test_api_keys import key
 pytestmark = DATABASES
 ANN, BOB = UserId("u-ann"), UserId("u-bob")
 TWO = Workspace(id=WorkspaceId("w-two"), slug="two", name="Two")
-
-
-def invitation(secret: str, **changes: Any) -> Invitation:
-    """Return an invitation as one is made."""
-    values: dict[str, Any] = {
-        "id": f"i-{secret}",
-        "hash": hashed(secret),
-        "workspace": HOME.id,
-        "role": "editor",
-        "email": f"{secret}@example.org",
-        "by": ANN,
-    }
-    return Invitation(**{**values, **changes})
-
-
-async def invite(store: Stores, secret: str, open_max: int = 9, **changes: Any) -> Invitation:
-    """Store an invitation."""
-    made = invitation(secret, **changes)
-    return await store.accounts.invite(made, entry(secret), ttl_ms=HOUR_MS, open_max=open_max)
 
 
 async def test_an_invitation_is_good_until_it_expires(store: Stores) -> None:

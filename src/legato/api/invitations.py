@@ -7,7 +7,7 @@ somebody who has left or was lowered since it is worth nothing. Rules: ID54, ID5
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel
 from starlette.requests import Request
@@ -18,7 +18,7 @@ from legato.api.authenticator import BearerAuthenticator, bearer_of, principal_o
 from legato.api.body import body, checked
 from legato.api.deeds import deed, in_workspace, place_of
 from legato.api.frame import exchange_of
-from legato.api.log_ins import LogIn, entry, hashed, logged_in, new_session
+from legato.api.log_ins import LogIn, Once, entry, hashed, logged_in, new_session
 from legato.api.members import check_may
 from legato.api.pages import PagePart, Pages
 from legato.api.parts import Api, ApiPart, Identity, IdentityPart
@@ -77,7 +77,7 @@ class Invitations(BaseModel):
 class Acceptance(BaseModel):
     """Who accepts: name and password for a new account, neither for one that is logged in."""
 
-    token: Any = None
+    token: Once
     display_name: str | None = None
     password: str | None = None
 

@@ -21,7 +21,7 @@ __all__ = [
     "Refusal", "Renewal", "Role", "Rotation", "Session", "Token", "TokenKind", "User", "Workspace",
 ]  # fmt: skip
 
-TokenKind = Literal["setup", "link", "reset", "invitation", "mfa", "totp"]
+TokenKind = Literal["setup", "link", "reset", "mfa", "totp"]
 Refusal = Literal["unknown", "expired", "used", "claimed"]
 
 
@@ -117,10 +117,7 @@ class NewToken(msgspec.Struct, frozen=True, kw_only=True):
     kind: TokenKind
     ttl_ms: int
     user: UserId | None = None
-    workspace: WorkspaceId | None = None
-    role: Role | None = None
     email: str = ""
-    by: UserId | None = None
     sealed: bytes | None = None
 
 

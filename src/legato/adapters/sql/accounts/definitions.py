@@ -85,7 +85,7 @@ def _tokens() -> Named:
         .values(used_at=NOW)
         .where(c.user_id == P("user_id"), c.used_at.is_(None), of_log_ins),
     )
-    columns = ("hash", "kind", "user_id", "workspace", "role", "email", "made_by", "sealed")
+    columns = ("hash", "kind", "user_id", "email", "sealed")
     yield (
         "token_add",
         insert(one_time_tokens).values(

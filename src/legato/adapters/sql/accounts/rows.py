@@ -92,16 +92,16 @@ def session_values(session: NewSession) -> dict[str, Any]:
 
 def token_of(row: Row) -> Token:
     """Return a token; what is left of its life is not kept, only when it ends."""
-    names = ("hash", "kind", "workspace", "role", "email", "sealed", "expires_at", "tries")
+    names = ("hash", "kind", "email", "sealed", "expires_at", "tries")
     values = {name: row[name] for name in names}
-    return Token(ttl_ms=0, user=row["user_id"], by=row["made_by"], **values)
+    return Token(ttl_ms=0, user=row["user_id"], **values)
 
 
 def token_values(token: NewToken) -> dict[str, Any]:
     """Return what is stored of a new token."""
-    names = ("hash", "kind", "ttl_ms", "workspace", "role", "email", "sealed")
+    names = ("hash", "kind", "ttl_ms", "email", "sealed")
     values = {name: getattr(token, name) for name in names}
-    return {**values, "user_id": token.user, "made_by": token.by}
+    return {**values, "user_id": token.user}
 
 
 def key_of(row: Row) -> ApiKey:

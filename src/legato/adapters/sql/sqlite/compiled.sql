@@ -196,7 +196,7 @@ UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 8640000
 -- accounts.token:
 SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.hash = :token AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
 -- accounts.token_add:
-INSERT INTO one_time_tokens (hash, kind, user_id, workspace, role, email, made_by, expires_at, tries, sealed) VALUES (:hash, :kind, :user_id, :workspace, :role, :email, :made_by, (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms), 0, :sealed);
+INSERT INTO one_time_tokens (hash, kind, user_id, email, expires_at, tries, sealed) VALUES (:hash, :kind, :user_id, :email, (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms), 0, :sealed);
 -- accounts.token_of:
 SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.user_id = :user_id AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
 -- accounts.token_try:
