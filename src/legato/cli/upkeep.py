@@ -139,7 +139,7 @@ class _Upkeep:
         self._close_door()  # the link behind it is void
         if not is_first:
             if setup_url is not None:
-                text = f"the link before is void; this one is good once, for an hour: {setup_url}"
+                text = f"The link before is void; this one is good once, for an hour: {setup_url}"
                 self._tell_again(text)
             return
         if self._plan.as_json:
