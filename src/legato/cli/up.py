@@ -57,7 +57,10 @@ def up(invocation: Invocation, **given: Any) -> int:
 
 
 def _settings(invocation: Invocation, host: str | None, port: int | None) -> Settings:
-    settings = invocation.settings()
+    from legato.settings import load_settings
+
+    # Without the log, which nothing here needs; the server warns of names that are no settings.
+    settings = load_settings(invocation.env, invocation.home)
     given = {"host": host, "port": port}
     chosen = {name: value for name, value in given.items() if value is not None}
     if settings.server_keys:
@@ -100,7 +103,6 @@ def _plan(invocation: Invocation, settings: Settings, given: dict[str, Any]) -> 
     is_tls = server.tls_certificate is not None
     places.note_url(lock, url_of(listening, server.host, is_tls=is_tls))
     practice, has_sample = _practice(invocation, settings, given["practice_delay_factor"])
-    terminal = invocation.terminal
     return Plan(
         home=str(home),
         host=server.host,
@@ -109,8 +111,14 @@ def _plan(invocation: Invocation, settings: Settings, given: dict[str, Any]) -> 
         practice=practice,
         has_sample=has_sample,
         as_json=invocation.as_json,
-        opens=terminal.can_ask and not given["no_open"],
+        opens=_has_person(invocation) and not given["no_open"],
     )
+
+
+def _has_person(invocation: Invocation) -> bool:
+    """Tell whether somebody sits before it; `Terminal` would load the log for this."""
+    is_talk = not invocation.as_json and invocation.env.get("TERM") != "dumb"
+    return is_talk and sys.stdout.isatty() and sys.stdin is not None and sys.stdin.isatty()
 
 
 def _practice(
@@ -124,10 +132,10 @@ def _practice(
     from legato.cli import places
     from legato.cli.fresh_home import grant_practice, is_fresh
     from legato.cli.plan import Practice
-    from legato.errors import Conflict
+    from legato.errors import Conflict, InvalidInput
     from legato.practice.sample import NAME, endpoint
 
-    home, note = settings.home, invocation.terminal.note
+    home = settings.home
     known = places.remembered_port(home)
     can_move = known is None or is_fresh(home)
     try:
@@ -137,8 +145,9 @@ def _practice(
             tries=places.TRIES if can_move else 1,
             avoid=(settings.server.port,),
         )
-    except Conflict as error:
-        note(f"note: no practice service, {error.message}: the sample {NAME} cannot run now")
+    except (Conflict, InvalidInput) as error:
+        text = f"note: no practice service, {error.message}: the sample {NAME} cannot run now"
+        invocation.terminal.note(text)
         return None, False
     port = listening.getsockname()[1]
     if port != known:
@@ -146,8 +155,9 @@ def _practice(
     is_own_file = invocation.settings_file(settings) == home / "legato.toml"
     has_sample = is_own_file and grant_practice(home, endpoint(port))
     if not has_sample and endpoint(port) not in settings.grants.http.allow_private:
-        note(f"note: the sample {NAME} needs a grant in {invocation.settings_file(settings)}:")
-        note(f'  [grants.http] allow_private = ["{endpoint(port)}"]')
+        file = invocation.settings_file(settings)
+        invocation.terminal.note(f"note: the sample {NAME} needs a grant in {file}:")
+        invocation.terminal.note(f'  [grants.http] allow_private = ["{endpoint(port)}"]')
     return Practice(listening.detach(), port, delay_factor), has_sample
 
 

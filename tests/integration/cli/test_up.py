@@ -38,6 +38,7 @@ def test_what_lives_longest_is_small() -> None:
     assert own.isdisjoint({"legato.app", "legato.settings", "legato.telemetry", "legato.api"})
 
 
+@pytest.mark.slow
 def test_a_crash_in_the_middle_of_a_run_loses_nothing(site: Site) -> None:
     """From the first start to the end of a run that was cut off, as a person would do it
     [UP1, UP2, UP3, UP6, UP7, UP10, UP11, UP12, UP13, UP17, UP19, UP20].
@@ -66,19 +67,20 @@ def test_a_crash_in_the_middle_of_a_run_loses_nothing(site: Site) -> None:
     started = site.ok("run", "customer-mail", "--detach", "--json").value
     assert started["engine_pid"] == server_pid
     execution_id = started["execution_id"]
+    watching = site.start("executions", "watch", execution_id, "--json")
+    watching.until_node("draft", "running")
     up.until_counts(execution_id, requests_received=8, work_done=6)
     crash = up.call("POST", "/system/crash")
     assert (crash.status_code, crash.json()) == (202, {"pid": server_pid})
-    up.until_said("[legato] server: running, process", 2)
-    again = up.call("POST", "/system/crash")
+    assert wait_for_end(server_pid)
+    again = up.call("POST", "/system/crash")  # waits at the door for the next server
     assert (again.status_code, again.json()["code"]) == (429, "rate_limited")
     assert 1 <= int(again.headers["retry-after"]) <= 10
-    assert up.pids("practice") == [practice_pid]
+    assert (up.pids("practice"), len(up.pids("server"))) == ([practice_pid], 2)
     assert "server: restarting, killed as asked for" in up.said()
 
+    assert watching.finish().code == 0
     found = up.until_counts(execution_id, work_done=12)
-    watched = site.run("executions", "watch", execution_id, "--json")
-    assert watched.code == 0, watched
     assert up.counts(execution_id) == {
         **found, "requests_received": 14, "work_done": 12, "finished_work_asked_again": 0,
         "requests_cut_off": 2, "requests_sent_again": 2,
@@ -102,6 +104,8 @@ def test_a_server_that_dies_before_the_set_up_gives_a_new_link(site: Site) -> No
     up = Upped(site)
     (server_pid,) = up.pids("server")
     os.kill(server_pid, signal.SIGKILL)
+    assert wait_for_end(server_pid)
+    assert up.call("GET", "/setup").json() == {"required": True}  # waits at the door
     link = up.until_said("/setup#token=").rpartition(" ")[2]
     assert link.startswith(f"{up.url}/setup#token=")
     assert up.claim(up.ready["setup_url"]).json()["code"] == "token_invalid"
@@ -167,6 +171,7 @@ def test_others_are_not_let_in_to_an_owner_without_a_password(
     (line,) = result.err.splitlines()
     assert line.startswith("error: LEGATO_SERVER__")
     assert not (site.home / "up.lock").exists()
+    assert not (site.home / "legato.db").exists()
 
 
 def test_in_a_terminal_the_browser_is_opened_on_the_link(site: Site, tmp_path: Path) -> None:

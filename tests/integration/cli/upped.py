@@ -48,12 +48,12 @@ class Upped:
         """Return what stderr has so far."""
         return self.process._errors.read_text(errors="replace")
 
-    def until_said(self, text: str, times: int = 1) -> str:
-        """Read stderr until a text was said so often; return its last line that has it."""
+    def until_said(self, text: str) -> str:
+        """Read stderr until a text was said; return its line."""
         limit_s = time.monotonic() + PATIENCE_S
-        while (said := self.said()).count(text) < times or not said.endswith("\n"):
+        while text not in (said := self.said()) or not said.endswith("\n"):
             assert time.monotonic() < limit_s, said
-        return [line for line in said.splitlines() if text in line][-1]
+        return next(line for line in said.splitlines() if text in line)
 
     def pids(self, name: str) -> list[int]:
         """Return the processes that a child has had."""
