@@ -23,7 +23,7 @@ async def test_others_are_let_in_once_the_owner_has_a_password(
     settings = load_settings({"LEGATO_HOST": "192.0.2.1"}, tmp_path)
     with pytest.raises(InvalidInput, match="others reach 192"):
         await refuse_without_password(settings)
-    assert not settings.home.joinpath("legato.db").exists()  # noqa: ASYNC240 - one look
+    assert not settings.home.joinpath("legato.db").exists()
     async with build(settings, role="reader") as app:
         accounts = app.stores.accounts
         await accounts.add_token(token("setup", kind="setup"), ())
