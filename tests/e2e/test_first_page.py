@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of the server, in a real browser."""
 
+import asyncio
 import secrets
 import shutil
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from legato.api.links import new_login_link
+from legato.app import build
 from legato.cli.browser import Door
+from legato.settings import load_settings
 from tests import services
 from tests.integration.api.serving import Serving
 from tests.integration.api.visitor import EMAIL, PASSWORD
@@ -83,9 +88,37 @@ def test_the_link_signs_the_browser_in_without_a_form(
     page.context.clear_cookies()
     page.reload()
     expect(page.get_by_role("status")).to_have_text("This browser is not signed in.")
+    page.goto(_login_link(site, up.url))
+    expect(page.get_by_role("status")).to_have_text("This browser is signed in.")
+    assert page.url == f"{up.url}/login"
     own = (f"{up.url}/", "data:,", f"file://{tmp_path}/")
     assert [each for each in asked if not each.startswith(own)] == []
     assert up.stop(signal.SIGTERM).code == 0
+
+
+def _login_link(site: Site, base: str) -> str:
+    """Print a link for the owner, as somebody at the machine does."""
+
+    async def make() -> str:
+        async with build(load_settings(site.env(), site.home), role="reader") as app:
+            owner = await app.stores.accounts.user_by_email("owner@localhost")
+            assert owner is not None
+            return await new_login_link(app.stores.accounts, owner, base)
+
+    with ThreadPoolExecutor(1) as apart:  # the browser has a loop in this thread
+        return apart.submit(lambda: asyncio.run(make())).result()
+
+
+def _owe_a_code(page: Page) -> None:
+    """Answer in place of the server: a code is owed, and 123456 is right."""
+
+    def code(route: Route) -> None:
+        is_right = route.request.post_data_json == {"mfa_token": "owed", "code": "123456"}
+        route.fulfill(status=200 if is_right else 400, json={})
+
+    owed = {"code": "mfa_required", "mfa_token": "owed", "errors": []}
+    page.route("**/auth/login", lambda route: route.fulfill(status=401, json=owed))
+    page.route("**/auth/login/mfa", code)
 
 
 def test_a_server_for_others_asks_for_address_and_password(site: Site, page: Page) -> None:
@@ -98,15 +131,21 @@ def test_a_server_for_others_asks_for_address_and_password(site: Site, page: Pag
     page.goto(f"{serving.url}/setup#token=wrong")
     expect(page.get_by_role("status")).to_contain_text("This link is not good any more.")
     page.goto(str(serving.ready["setup_url"]))
-    expect(page.get_by_role("status")).to_have_text("Become the owner of this installation.")
+    expect(page.get_by_role("status")).to_have_text("This link needs a few things of you.")
     page.get_by_label("E-mail").fill(EMAIL)
     page.get_by_label("Password").fill("short")
     page.get_by_role("button").click()
     expect(page.get_by_role("status")).to_contain_text("password ")
+    expect(page.get_by_label("Code")).to_be_hidden()
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button").click()
     expect(page.get_by_role("status")).to_have_text("This browser is signed in as the owner.")
     expect(page.locator("form")).to_be_hidden()
+    _owe_a_code(page)
+    page.goto(f"{serving.url}/login#token=some")
+    page.get_by_label("Code").fill("123456")
+    page.get_by_role("button").click()
+    expect(page.get_by_role("status")).to_have_text("This browser is signed in.")
     for path in ("crash", "practice"):
         answer = page.request.post(f"{serving.url}/api/v1/system/{path}")
         assert answer.status == 404

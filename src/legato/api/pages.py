@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`/` and `/setup`: one small page that makes the owner and says what runs; the studio follows it.
+"""`/` and printed links (`/setup`, `/login`, `/reset`): one small page, until there is a studio.
 
-The page is the same for everybody and holds nothing; what it shows it asks the API for. What stands
-after the `#` of the set-up link is never sent with a request for it. Rules: UP15, UP16.
+It is the same for everybody and holds nothing; what it shows it asks the API for. What stands after
+the `#` of a link is never sent with a request for it. Rules: UP15, UP16.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ _PAGE: Final = Public("it is the same for everybody, and in the source")
 
 
 @routes.get("/", _PAGE, include_in_schema=False)
+@routes.get("/login", _PAGE, include_in_schema=False)
+@routes.get("/reset", _PAGE, include_in_schema=False)
 @routes.get("/setup", _PAGE, include_in_schema=False)
 async def page(request: Request) -> HTMLResponse:
     """Return the page."""
