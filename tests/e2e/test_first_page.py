@@ -82,7 +82,6 @@ def test_the_link_signs_the_browser_in_without_a_form(
         page.reload()
         status = page.get_by_role("status")
         expect(status).to_have_text("This browser is signed in as owner@localhost.")
-    page.goto(str(up.ready["setup_url"]))
     page.goto(up.url)
     expect(page.get_by_text("legato executions list")).to_be_visible()
     page.context.clear_cookies()
@@ -130,6 +129,7 @@ def test_a_server_for_others_asks_for_address_and_password(site: Site, page: Pag
     serving = Serving(site.start("serve", "--port", 0, "--json", **env))
     page.goto(f"{serving.url}/setup#token=wrong")
     expect(page.get_by_role("status")).to_contain_text("This link is not good any more.")
+    # A newer link in the same tab, where only what stands after the # is another.
     page.goto(str(serving.ready["setup_url"]))
     expect(page.get_by_role("status")).to_have_text("This link needs a few things of you.")
     page.get_by_label("E-mail").fill(EMAIL)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from legato.app.server import may_crash
+from legato.app.embedded import may_crash
 from legato.settings import load_settings
 
 
