@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
 
+from legato.api.crash_button import CrashButton
 from legato.api.limits import RequestLimits
 from legato.api.readiness import Readiness
 from legato.auth.passwords import Passwords
@@ -42,6 +44,10 @@ class Identity:
     is_embedded: bool = False
 
 
+PracticeCounts = Callable[[str | None], Awaitable[Mapping[str, int]]]
+"""Asks the practice service for its counts: of one execution, or of all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """The parts of one server."""
@@ -54,6 +60,10 @@ class Api:
     """None: a server that knows nobody, with public routes only."""
     limits: RequestLimits | None = None
     """The same as the gate's; None: there are none."""
+    practice: PracticeCounts | None = None
+    """None: no practice service is beside this server."""
+    crash_button: CrashButton | None = None
+    """None: nobody may have this process killed."""
 
 
 def api_of(request: Request) -> Api:

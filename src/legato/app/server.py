@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts the HTTP server together: which adapters its limits, log-ins and routes stand on.
 
-Imported only by commands that serve. Rules: HT24, HT44, ID20.
+Imported only by commands that serve. Rules: HT24, HT44, ID20, UP3.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from legato.api.access import Gate
 from legato.api.authenticator import BearerAuthenticator
 from legato.api.care import Care
 from legato.api.limits import RequestLimits
+from legato.api.origin import is_loopback
 from legato.api.parts import Api, Identity
 from legato.api.readiness import Readiness
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
+from legato.app.embedded import neighbours
 from legato.auth import keys
 from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
@@ -29,13 +31,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from legato.app import App
+    from legato.app.embedded import Embedded
     from legato.ports.clock import Clock
     from legato.ports.counters import Counters
     from legato.settings import Settings
 
 
-def make_server(app: App) -> HttpServer:
+def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     """Put the HTTP server of an app together; its port is not bound yet.
+
+    Args:
+        app: What it serves.
+        embedded: With `legato up`; else the keys are those of the environment.
 
     Raises:
         InvalidInput: A key is missing or no good.
@@ -43,12 +50,13 @@ def make_server(app: App) -> HttpServer:
     """
     settings, clock, stores = app.settings, app.clock, app.stores
     counters, close_counters = _counters(settings, clock)
-    identity = _identity(settings, clock, counters)
+    identity = _identity(settings, clock, counters, embedded)
     limits = RequestLimits(counters, settings.server.rates)
     readiness = Readiness({"store": stores.lifecycle.look}, clock.monotonic)
     api = Api(
         settings=settings, stores=stores, clock=clock, readiness=readiness, identity=identity,
-        limits=limits,
+        limits=limits, practice=None if embedded is None else embedded.practice(),
+        crash_button=None if embedded is None else embedded.crash_button(app),
     )  # fmt: skip
     gate = Gate(
         allowed_origins=frozenset(settings.allowed_origins),
@@ -62,7 +70,7 @@ def make_server(app: App) -> HttpServer:
         close_counters()
 
     care = Care(stores, close=close)
-    frame = make_api(api, gate, (*RESOURCES, *IDENTITY))
+    frame = make_api(api, gate, (*RESOURCES, *IDENTITY, *neighbours(api)))
     return HttpServer(frame, readiness, settings.server, care)
 
 
@@ -75,9 +83,11 @@ def _counters(settings: Settings, clock: Clock) -> tuple[Counters, Callable[[], 
     return SharedCounters(RedisCounters(link), here), link.close
 
 
-def _identity(settings: Settings, clock: Clock, counters: Counters) -> Identity:
-    """Return what log-ins stand on, with the keys of the environment."""
-    found = keys.keys_from_environment(settings.server_keys)
+def _identity(
+    settings: Settings, clock: Clock, counters: Counters, embedded: Embedded | None
+) -> Identity:
+    """Return what log-ins stand on."""
+    found = keys.keys_from_environment(settings.server_keys) if embedded is None else embedded.keys
     server = settings.server
     host = f"[{server.host}]" if ":" in server.host else server.host
     issuer = server.public_url or f"http://{host}:{server.port}"
@@ -87,4 +97,5 @@ def _identity(settings: Settings, clock: Clock, counters: Counters) -> Identity:
         throttle=LoginThrottle(counters, found.names_key),
         sealer=Sealer(found.master),
         refresh_key=found.refresh_key,
+        is_embedded=embedded is not None and is_loopback(server.host),
     )

@@ -116,7 +116,10 @@ TABLE: Final[dict[str, dict[str, Right]]] = {
 """Resource to verb to right."""
 
 INSTANCE_TABLE: Final[frozenset[tuple[str, str]]] = frozenset(
-    {("workspace", "create"), ("user", "disable"), ("system", "read"), ("audit", "read_instance")}
+    {
+        *(("workspace", "create"), ("user", "disable"), ("audit", "read_instance")),
+        *(("system", "read"), ("system", "crash")),
+    }
 )
 """What the flag `is_instance_admin` allows; no role does, and the flag gives no role."""
 

@@ -125,6 +125,9 @@ class Settings(Section):
     server: ServerSettings = ServerSettings()
     cors: CorsSettings = CorsSettings()
     auth: AuthSettings = AuthSettings()
+    crash_button: bool = True
+    """With `legato up` the owner may have the server killed, to see what survives; `legato serve`
+    never has it."""
     jwt_secret_key: SecretStr | None = None
     """Signs access tokens; at least 32 bytes. `legato serve` does not start without it."""
     master_key: SecretStr | None = None
@@ -272,7 +275,9 @@ def _read_env(
             sources[known[name]] = name
             _merge(values, _nested(known[name], env[name]))
             continue
-        if not name.startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES):
+        if not name.startswith(PREFIX):
+            continue
+        if name not in known and name.startswith(FOREIGN_PREFIXES):
             continue
         if name in {"LEGATO_HOME", "LEGATO_CONFIG"}:
             continue
