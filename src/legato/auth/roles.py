@@ -4,7 +4,7 @@
 The table is data, so that tests and checks of routes are made from it (`matrix`). What it does not
 name is refused: an unknown role, resource, verb or scope is no reason to guess.
 
-Rules: AU1-AU5.
+Rules: AU1-AU5, AU110.
 """
 
 from collections.abc import Iterable, Iterator
@@ -155,25 +155,36 @@ def scope_allows(scopes: Iterable[str], resource: str, verb: str) -> bool:
 def may(principal: Principal, resource: str, verb: str) -> bool:
     """Tell whether somebody may do that in the workspace that was asked for.
 
-    A key has the scopes it was given, within the role that its maker has now. The own account needs
-    no workspace: its owner reaches it everywhere, and a key only learns whose it is.
+    A key has the scopes it was given, within the role that its maker has now. An identity of
+    another issuer has the role of its user: in a workspace it is that person. The own account needs
+    no workspace: its owner reaches it everywhere, but only in a session. A key only learns whose it
+    is, and so does an identity: with passwords, sessions, factors and keys it could make itself a
+    way in that its issuer can neither see nor close.
     """
-    is_person = principal.session is not None and principal.key is None
-    if principal.user.is_disabled or not (is_person or principal.key):
+    if principal.user.is_disabled or not has_shown_one(principal):
         return False
     if resource == "account":
-        return verb in TABLE[resource] and (is_person or verb == "me")
+        return verb in TABLE[resource] and (principal.session is not None or verb == "me")
     if not allows(principal.role, resource, verb):
         return False
-    return is_person or scope_allows(principal.scopes or (), resource, verb)
+    return principal.key is None or scope_allows(principal.scopes or (), resource, verb)
+
+
+def has_shown_one(principal: Principal) -> bool:
+    """Tell whether exactly one thing stands for somebody: a session, a key or an identity."""
+    shown = (principal.session, principal.key, principal.identity)
+    return sum(each is not None for each in shown) == 1
 
 
 def instance_allows(principal: Principal, resource: str, verb: str) -> bool:
-    """Tell whether somebody may do that to the installation: by the flag, and in a session."""
+    """Tell whether somebody may do that to the installation: by the flag, and in a session.
+
+    Not by an identity: whoever runs its issuer would run this installation, too.
+    """
     user = principal.user
     is_admin = user.is_instance_admin and not user.is_disabled
-    is_person = principal.session is not None and principal.key is None
-    return is_admin and is_person and (resource, verb) in INSTANCE_TABLE
+    is_here = principal.session is not None and has_shown_one(principal)
+    return is_admin and is_here and (resource, verb) in INSTANCE_TABLE
 
 
 def is_listed(resource: str, verb: str, *, of: Literal["workspace", "instance"]) -> bool:

@@ -78,15 +78,27 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
 
 
-class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, as one read finds it: the live session or key, its user, and the role where asked.
+class ExternalIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """How another issuer of identities names somebody: its `iss` and `sub`, compared exactly.
 
-    `role` is None for somebody who is no member there. `scopes` is None for a session.
+    Nothing else links it to a user: an e-mail address that an issuer tells is only its word.
+    """
+
+    issuer: str
+    subject: str
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, as one read finds it: what was shown, its user, and the role where asked.
+
+    Exactly one thing was shown: a live session, a live key, or an identity of another issuer, which
+    has no log-in here. `role` is None for somebody who is no member there. `scopes` are a key's.
     """
 
     user: User
     session: Session | None = None
     key: str | None = None
+    identity: ExternalIdentity | None = None
     workspace: Workspace | None = None
     role: Role | None = None
     scopes: tuple[str, ...] | None = None
@@ -414,6 +426,43 @@ class Accounts(Memberships, Protocol):
         workspace: WorkspaceId | None = None,
     ) -> bool:
         """Revoke a key, of a user or of a workspace; False if there is no such live key."""
+        ...
+
+    # --- identities of other issuers --------------------------------------------------------------
+
+    async def principal_of_identity(
+        self, identity: ExternalIdentity, workspace: str | None
+    ) -> Principal | None:
+        """Return whose an identity is, and the role in a workspace (id, slug, or the default).
+
+        Nobody while the user is disabled.
+        """
+        ...
+
+    async def user_of_identity(self, identity: ExternalIdentity) -> User | None:
+        """Return whose an identity is, also while that user is disabled."""
+        ...
+
+    async def add_identity(
+        self, identity: ExternalIdentity, user: UserId, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Link an identity to a user who is there and not disabled; False if it is somebody's."""
+        ...
+
+    async def provision(
+        self, identity: ExternalIdentity, user: User, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Add a user together with an identity.
+
+        Of any number at once exactly one succeeds. False if the identity is somebody's or the
+        user's address is taken; nothing is done then.
+        """
+        ...
+
+    async def remove_identity(
+        self, identity: ExternalIdentity, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Unlink an identity; False if it is nobody's."""
         ...
 
     # --- care -------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from legato.auth import roles
 from legato.errors import InvalidInput
 from legato.model.ids import SessionId, UserId, WorkspaceId
-from legato.ports.accounts import Principal, Session, User, Workspace
+from legato.ports.accounts import ExternalIdentity, Principal, Session, User, Workspace
 
 # resource | verbs that begin with viewer | operator | editor | admin | owner
 CONTRACT: Final = """
@@ -63,6 +63,12 @@ def person(role: str | None, **changes: Any) -> Principal:
 def program(role: str | None, *scopes: str, **changes: Any) -> Principal:
     """Return somebody with an API key."""
     return msgspec.structs.replace(person(role, **changes), session=None, key="k", scopes=scopes)
+
+
+def guest(role: str | None, **changes: Any) -> Principal:
+    """Return somebody with an identity of another issuer."""
+    identity = ExternalIdentity(issuer="https://id.example.org", subject="s")
+    return msgspec.structs.replace(person(role, **changes), session=None, identity=identity)
 
 
 def test_the_whole_table_is_the_contract() -> None:
@@ -139,6 +145,43 @@ def test_a_key_never_reaches_people() -> None:
             is_me = (cell.resource, cell.verb) == ("account", "me")
             assert roles.may(key, cell.resource, cell.verb) == is_me
     assert not roles.instance_allows(key, "workspace", "create")
+
+
+def test_an_identity_is_its_user_in_a_workspace_and_nowhere_else() -> None:
+    """By role as in a session; of the own account `me`, of the installation nothing [AU110]."""
+    for role in ORDER:
+        who = guest(role, is_instance_admin=True)
+        for cell in roles.matrix():
+            here = roles.may(person(role), cell.resource, cell.verb)
+            is_me = (cell.resource, cell.verb) == ("account", "me")
+            expected = is_me if cell.resource == "account" else here
+            assert roles.may(who, cell.resource, cell.verb) == expected
+        assert not any(roles.instance_allows(who, *each) for each in roles.INSTANCE_TABLE)
+    nobody = guest(None)
+    reached = {
+        (c.resource, c.verb) for c in roles.matrix() if roles.may(nobody, c.resource, c.verb)
+    }
+    assert reached == {("account", "me")}
+    disabled = guest("owner", is_disabled=True)
+    assert not any(roles.may(disabled, c.resource, c.verb) for c in roles.matrix())
+
+
+def test_exactly_one_thing_stands_for_somebody() -> None:
+    """Two at once would have the rights of whichever was looked at first [AU2, AU110]."""
+    shown = {
+        "session": person("owner").session,
+        "key": "k",
+        "identity": guest("owner").identity,
+    }
+    pairs = [("session", "key"), ("session", "identity"), ("key", "identity"), tuple(shown)]
+    for names in pairs:
+        both = msgspec.structs.replace(
+            person("owner", is_instance_admin=True),
+            scopes=tuple(roles.SCOPES),
+            **{name: shown[name] if name in names else None for name in shown},
+        )
+        assert not any(roles.may(both, c.resource, c.verb) for c in roles.matrix())
+        assert not roles.instance_allows(both, "system", "read")
 
 
 def test_the_own_account_needs_no_workspace() -> None:

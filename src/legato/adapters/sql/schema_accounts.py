@@ -66,6 +66,18 @@ members: Final = Table(
     sqlite_with_rowid=False,
 )
 
+identities: Final = Table(
+    "identities",
+    metadata,
+    # As another issuer names somebody; both compared exactly.
+    Column("issuer", KEY, nullable=False),
+    Column("subject", KEY, nullable=False),
+    Column("user_id", KEY, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("issuer", "subject"),
+    sqlite_with_rowid=False,
+)
+
 sessions: Final = Table(
     "sessions",
     metadata,

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Column, and_, delete, exists, func, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
+from legato.adapters.sql.accounts.definitions_identities import identity_statements
 from legato.adapters.sql.accounts.definitions_members import if_given, member_statements, page
 from legato.adapters.sql.accounts.definitions_sessions import session_statements
 from legato.adapters.sql.definitions_shared import DAY_MS, NOW, P, insert
@@ -37,7 +38,7 @@ _IS_LIVE_KEY = and_(
 def account_statements() -> Named:
     """Yield every statement of accounts with its name."""
     groups = (_setup, _tokens, _users, _disabling, _keys, _key_use)
-    for group in (*groups, member_statements, session_statements):
+    for group in (*groups, member_statements, session_statements, identity_statements):
         for name, statement in group():
             yield f"accounts.{name}", statement
 

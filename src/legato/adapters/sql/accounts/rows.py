@@ -129,7 +129,7 @@ def principal_of(row: Row, **whose: Any) -> Principal:
 
     Args:
         row: With the columns of a user (`u_`) and a workspace (`w_`), and `role`.
-        whose: `session` and `at`, or `key` and `scopes`.
+        whose: `session` and `at`, `identity` and `at`, or `key` and `scopes`.
     """
     workspace = None if row["w_id"] is None else workspace_of(row, "w_")
     return Principal(user=user_of(row, "u_"), workspace=workspace, role=row["role"], **whose)

@@ -6,6 +6,10 @@ INSERT INTO setup (id, user_id, at) VALUES (1, $1::VARCHAR COLLATE "C", CAST(EXT
 UPDATE users SET default_workspace=(SELECT members.workspace FROM members WHERE members.user_id = $1::VARCHAR COLLATE "C" ORDER BY members.since, members.workspace LIMIT 1), version=(users.version + 1) WHERE users.id = $1::VARCHAR COLLATE "C" AND users.default_workspace = $2::VARCHAR COLLATE "C";
 -- accounts.default_set: ["workspace", "user_id"]
 UPDATE users SET default_workspace=$1::VARCHAR COLLATE "C", version=(users.version + 1) WHERE users.id = $2::VARCHAR COLLATE "C" AND (users.default_workspace IS NULL OR NOT (EXISTS (SELECT * FROM members WHERE members.user_id = users.id AND members.workspace = users.default_workspace)));
+-- accounts.identity_add: ["issuer", "subject", "user_id"]
+INSERT INTO identities (issuer, subject, user_id, added_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING identities.user_id;
+-- accounts.identity_drop: ["issuer", "subject"]
+DELETE FROM identities WHERE identities.issuer = $1::VARCHAR COLLATE "C" AND identities.subject = $2::VARCHAR COLLATE "C" RETURNING identities.user_id;
 -- accounts.instance_admins_lock: []
 SELECT users.id FROM users WHERE users.is_instance_admin AND NOT users.is_disabled ORDER BY users.id FOR UPDATE;
 -- accounts.invitation: ["token"]
@@ -54,6 +58,8 @@ SELECT members.user_id FROM members JOIN users ON users.id = members.user_id WHE
 INSERT INTO presence (session_id, last_active, idle_at) VALUES ($1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), (CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $2::BIGINT));
 -- accounts.presence_clean: []
 DELETE FROM presence WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id)) RETURNING 1;
+-- accounts.principal_of_identity: ["workspace", "issuer", "subject"]
+SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AS at FROM identities JOIN users ON users.id = identities.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) OR workspaces.slug = $1::VARCHAR COLLATE "C" LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE identities.issuer = $2::VARCHAR COLLATE "C" AND identities.subject = $3::VARCHAR COLLATE "C" AND NOT users.is_disabled ORDER BY workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) DESC LIMIT 1;
 -- accounts.principal_of_key: ["pause_ms", "id", "secret_hash"]
 SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = $2::VARCHAR COLLATE "C" AND api_keys.secret_hash = $3::BYTEA AND NOT users.is_disabled AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT));
 -- accounts.principal_of_session: ["workspace", "sid_hash"]
@@ -122,6 +128,8 @@ UPDATE users SET email=$1::VARCHAR COLLATE "C", display_name=$2::VARCHAR, passwo
 UPDATE users SET is_disabled=$1::BOOLEAN, version=(users.version + 1) WHERE users.id = $2::VARCHAR COLLATE "C" AND users.is_disabled != $1::BOOLEAN RETURNING users.id;
 -- accounts.user_lock: ["id"]
 SELECT users.version FROM users WHERE users.id = $1::VARCHAR COLLATE "C" AND NOT users.is_disabled FOR UPDATE;
+-- accounts.user_of_identity: ["issuer", "subject"]
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM identities JOIN users ON users.id = identities.user_id WHERE identities.issuer = $1::VARCHAR COLLATE "C" AND identities.subject = $2::VARCHAR COLLATE "C";
 -- accounts.users: ["after", "limit"]
 SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE $1::VARCHAR IS NULL OR users.id < $1::VARCHAR COLLATE "C" ORDER BY users.id DESC LIMIT $2::INTEGER;
 -- accounts.workspace_add: ["id", "slug", "name"]

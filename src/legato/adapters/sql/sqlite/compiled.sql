@@ -62,6 +62,8 @@ CREATE TABLE members ( workspace TEXT NOT NULL, user_id TEXT NOT NULL, role TEXT
 -- schema:
 CREATE INDEX ix_members_user ON members (user_id);
 -- schema:
+CREATE TABLE identities ( issuer TEXT NOT NULL, subject TEXT NOT NULL, user_id TEXT NOT NULL, added_at BIGINT NOT NULL, CONSTRAINT pk_identities PRIMARY KEY (issuer, subject) ) WITHOUT ROWID;
+-- schema:
 CREATE TABLE setup ( id INTEGER NOT NULL, user_id TEXT NOT NULL, at BIGINT NOT NULL, CONSTRAINT pk_setup PRIMARY KEY (id) );
 -- schema:
 CREATE TABLE sessions ( id TEXT NOT NULL, sid_hash BLOB NOT NULL, user_id TEXT NOT NULL, created_at BIGINT NOT NULL, authenticated_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, ended_at BIGINT, ip TEXT NOT NULL, user_agent TEXT NOT NULL, version BIGINT NOT NULL, CONSTRAINT pk_sessions PRIMARY KEY (id), CONSTRAINT uq_sessions_sid_hash UNIQUE (sid_hash) );
@@ -109,6 +111,10 @@ INSERT INTO setup (id, user_id, at) VALUES (1, :user_id, CAST((julianday('now') 
 UPDATE users SET default_workspace=(SELECT members.workspace FROM members WHERE members.user_id = :user_id ORDER BY members.since, members.workspace LIMIT 1 OFFSET 0), version=(users.version + 1) WHERE users.id = :user_id AND users.default_workspace = :workspace;
 -- accounts.default_set:
 UPDATE users SET default_workspace=:workspace, version=(users.version + 1) WHERE users.id = :user_id AND (users.default_workspace IS NULL OR NOT (EXISTS (SELECT * FROM members WHERE members.user_id = users.id AND members.workspace = users.default_workspace)));
+-- accounts.identity_add:
+INSERT INTO identities (issuer, subject, user_id, added_at) VALUES (:issuer, :subject, :user_id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING user_id;
+-- accounts.identity_drop:
+DELETE FROM identities WHERE identities.issuer = :issuer AND identities.subject = :subject RETURNING user_id;
 -- accounts.instance_admins_lock:
 SELECT users.id FROM users WHERE users.is_instance_admin = 1 AND users.is_disabled = 0 ORDER BY users.id;
 -- accounts.invitation:
@@ -157,6 +163,8 @@ SELECT members.user_id FROM members JOIN users ON users.id = members.user_id WHE
 INSERT INTO presence (session_id, last_active, idle_at) VALUES (:id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :idle_ms));
 -- accounts.presence_clean:
 DELETE FROM presence WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id)) RETURNING 1;
+-- accounts.principal_of_identity:
+SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS at FROM identities JOIN users ON users.id = identities.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce(:workspace, users.default_workspace) OR workspaces.slug = :workspace LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE identities.issuer = :issuer AND identities.subject = :subject AND users.is_disabled = 0 ORDER BY workspaces.id = coalesce(:workspace, users.default_workspace) DESC LIMIT 1 OFFSET 0;
 -- accounts.principal_of_key:
 SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :pause_ms AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = :id AND api_keys.secret_hash = :secret_hash AND users.is_disabled = 0 AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
 -- accounts.principal_of_session:
@@ -225,6 +233,8 @@ UPDATE users SET email=:email, display_name=:display_name, password_hash=:passwo
 UPDATE users SET is_disabled=:is_disabled, version=(users.version + 1) WHERE users.id = :user_id AND users.is_disabled != :is_disabled RETURNING id;
 -- accounts.user_lock:
 SELECT users.version FROM users WHERE users.id = :id AND users.is_disabled = 0;
+-- accounts.user_of_identity:
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM identities JOIN users ON users.id = identities.user_id WHERE identities.issuer = :issuer AND identities.subject = :subject;
 -- accounts.users:
 SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE :after IS NULL OR users.id < :after ORDER BY users.id DESC LIMIT :limit OFFSET 0;
 -- accounts.workspace_add:

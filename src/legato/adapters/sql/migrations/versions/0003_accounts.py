@@ -132,6 +132,15 @@ def _people() -> None:
     )
     op.create_index("ix_members_user", "members", ["user_id"])
     op.create_table(
+        "identities",
+        _key("issuer"),
+        _key("subject"),
+        _key("user_id"),
+        _big("added_at"),
+        sa.PrimaryKeyConstraint("issuer", "subject", name="pk_identities"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "setup",
         sa.Column("id", sa.Integer, nullable=False, autoincrement=False),
         _key("user_id"),
