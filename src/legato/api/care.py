@@ -7,7 +7,7 @@ Rules: ID17.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from legato.errors import LegatoError
@@ -34,6 +34,7 @@ class Care:
         seal_s: float = SEAL_S,
         clean_s: float = CLEAN_S,
         close: Callable[[], None] | None = None,
+        hang_up: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Make it.
 
@@ -42,8 +43,10 @@ class Care:
             seal_s: Between two seals.
             clean_s: Between two deletions.
             close: Called when it has stopped.
+            hang_up: The same, for connections to others.
         """
         self._close = close
+        self._hang_up = hang_up
         self._stores = stores
         self._seal_s = seal_s
         self._clean_s = clean_s
@@ -68,6 +71,8 @@ class Care:
             _tell(head)
         if self._close is not None:
             self._close()
+        if self._hang_up is not None:
+            await self._hang_up()
 
     async def _sealing(self) -> None:
         while True:

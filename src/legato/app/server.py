@@ -15,12 +15,14 @@ from legato.adapters.redis.shared import SharedCounters
 from legato.api.access import Gate
 from legato.api.authenticator import BearerAuthenticator
 from legato.api.care import Care
+from legato.api.identities import LinkedIdentities
 from legato.api.limits import RequestLimits
 from legato.api.origin import is_loopback
 from legato.api.parts import Api, Identity
 from legato.api.readiness import Readiness
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
 from legato.app.embedded import neighbours
+from legato.app.issuers import make_foreign_tokens
 from legato.auth import keys
 from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
@@ -45,7 +47,7 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
         embedded: With `legato up`; else the keys are those of the environment.
 
     Raises:
-        InvalidInput: A key is missing or no good.
+        InvalidInput: A key is missing or no good, or an issuer cannot be used.
         Internal: A route does not say who may use it.
     """
     settings, clock, stores = app.settings, app.clock, app.stores
@@ -58,10 +60,12 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
         limits=limits, practice=None if embedded is None else embedded.practice(),
         crash_button=None if embedded is None else embedded.crash_button(app),
     )  # fmt: skip
+    foreign = make_foreign_tokens(app, own_issuer=identity.tokens.issuer)
+    identities = LinkedIdentities(foreign, stores.accounts, clock.new_id) if foreign else None
     gate = Gate(
         allowed_origins=frozenset(settings.allowed_origins),
         limit_address=limits.limit_address,
-        authenticator=BearerAuthenticator(identity.tokens, stores.accounts),
+        authenticator=BearerAuthenticator(identity.tokens, stores.accounts, identities),
         limit_principal=limits.limit_principal,
     )
 
@@ -69,7 +73,7 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
         identity.passwords.close()
         close_counters()
 
-    care = Care(stores, close=close)
+    care = Care(stores, close=close, hang_up=foreign.close if foreign else None)
     frame = make_api(api, gate, (*RESOURCES, *IDENTITY, *neighbours(api)))
     return HttpServer(frame, readiness, settings.server, care)
 
