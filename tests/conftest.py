@@ -4,11 +4,12 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
+from typing import TypeVar
 
 import hypothesis
 import pytest
 
-from tests import services
+from tests import redis_service, services
 
 # A developer's own LEGATO_* settings must not reach the tests; LEGATO_TEST_* are ours.
 for _name in [name for name in os.environ if name.startswith("LEGATO_")]:
@@ -61,7 +62,24 @@ def mysql_url(mysql_server: str) -> Iterator[str]:
         yield url
 
 
-def _entered(stack: ExitStack, name: str, service: AbstractContextManager[str]) -> str:
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[redis_service.OwnRedis]:
+    """A Redis of this session alone, which nobody stops or freezes; missing: as PostgreSQL."""
+    with ExitStack() as stack:
+        yield _entered(stack, "Redis", redis_service.own_redis())
+
+
+@pytest.fixture
+def own_redis() -> Iterator[redis_service.OwnRedis]:
+    """A Redis of this one test, to be stopped and frozen."""
+    with ExitStack() as stack:
+        yield _entered(stack, "Redis", redis_service.own_redis())
+
+
+T = TypeVar("T")
+
+
+def _entered(stack: ExitStack, name: str, service: AbstractContextManager[T]) -> T:
     """Start a service for as long as the stack is open, or skip loudly."""
     try:
         return stack.enter_context(service)

@@ -3,12 +3,13 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import msgspec
 import pytest
 
 from legato.model.ids import SessionId, UserId, WorkspaceId
-from legato.ports.accounts import Member, Rotation, Workspace
+from legato.ports.accounts import Member, Renewal, Rotation, Workspace
 from legato.ports.stores import Stores
 from tests.contract.accounts import (
     DATABASES,
@@ -42,6 +43,16 @@ async def rotate(store: Stores, parent: str, child: str) -> Rotation:
         grace_ms=GRACE_MS,
         idle_ms=HOUR_MS,
         audit_reuse=entry("reused"),
+    )
+
+
+def renewal(name: str, **changes: Any) -> Renewal:
+    """Return new secrets for the session `s1`, as `session` names them."""
+    return Renewal(
+        id=SessionId("s1"),
+        sid_hash=hashed(name),
+        refresh_hash=hashed(f"{name}-1"),
+        **changes,
     )
 
 
@@ -238,6 +249,20 @@ async def test_sessions_are_listed_newest_first_and_ended(store: Stores) -> None
     assert await actions(store) == ["one", "others", "all"]
 
 
+async def test_a_refresh_token_names_its_log_in_without_being_used(store: Stores) -> None:
+    """Also one that was exchanged before, as long as the log-in lives [HT42]."""
+    await with_ann(store)
+    made = await logged_in(store)
+    assert await store.accounts.session_of_refresh(hashed("unknown")) is None
+    for _ in range(3):
+        assert await store.accounts.session_of_refresh(hashed("s1-1")) == made.id
+    assert (await rotate(store, "s1-1", "child")).outcome == "rotated"
+    for each in ("s1-1", "child"):
+        assert await store.accounts.session_of_refresh(hashed(each)) == made.id
+    await store.accounts.end_sessions(ANN, entry("logout"))
+    assert await store.accounts.session_of_refresh(hashed("child")) is None
+
+
 async def test_a_refresh_token_is_exchanged_for_its_child(store: Stores) -> None:
     """And the child for its own; the session is used by it [AC8]."""
     await with_ann(store)
@@ -334,9 +359,7 @@ async def test_a_renewed_session_has_new_secrets(store: Stores) -> None:
     await rotate(store, "s1-1", "s1-2")
     await let_pass(store, MINUTE_MS)
     renew = store.accounts.renew_session
-    again = await renew(
-        made.id, hashed("x"), hashed("x-1"), authenticated=False, audit=entry("renewed")
-    )
+    again = await renew(renewal("x"), entry("renewed"))
     assert again is not None
     assert (again.sid_hash, again.version) == (hashed("x"), made.version + 1)
     assert again.authenticated_at == again.created_at
@@ -345,10 +368,60 @@ async def test_a_renewed_session_has_new_secrets(store: Stores) -> None:
     assert not await is_alive(store)
     assert await is_alive(store, "x")
     assert (await rotate(store, "x-1", "x-2")).outcome == "rotated"
-    fresh = await renew(made.id, hashed("y"), hashed("y-1"), authenticated=True, audit=())
+    fresh = await renew(renewal("y", is_authenticated=True), ())
     assert fresh is not None
     assert fresh.authenticated_at >= fresh.created_at + MINUTE_MS
     await store.accounts.end_sessions(ANN, ())
-    gone = await renew(made.id, hashed("z"), hashed("z-1"), authenticated=True, audit=entry("no"))
-    assert gone is None
+    assert await renew(renewal("z"), entry("no")) is None
     assert await actions(store) == ["renewed"]
+
+
+async def test_a_new_password_renews_its_session_or_is_not_set(store: Stores) -> None:
+    """One transaction: nothing of it stands if the session has ended [AC2, AC9, ID39]."""
+    await with_ann(store)
+    for name in ("s1", "s2"):
+        await logged_in(store, name)
+    ann = await store.accounts.user(ANN)
+    assert ann is not None
+    changed = msgspec.structs.replace(ann, password_hash="new")
+    change = store.accounts.change_user
+    done = await change(
+        changed, entry("set"), ends_sessions_but=SessionId("s1"), session=renewal("x")
+    )
+    assert done
+    assert [each.sid_hash for each in await store.accounts.sessions(ANN)] == [hashed("x")]
+    assert await rotate(store, "s1-1", "s1-2") == Rotation(outcome="unknown")
+    assert (await rotate(store, "x-1", "x-2")).outcome == "rotated"
+    await store.accounts.end_sessions(ANN, ())
+    later = msgspec.structs.replace(ann, password_hash="later", version=2)
+    assert not await change(later, entry("no"), session=renewal("y"))
+    found = await store.accounts.user(ANN)
+    assert found is not None
+    assert (found.password_hash, found.version) == ("new", 2)
+    assert await actions(store) == ["set"]
+
+
+async def test_a_step_of_a_second_factor_logs_in_once(stores: MakeStores) -> None:
+    """Ten at once, each with its own half log-in: one session, one token used [AC2, AC3, ID31]."""
+    both = [await stores("a"), await stores("b")]
+    await with_ann(both[0])
+    ann = await both[0].accounts.user(ANN)
+    assert ann is not None
+    for number in range(10):
+        await both[0].accounts.add_token(token(f"mfa{number}", kind="mfa", user=ANN), ())
+    stepped = msgspec.structs.replace(ann, totp_step=7)
+    done = await asyncio.gather(
+        *(
+            both[i % 2].accounts.change_user(
+                stepped, entry("in"), token_hash=hashed(f"mfa{i}"), session=session(f"s{i}")
+            )
+            for i in range(10)
+        )
+    )
+    assert sorted(done) == [False] * 9 + [True]
+    winner = done.index(True)
+    assert [each.id for each in await both[0].accounts.sessions(ANN)] == [f"s{winner}"]
+    for number in range(10):
+        left = await both[0].accounts.token(hashed(f"mfa{number}"), "mfa")
+        assert (left is None) == (number == winner)
+    assert await actions(both[0]) == ["in"]

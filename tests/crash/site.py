@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,15 +14,18 @@ from typing import Any, Final
 
 from tests.crash.ledger import Ledger
 from tests.crash.records import Records, read_records
+from tests.support import warm
 
 ROOT: Final = Path(__file__).parents[2]
 WORKFLOWS: Final = Path(__file__).parent / "workflows"
+WARM: Final = "legato"
+"""Stands for the command in a process that has its imports already."""
+PLUGIN: Final = Path(__file__).parent / "plugin"
 KILLED: Final = -signal.SIGKILL
 PATIENCE_S: Final = 90.0
 """A process that lives longer than this is stuck: it is killed and the test says so."""
 LEASE_S: Final = 1.5
 POLL_S: Final = 0.5
-_ENTRY_POINTS: Final = "[legato.nodes]\ncrash = tests.crash.nodes:node_types\n"
 
 
 class Process:
@@ -37,10 +39,14 @@ class Process:
             env: Its environment.
             errors: What it writes to stderr is appended there.
         """
-        self._popen = subprocess.Popen(
-            arguments, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+        self._popen: subprocess.Popen[bytes] | warm.WarmProcess
+        if arguments[0] == WARM:
+            self._popen = warm.start(arguments[1:], env, cwd=str(ROOT))
+        else:
+            self._popen = subprocess.Popen(
+                arguments, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE, start_new_session=True,
+            )  # fmt: skip
         self.pid = self._popen.pid
         self.is_stuck = False
         self._said = ""
@@ -141,18 +147,13 @@ class Site:
     ledger: Ledger
     url: str = ""
     extra: dict[str, str] = field(default_factory=dict)
-    command: tuple[str, ...] = (sys.executable, "-m", "legato.cli")
+    command: tuple[str, ...] = (WARM,)
 
     def __post_init__(self) -> None:
-        """Make the home and what lets processes find the nodes of this folder."""
+        """Make the home."""
         self.home = self.folder / "home"
         self.home.mkdir(parents=True, exist_ok=True)
         self.errors = self.folder / "stderr.log"
-        plugin = self.folder / "plugin" / "legato_crash_nodes-1.0.dist-info"
-        plugin.mkdir(parents=True, exist_ok=True)
-        metadata = "Metadata-Version: 2.1\nName: legato-crash-nodes\nVersion: 1.0\n"
-        (plugin / "METADATA").write_text(metadata, encoding="utf-8")
-        (plugin / "entry_points.txt").write_text(_ENTRY_POINTS, encoding="utf-8")
 
     @property
     def database_url(self) -> str:
@@ -163,7 +164,7 @@ class Site:
         """Return the environment of a process; `crash` names where it is to die."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("LEGATO_")}
         env.update(
-            PYTHONPATH=os.pathsep.join(map(str, (self.folder / "plugin", ROOT / "src", ROOT))),
+            PYTHONPATH=os.pathsep.join(map(str, (PLUGIN, ROOT / "src", ROOT))),
             LEGATO_HOME=str(self.home),
             LEGATO_DATABASE_URL=self.database_url,
             LEGATO_ENGINE__LEASE_S=str(LEASE_S),

@@ -17,6 +17,7 @@ RUN = ("run", SAMPLE, "--allow-program", "git", "--json")
 def site(tmp_path: Path) -> Iterator[Site]:
     """A fresh home: nothing is granted."""
     with fresh_site(tmp_path) as made:
+        made.is_cold = True  # as a person starts it
         yield made
 
 

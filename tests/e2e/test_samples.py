@@ -58,6 +58,7 @@ def site(tmp_path: Path, playground: Playground) -> Iterator[Site]:
     """The command line with the playground's home."""
     (tmp_path / "site").mkdir()
     made = Site(tmp_path / "site")
+    made.is_cold = True  # as a person starts it
     made.home = playground.home
     yield made
     made.close()

@@ -303,3 +303,56 @@ def test_older_keys_come_from_the_environment_only(tmp_path: Path, name: str) ->
     (tmp_path / "legato.toml").write_text(f'{name} = "x"\n', encoding="utf-8")
     with pytest.raises(InvalidInput, match=variable):
         load_settings({}, tmp_path)
+
+
+def test_rates_are_settings_with_bounds(tmp_path: Path) -> None:
+    """Each is 1 to 6 million, from the file or the environment [HT46]."""
+    _config(tmp_path, "[server.rates]\nreads_per_minute = 10\n")
+    env = {"LEGATO_SERVER__RATES__STARTS_AT_ONCE": "7"}
+    rates = load_settings(env, tmp_path).server.rates
+    assert (rates.reads_per_minute, rates.starts_at_once, rates.writes_per_minute) == (10, 7, 300)
+    for wrong in ("0", "-1", "6000001", "none"):
+        (line,) = _lines({"LEGATO_SERVER__RATES__WRITES_PER_MINUTE": wrong}, tmp_path)
+        assert line.startswith("LEGATO_SERVER__RATES__WRITES_PER_MINUTE: ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "", "redis://localhost", "redis://10.0.0.1:6380/2", "rediss://user:s%2Fcret@r.example.org",
+        "redis://:canary@[2001:db8::1]:6379/0",
+    ],
+)  # fmt: skip
+def test_a_redis_is_named_by_a_url_that_is_not_shown(tmp_path: Path, url: str) -> None:
+    """It may hold a password [HT46]."""
+    settings = load_settings({"LEGATO_REDIS_URL": url}, tmp_path)
+    assert settings.redis_url.get_secret_value() == url
+    shown = f"{settings!r} {settings} {settings.model_dump()}"
+    assert not url or url.partition("//")[2] not in shown.replace(str(tmp_path), "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://canary@localhost", "redis:///0", "redis://", "redis://:canary/x@localhost",
+        "redis://localhost:0", "redis://localhost:canary", "redis://localhost:99999",
+        "redis://localhost/canary", "redis://localhost?password=canary", "localhost:6379",
+        "redis://localhost/0#canary", "redis://local\nhost", "unix:///canary",
+    ],
+)  # fmt: skip
+def test_a_redis_url_that_is_none_is_refused_without_being_repeated(
+    tmp_path: Path, url: str
+) -> None:
+    """One line, which says what is expected [HT46]."""
+    (line,) = _lines({"LEGATO_REDIS_URL": url}, tmp_path)
+    assert line.startswith("LEGATO_REDIS_URL: should be redis:// or rediss://")
+    assert "canary" not in line
+
+
+def test_the_crash_button_is_a_setting_among_names_that_are_none(tmp_path: Path) -> None:
+    """It is on, and can be switched off; the variables of crash tests are passed over [UP10]."""
+    assert load_settings({}, tmp_path).crash_button
+    env = {"LEGATO_CRASH_BUTTON": "false", "LEGATO_CRASH_POINT": "nowhere"}
+    settings = load_settings(env, tmp_path)
+    assert not settings.crash_button
+    assert settings.warnings == ()

@@ -9,13 +9,13 @@
 There is no default: a route object without a declaration does not start (`check_routes`),
 whatever its path is. Before the route's own function runs: origin (403), limit per address (429),
 authentication (401), limit per principal (429), Content-Type (415), right by role (403). The body
-comes after all of them, and only through `body`. Rules: HT12-HT15.
+comes after all of them, and only through `body`. Rules: HT12-HT15, HT40.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, Protocol
 
 from fastapi.routing import APIRoute
@@ -26,11 +26,15 @@ from starlette.types import Scope
 
 from legato.api.frame import exchange_of
 from legato.api.origin import SAFE_METHODS, is_from_own_page
-from legato.auth.roles import is_listed
+from legato.auth.roles import TABLE, is_listed
 from legato.errors import Internal, Refused
 
 JSON: Final = ("application/json",)
 Endpoint = Callable[..., Any]
+RateClass = Literal["none", "credential", "refresh", "start", "write", "read"]
+"""Which limit a request counts for: `credential` hashes a password or uses up a token, `start` has
+executions begin or go on, `none` has no limit."""
+_HASHING: Final = frozenset({("account", "password"), ("account", "mfa")})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +71,27 @@ class Declaration:
         access: Who may use it.
         accepts: Media types of its body; none: it has no body.
         body_bytes_max: Of its body; None: the server's own bound.
+        rate: Which limit it counts for; None: what follows from its method and right.
     """
 
     access: Public | Needs
     accepts: tuple[str, ...] = ()
     body_bytes_max: int | None = None
+    rate: RateClass | None = None
+
+
+def rate_of(methods: Collection[str], access: Public | Needs) -> RateClass:
+    """Return the limit that a route counts for unless it says another.
+
+    What anybody may do without being known, and is no reading, gives or takes a credential.
+    """
+    if SAFE_METHODS.issuperset(methods):
+        return "read"
+    if isinstance(access, Public) or (access.resource, access.verb) in _HASHING:
+        return "credential"
+    right = TABLE.get(access.resource, {}).get(access.verb)
+    is_run = access.of == "workspace" and right is not None and right.kind == "run"
+    return "start" if is_run else "write"
 
 
 Check = Callable[[Request, Declaration], Awaitable[None]]
@@ -156,7 +176,9 @@ class Guarded(APIRoute):
 
     def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
         """Take `declaration` and `gate` beside what FastAPI's route takes."""
-        self.declaration = options.pop("declaration")
+        declared: Declaration = options.pop("declaration")
+        rate = declared.rate or rate_of(options.get("methods") or (), declared.access)
+        self.declaration = replace(declared, rate=rate)
         self.gate = options.pop("gate")
         super().__init__(path, endpoint, **options)
 
@@ -225,13 +247,13 @@ class Routes:
         self, path: str, access: Public | Needs, **options: Any
     ) -> Callable[[Endpoint], Endpoint]:
         """Offer a GET, which has no body."""
-        return self.route("GET", path, Declaration(access), **options)
+        return self.route("GET", path, _declared(access, (), options), **options)
 
     def delete(
         self, path: str, access: Public | Needs, **options: Any
     ) -> Callable[[Endpoint], Endpoint]:
         """Offer a DELETE without a body."""
-        return self.route("DELETE", path, Declaration(access), **options)
+        return self.route("DELETE", path, _declared(access, (), options), **options)
 
     def post(
         self, path: str, access: Public | Needs, *, accepts: tuple[str, ...] = JSON, **options: Any
@@ -255,7 +277,9 @@ class Routes:
 def _declared(
     access: Public | Needs, accepts: tuple[str, ...], options: dict[str, Any]
 ) -> Declaration:
-    return Declaration(access, accepts, options.pop("body_bytes_max", None))
+    return Declaration(
+        access, accepts, options.pop("body_bytes_max", None), options.pop("rate", None)
+    )
 
 
 def check_routes(routes: Iterable[BaseRoute], *, has_authenticator: bool) -> None:

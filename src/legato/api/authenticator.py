@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks: a bearer token of a session, or an API key, looked up at every request.
+"""Who asks, looked up at every request: a session, an API key, or an identity of another issuer.
 
 Nothing is remembered between requests: what was ended, disabled or lowered a moment ago counts at
-once. Where the store does not answer, nobody is let in (503). Rules: ID1-ID4.
+once. Where the store does not answer, nobody is let in (503). Rules: ID1-ID4, ID75.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.requests import Request
 
@@ -25,13 +25,44 @@ RECENT_MS: Final = 10 * 60_000
 """Since the password or link, for what somebody at an unlocked screen shall not do."""
 
 
+class Identities(Protocol):
+    """Knows who has a token of another issuer."""
+
+    def takes(self, text: str) -> bool:
+        """Tell whether a bearer token is one of another issuer, and none of ours."""
+        ...
+
+    async def principal(self, request: Request, text: str, workspace: str | None) -> Principal:
+        """Return who has a token; where the settings say so, somebody new gets an account.
+
+        Args:
+            request: For the audit.
+            text: The token.
+            workspace: What is asked for, an id or slug; None: the user's default.
+
+        Raises:
+            Unauthenticated: It is not good, or nobody's, or of somebody who is disabled.
+            Unavailable: Its issuer does not answer.
+        """
+        ...
+
+
 class BearerAuthenticator:
     """Keeps `access.Authenticator`."""
 
-    def __init__(self, tokens: AccessTokens, accounts: Accounts) -> None:
-        """Args: tokens verify what is sent; accounts say who that is now."""
+    def __init__(
+        self, tokens: AccessTokens, accounts: Accounts, identities: Identities | None = None
+    ) -> None:
+        """Make it.
+
+        Args:
+            tokens: Verify what is sent.
+            accounts: Say who that is now.
+            identities: Know those of other issuers; None: only ours are taken.
+        """
         self._tokens = tokens
         self._accounts = accounts
+        self._identities = identities
 
     async def authenticate(self, request: Request, needs: Needs) -> None:
         """Keep `Authenticator.authenticate`."""
@@ -44,6 +75,8 @@ class BearerAuthenticator:
             found = await self._accounts.principal_of_key(parts.id, parts.secret_hash)
             if found is None:
                 raise Unauthenticated
+        elif self._identities is not None and self._identities.takes(text):
+            found = await self._identities.principal(request, text, workspace_of(request))
         else:
             found = await self.person(text, workspace_of(request))
             if found is None:
@@ -63,7 +96,8 @@ class BearerAuthenticator:
     async def authorise(self, request: Request, needs: Needs) -> None:
         """Keep `Authenticator.authorise`."""
         principal = principal_of(request)
-        _check_recent(principal, needs)
+        if needs.is_recent:
+            check_recent(principal)
         if needs.of == "instance":
             if not instance_allows(principal, needs.resource, needs.verb):
                 raise Refused("forbidden", "Only an administrator of this installation may.")
@@ -79,11 +113,16 @@ class BearerAuthenticator:
             raise Refused("forbidden", "Your role or key does not allow this.")
 
 
-def _check_recent(principal: Principal, needs: Needs) -> None:
+def check_recent(principal: Principal) -> None:
+    """See that somebody gave a password or link not long ago; an API key gave its secret now.
+
+    Raises:
+        Refused: It was too long ago, or with an issuer that does not tell when it was.
+    """
     session = principal.session
-    if not needs.is_recent or session is None:
+    if principal.key is not None:
         return
-    if principal.at - session.authenticated_at > RECENT_MS:
+    if session is None or principal.at - session.authenticated_at > RECENT_MS:
         raise Refused(
             "reauth_required",
             "This needs a log-in of the last 10 minutes.",
@@ -101,9 +140,14 @@ def bearer_of(request: Request) -> str | None:
 def workspace_of(request: Request) -> str | None:
     """Return the workspace that is asked for, an id or slug; None: the default one.
 
+    A route about a workspace has it in its path, as `{workspace_id}`; then no header counts.
+
     Raises:
         NotFound: Two are named.
     """
+    in_path: str | None = request.path_params.get("workspace_id")
+    if in_path is not None:
+        return in_path
     named = values_of(request.scope["headers"], WORKSPACE)
     if len(named) > 1:
         raise NotFound
@@ -117,8 +161,14 @@ def principal_of(request: Request) -> Principal:
 
 
 def session_of(request: Request) -> Session:
-    """Return the session of who asks, on a route that no key reaches."""
-    session = principal_of(request).session
-    if session is None:
+    """Return the session of who asks, on a route that no key reaches.
+
+    Raises:
+        Refused: `forbidden` to an identity of another issuer, which has no session here.
+    """
+    principal = principal_of(request)
+    if principal.identity is not None:
+        raise Refused("forbidden", "This needs a log-in here.")
+    if principal.session is None:
         raise Internal("a route for people was reached with a key")
-    return session
+    return principal.session

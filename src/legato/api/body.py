@@ -24,9 +24,11 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from legato.api.problems import Fault, InvalidBody, describe, pointer
+from legato.errors import InvalidInput
 from legato.model.values import decode
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 IN_LOOP_MAX: Final = 64 * 1024
 """A longer body is decoded in a thread: a MiB takes some 20 ms, which others would wait for."""
@@ -83,6 +85,23 @@ def body(model: type[M]) -> Any:
 def sent(model: type[M]) -> Any:
     """Return the dependency that gives a route a `Sent` to read later."""
     return Depends(_Reader(model, is_late=True))
+
+
+def checked(path: str, check: Callable[[object], T], value: object) -> T:
+    """Return what a check makes of one field.
+
+    Args:
+        path: JSON Pointer to the field.
+        check: Raises `InvalidInput` with a text that does not repeat the value.
+        value: The field.
+
+    Raises:
+        InvalidBody: The check has refused it.
+    """
+    try:
+        return check(value)
+    except InvalidInput as error:
+        raise InvalidBody([Fault(path, error.message)]) from None
 
 
 def model_of(call: Callable[..., Any] | None) -> type[BaseModel] | None:

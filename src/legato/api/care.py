@@ -7,7 +7,7 @@ Rules: ID17.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Protocol
 
 from legato.errors import LegatoError
@@ -47,6 +47,7 @@ class Care:
         clean_s: float = CLEAN_S,
         close: Callable[[], None] | None = None,
         beside: Sequence[Companion] = (),
+        hang_up: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Make it.
 
@@ -56,9 +57,11 @@ class Care:
             clean_s: Between two deletions.
             close: Called when it has stopped.
             beside: Started and stopped with it.
+            hang_up: The same, for connections to others.
         """
         self._beside = tuple(beside)
         self._close = close
+        self._hang_up = hang_up
         self._stores = stores
         self._seal_s = seal_s
         self._clean_s = clean_s
@@ -87,6 +90,8 @@ class Care:
             _tell(head)
         if self._close is not None:
             self._close()
+        if self._hang_up is not None:
+            await self._hang_up()
 
     async def _sealing(self) -> None:
         while True:

@@ -72,10 +72,11 @@ class Connection(HttpToolsProtocol):
             self._refuse(Refused("headers_too_large", "The request has too large headers."))
 
     def on_message_begin(self) -> None:
-        """Give the application a way to cut this connection off."""
+        """Give the application a way to cut this connection off, and to see what is not sent."""
         super().on_message_begin()
         self._in_headers = True
         self.scope["state"]["abort"] = self.transport.abort
+        self.scope["state"]["unsent_bytes"] = self.transport.get_write_buffer_size
 
     def on_headers_complete(self) -> None:
         """The headers are here."""

@@ -35,7 +35,7 @@ class Health(BaseModel):
     status: str
 
 
-@routes.get("/health/live", _PROBE, response_model=Health)
+@routes.get("/health/live", _PROBE, response_model=Health, rate="none")
 async def live() -> Response:
     """Tell that the process answers."""
     return _health("ok")
@@ -45,6 +45,7 @@ async def live() -> Response:
     "/health/ready",
     _PROBE,
     response_model=Health,
+    rate="none",
     responses={503: {"model": Health, "description": "It cannot work now."}},
 )
 async def ready(api: ApiPart) -> Response:

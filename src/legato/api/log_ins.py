@@ -1,32 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the routes of identity share: a session to make, the answer to a log-in, audit entries.
+"""What the routes of identity share: sessions to make, proofs, the answer to a log-in, the audit.
 
-Rules: ID5-ID8.
+Rules: ID4-ID8, ID14, ID39.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final, Literal
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, Final, Literal, NoReturn
 
 import msgspec
 import orjson
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
 from legato.api.cookies import cleared_cookie, refresh_cookie
 from legato.api.frame import exchange_of
-from legato.api.parts import Api, Identity, api_of, identity_of
+from legato.api.parts import Identity, api_of, identity_of
 from legato.api.problems import Fault, InvalidBody
+from legato.auth.names import fold_email
 from legato.auth.password_policy import About
-from legato.auth.refresh import new_token, sid_of, token_hash
-from legato.errors import InvalidInput
+from legato.auth.refresh import new_token, once_hash, sid_of, token_hash
+from legato.errors import InvalidInput, InvalidToken, LegatoError, Refused
 from legato.model.ids import SessionId, UserId
-from legato.ports.accounts import NewSession, Session
+from legato.ports.accounts import (
+    Accounts,
+    NewSession,
+    Renewal,
+    Session,
+    Token,
+    TokenKind,
+    User,
+)
 from legato.ports.audit import AuditEntry, Result
 
 USER_AGENT_MAX: Final = 256
+NAME_MAX: Final = 1_000
+WRONG: Final = "invalid_credentials"
+"""The code of a password or code that is wrong: the one refusal that counts as a failure."""
+
+Once = Annotated[
+    Any,
+    Field(default=None),
+    WithJsonSchema({"type": "string", "description": "A token that is good once."}),
+]
+"""A token that is good once. Whatever else is sent in its place, or nothing, is answered 400."""
+
+
+def _all_required(schema: dict[str, Any]) -> None:
+    """Say that all fields must be sent: a `Once` may be absent only to be answered 400, not 422."""
+    schema["required"] = list(schema["properties"])
+    for each in schema["properties"].values():
+        each.pop("default", None)
+
+
+class Shown(BaseModel):
+    """A body with a `Once`; every field of it is needed."""
+
+    model_config = ConfigDict(json_schema_extra=_all_required)
 
 
 class LogIn(BaseModel):
@@ -67,27 +100,104 @@ def new_session(request: Request, user: UserId) -> tuple[NewSession, Pass]:
     return made, given
 
 
-async def renewed_session(
-    api: Api, identity: Identity, session: Session, *, is_authenticated: bool
-) -> Pass | None:
-    """Give a session a new id and refresh token; None if it has ended.
+def new_renewal(
+    identity: Identity, session: Session, *, is_authenticated: bool
+) -> tuple[Renewal, Pass]:
+    """Return a new id and refresh token for a session, and what its client gets.
 
     Args:
-        api: Where it is stored.
         identity: Makes the id.
         session: As it was read.
         is_authenticated: A password was given just now.
     """
     sid = sid_of(identity.refresh_key, session.id, session.version + 1)
     given = Pass(session.user, sid, new_token())
-    renewed = await api.stores.accounts.renew_session(
-        session.id,
-        token_hash(given.sid),
-        token_hash(given.refresh),
-        authenticated=is_authenticated,
-        audit=(),
+    made = Renewal(
+        id=session.id,
+        sid_hash=token_hash(given.sid),
+        refresh_hash=token_hash(given.refresh),
+        is_authenticated=is_authenticated,
     )
-    return given if renewed is not None else None
+    return made, given
+
+
+@asynccontextmanager
+async def counted(request: Request, name: str, *, logs_in: bool = False) -> AsyncIterator[None]:
+    """Count what is tried inside as a failed log-in if it raises `WRONG`.
+
+    Args:
+        request: Where from.
+        name: Whose: the folded address, or what was typed if it is none.
+        logs_in: Without an error it is a whole log-in.
+
+    Raises:
+        RateLimited: Too many have failed.
+    """
+    throttle = identity_of(request).throttle
+    attempt = await throttle.begin(name, client_of(request))
+    try:
+        yield
+    except LegatoError as error:
+        if error.code != WRONG:
+            await throttle.dropped(attempt)
+        raise
+    await (throttle.passed if logs_in else throttle.dropped)(attempt)
+
+
+async def holder_of(accounts: Accounts, value: object, kind: TokenKind) -> tuple[Token, User]:
+    """Return a token that is good now and whom it is for; it is not used up by that.
+
+    Args:
+        accounts: Where it is kept.
+        value: Whatever the caller sent.
+        kind: What it must be for.
+
+    Raises:
+        InvalidToken: It is none of that kind, or its user is disabled.
+    """
+    token = await accounts.token(once_hash(value), kind)
+    if token is None or token.user is None:
+        raise InvalidToken
+    user = await accounts.user(token.user)
+    if user is None or user.is_disabled:
+        raise InvalidToken
+    return token, user
+
+
+def typed_name(text: str) -> str:
+    """Return the folded address, or what was typed where it is none: nobody has that."""
+    try:
+        return fold_email(text)
+    except InvalidInput:
+        return text[:NAME_MAX]
+
+
+async def prove_password(request: Request, user: User, password: str, action: str) -> None:
+    """See that somebody who is logged in knows the own password.
+
+    Args:
+        request: Of the user.
+        user: Who asks.
+        password: What was typed.
+        action: What it is for, as the audit names it.
+
+    Raises:
+        Refused: It is wrong.
+    """
+    verdict = await identity_of(request).passwords.verify(password, user.password_hash)
+    if not verdict.is_right:
+        await refuse_proof(request, user, action, "The current password is wrong.")
+
+
+async def refuse_proof(request: Request, user: User, action: str, message: str) -> NoReturn:
+    """Write down that somebody who is logged in could not prove it, and say so.
+
+    Raises:
+        Refused: Always.
+    """
+    failed = entry(request, action, result="failed", user=user.id)
+    await api_of(request).stores.audit.write([failed])
+    raise Refused(WRONG, message)
 
 
 def logged_in(request: Request, given: Pass, status: int = 200) -> Response:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 REF: Final = "#/components/schemas/{model}"
-_ALWAYS: Final = (404, 408, 421, 429, 431, 500, 503)
+_ALWAYS: Final = (400, 404, 408, 421, 429, 431, 500, 503)
 _FAULT: Final = {
     "type": "object",
     "required": ["path", "message", "expected"],
@@ -51,6 +51,11 @@ _PROBLEM: Final = {
         "errors": {"type": "array", "items": _FAULT},
     },
 }
+
+
+def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return, for a route's `responses`, refusals that do not follow from its declaration."""
+    return {status: _refusal(status) for status in statuses}
 
 
 def describe_api(app: FastAPI) -> dict[str, Any]:
@@ -84,8 +89,10 @@ def _complete(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]
         operation["x-legato-of"] = needs.of
     for model in _models(route.dependant):
         schema = TypeAdapter(model).json_schema(ref_template=REF, mode="validation")
-        schemas.update(schema.pop("$defs", {}))
-        schemas[model.__name__] = {**schema, "additionalProperties": False}
+        for name, each in {**schema.pop("$defs", {}), model.__name__: schema}.items():
+            # What takes one of several forms has no fields of its own.
+            closed = {"additionalProperties": False} if "properties" in each else {}
+            schemas[name] = {**each, **closed}
         content = {"schema": {"$ref": REF.format(model=model.__name__)}}
         operation["requestBody"] = {
             "required": True,

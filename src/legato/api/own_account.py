@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`/api/v1/auth`: the own password and the own log-ins. No key reaches them.
 
-Rules: ID14, ID15.
+Rules: ID14, ID15, ID38, ID39.
 """
 
 from __future__ import annotations
@@ -15,29 +15,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from legato.api.access import Needs, Routes
-from legato.api.authenticator import principal_of, session_of
+from legato.api.authenticator import check_recent, principal_of, session_of
 from legato.api.body import body
 from legato.api.log_ins import (
     LogIn,
-    client_of,
+    counted,
     entry,
     hashed,
     logged_in,
     logged_out,
-    renewed_session,
+    new_renewal,
+    prove_password,
 )
 from legato.api.parts import ApiPart, IdentityPart
+from legato.api.problems import Fault, InvalidBody
 from legato.auth.password_policy import About
-from legato.errors import LegatoError, NotFound, Refused
+from legato.errors import NotFound, Refused
 from legato.model.ids import SessionId
 
 routes: Final = Routes("/api/v1/auth", tag="auth")
 
 
 class NewPassword(BaseModel):
-    """The password of now, and the one that shall be."""
+    """The password of now, and the one that shall be. Without the first where there is none."""
 
-    current_password: str
+    current_password: str | None = None
     new_password: str
 
 
@@ -65,31 +67,33 @@ async def change_password(
     identity: IdentityPart,
     sent: Annotated[NewPassword, body(NewPassword)],
 ) -> Response:
-    """Change the password; every other log-in ends, and this one gets a new id."""
-    user, session = principal_of(request).user, session_of(request)
-    attempt = await identity.throttle.begin(user.email, client_of(request))
-    try:
-        verdict = await identity.passwords.verify(sent.current_password, user.password_hash)
-    except LegatoError:
-        await identity.throttle.dropped(attempt)
-        raise
-    if not verdict.is_right:
-        failed = entry(request, "auth.password", result="failed", user=user.id)
-        await api.stores.audit.write([failed])
-        raise Refused("invalid_credentials", "The current password is wrong.")
-    await identity.throttle.dropped(attempt)
-    about = About(email=user.email, display_name=user.display_name, has_totp=user.totp is not None)
-    text = await hashed(request, sent.new_password, about, path="/new_password")
-    changed = await api.stores.accounts.change_user(
-        msgspec.structs.replace(user, password_hash=text),
-        [entry(request, "auth.password", user=user.id, target=("user", user.id))],
-        ends_sessions_but=session.id,
-    )
-    if not changed:
-        raise Refused("illegal_state", "The account was changed at the same time.")
-    given = await renewed_session(api, identity, session, is_authenticated=True)
-    if given is None:
-        raise Refused("session_ended", "The log-in has ended.", hint="Log in again.")
+    """Change the password; every other log-in ends, and this one gets a new id.
+
+    An account without a password, such as the owner of `legato up`, gets its first one from who
+    logged in by a link not long ago: there is no current one to know.
+    """
+    principal, session = principal_of(request), session_of(request)
+    user = principal.user
+    async with counted(request, user.email):
+        if sent.current_password is not None:
+            await prove_password(request, user, sent.current_password, "auth.password")
+        elif user.password_hash is None:
+            check_recent(principal)
+        else:
+            raise InvalidBody([Fault("/current_password", "is required", "a value")])
+        about = About(
+            email=user.email, display_name=user.display_name, has_totp=user.totp is not None
+        )
+        text = await hashed(request, sent.new_password, about, path="/new_password")
+        renewal, given = new_renewal(identity, session, is_authenticated=True)
+        changed = await api.stores.accounts.change_user(
+            msgspec.structs.replace(user, password_hash=text),
+            [entry(request, "auth.password", user=user.id, target=("user", user.id))],
+            ends_sessions_but=session.id,
+            session=renewal,
+        )
+        if not changed:
+            raise Refused("illegal_state", "The account was changed at the same time.")
     return logged_in(request, given)
 
 

@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
 
+from legato.api.crash_button import CrashButton
 from legato.api.figures import StoreFigures
+from legato.api.limits import RequestLimits
 from legato.api.metrics import Metrics
 from legato.api.readiness import Readiness
 from legato.auth.passwords import Passwords
+from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens
 from legato.errors import Internal
@@ -29,6 +33,7 @@ class Identity:
         tokens: Makes and verifies access tokens.
         passwords: Hashes and judges passwords.
         throttle: Counts log-ins that fail.
+        sealer: Seals the secrets of second factors.
         refresh_key: Makes refresh tokens and session ids.
         is_embedded: This server belongs to the person at this machine, who needs no password here.
     """
@@ -36,8 +41,13 @@ class Identity:
     tokens: AccessTokens
     passwords: Passwords
     throttle: LoginThrottle
+    sealer: Sealer
     refresh_key: bytes = field(repr=False)
     is_embedded: bool = False
+
+
+PracticeCounts = Callable[[str | None], Awaitable[Mapping[str, int]]]
+"""Asks the practice service for its counts: of one execution, or of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +60,12 @@ class Api:
     readiness: Readiness
     identity: Identity | None = None
     """None: a server that knows nobody, with public routes only."""
+    limits: RequestLimits | None = None
+    """The same as the gate's; None: there are none."""
+    practice: PracticeCounts | None = None
+    """None: no practice service is beside this server."""
+    crash_button: CrashButton | None = None
+    """None: nobody may have this process killed."""
     metrics: Metrics | None = None
     figures: StoreFigures | None = None
 

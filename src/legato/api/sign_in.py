@@ -2,15 +2,17 @@
 """`/api/v1/auth`: log in, refresh, log out, and who one is.
 
 Who is unknown and who has a wrong password get the same answer for the same work. Limits come
-before a password is hashed. Only `refresh` and `logout` read the cookie. Rules: ID5-ID8, ID13.
+before a password is hashed. Only `refresh` and `logout` read the cookie.
+
+Rules: ID5-ID8, ID13, ID30, ID42.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
-from pydantic import BaseModel
+from pydantic import BaseModel, Discriminator, RootModel, Tag
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,33 +21,61 @@ from legato.api.authenticator import BearerAuthenticator, bearer_of, principal_o
 from legato.api.body import body
 from legato.api.cookies import cleared_cookie, refresh_token
 from legato.api.log_ins import (
+    WRONG,
     LogIn,
+    Once,
     Pass,
+    Shown,
     client_of,
+    counted,
     entry,
+    holder_of,
     logged_in,
     logged_out,
+    new_renewal,
     new_session,
-    renewed_session,
+    typed_name,
 )
-from legato.api.parts import ApiPart, Identity, IdentityPart
-from legato.auth.names import fold_email
+from legato.api.openapi import REF, refusals
+from legato.api.parts import ApiPart, Identity, IdentityPart, api_of, identity_of
+from legato.api.problems import MEDIA_TYPE
+from legato.api.second_factor import owe_code
 from legato.auth.refresh import child_of, refresh_hash, sid_of, token_hash
-from legato.errors import InvalidInput, LegatoError, Refused, Unauthenticated
+from legato.errors import InvalidToken, Refused, Unauthenticated
 from legato.ports.accounts import Accounts, Rotation, Session, User
 
 routes: Final = Routes("/api/v1/auth", tag="auth")
-NAME_MAX: Final = 1_000
 _LOG_IN: Final = Public("it is how one becomes somebody")
 _COOKIE: Final = Public("the refresh token in the cookie is what is shown")
 _LOG_OUT: Final = Public("whoever has a credential may end it")
 
 
-class Credentials(BaseModel):
+class ByPassword(BaseModel):
     """An e-mail address and a password."""
 
     email: str
     password: str
+
+
+class ByLink(Shown):
+    """What stands after `#token=` in a printed link."""
+
+    token: Once
+
+
+def _way(value: Any) -> str:
+    return "by link" if isinstance(value, dict) and "token" in value else "by password"
+
+
+class Credentials(
+    RootModel[
+        Annotated[
+            Annotated[ByPassword, Tag("by password")] | Annotated[ByLink, Tag("by link")],
+            Discriminator(_way),
+        ]
+    ]
+):
+    """What somebody logs in with: a password, or a link."""
 
 
 class OwnWorkspace(BaseModel):
@@ -68,45 +98,101 @@ class Me(BaseModel):
     workspace: OwnWorkspace | None
 
 
-@routes.post("/login", _LOG_IN, response_model=LogIn)
-async def log_in(
-    request: Request,
-    api: ApiPart,
-    identity: IdentityPart,
-    sent: Annotated[Credentials, body(Credentials)],
-) -> Response:
-    """Log in with a password."""
-    accounts, throttle = api.stores.accounts, identity.throttle
-    name = _name(sent.email)
-    attempt = await throttle.begin(name, client_of(request))
-    try:
+_OWES: Final = {
+    "allOf": [
+        {"$ref": REF.format(model="Problem")},
+        {
+            "type": "object",
+            "properties": {
+                "mfa_token": {
+                    "type": "string",
+                    "description": "With `mfa_required`: for `login/mfa`, within 5 minutes.",
+                }
+            },
+        },
+    ]
+}
+
+
+@routes.post(
+    "/login",
+    _LOG_IN,
+    response_model=LogIn,
+    responses={
+        **refusals(400),
+        401: {
+            "description": "invalid_credentials · mfa_required",
+            "content": {MEDIA_TYPE: {"schema": _OWES}},
+        },
+    },
+)
+async def log_in(request: Request, sent: Annotated[Credentials, body(Credentials)]) -> Response:
+    """Log in with a password or a printed link. Where a second factor is active a code is owed."""
+    if isinstance(sent.root, ByLink):
+        return logged_in(request, await _by_link(request, sent.root.token))
+    return logged_in(request, await _by_password(request, sent.root))
+
+
+async def _by_password(request: Request, shown: ByPassword) -> Pass:
+    """Make a session for who knows the password."""
+    api, identity = api_of(request), identity_of(request)
+    accounts, name = api.stores.accounts, typed_name(shown.email)
+    async with counted(request, name, logs_in=True):
         user = await accounts.user_by_email(name)
         stored = user.password_hash if user is not None and not user.is_disabled else None
-        verdict = await identity.passwords.verify(sent.password, stored)
-    except LegatoError:
-        await throttle.dropped(attempt)
-        raise
-    if user is None or not verdict.is_right:
-        data = {"name": throttle.name_hash(name)}
-        await api.stores.audit.write([entry(request, "auth.login", result="failed", data=data)])
-        raise _wrong()
+        verdict = await identity.passwords.verify(shown.password, stored)
+        if user is None or not verdict.is_right:
+            data = {"name": identity.throttle.name_hash(name)}
+            failed = entry(request, "auth.login", result="failed", data=data)
+            await api.stores.audit.write([failed])
+            raise _wrong()
+        if verdict.needs_rehash:
+            user = await _hashed_anew(identity, accounts, user, shown.password)
+        if user.totp is not None:
+            raise await owe_code(request, user, name=name) or _wrong()
+        session, given = new_session(request, user.id)
+        audit = [entry(request, "auth.login", user=user.id, target=("session", session.id))]
+        made = await accounts.add_session(session, audit, user_version=user.version)
+        if made is None:  # disabled, or another password since it was read
+            raise _wrong()
+    return given
+
+
+async def _by_link(request: Request, token: object) -> Pass:
+    """Make a session for who has a printed link.
+
+    It is never throttled: failures of others lock nobody out who has the machine. It stands for the
+    password alone, so where a second factor is active its code is owed after it. A link is shown on
+    a terminal and handed on through chats and mails: whoever finds it there shall not be past the
+    second factor. Who has lost that too has it taken away on the machine, which is an act of its
+    own (`drop_second_factor`).
+    """
+    api, identity = api_of(request), identity_of(request)
+    accounts = api.stores.accounts
+    link, user = await holder_of(accounts, token, "link")
     if user.totp is not None:
-        await throttle.dropped(attempt)
-        raise Refused("mfa_required", "This account has a second factor.")
-    if verdict.needs_rehash:
-        user = await _hashed_anew(identity, accounts, user, sent.password)
+        raise await owe_code(request, user, link=link.hash) or InvalidToken()
     session, given = new_session(request, user.id)
-    audit = [entry(request, "auth.login", user=user.id, target=("session", session.id))]
-    made = await accounts.add_session(session, audit, user_version=user.version)
-    if made is None:  # disabled, or another password since it was read
-        raise _wrong()
-    await throttle.passed(attempt)
-    return logged_in(request, given)
+    target, by = ("session", session.id), {"by": "link"}
+    audit = [entry(request, "auth.login", user=user.id, target=target, data=by)]
+    made = await accounts.add_session(
+        session, audit, token_hash=link.hash, user_version=user.version
+    )
+    if made is None:
+        raise InvalidToken
+    await identity.throttle.vouch(user.email, client_of(request))
+    return given
 
 
-@routes.post("/refresh", _COOKIE, accepts=(), response_model=LogIn)
+@routes.post(
+    "/refresh", _COOKIE, accepts=(), rate="refresh", response_model=LogIn, responses=refusals(401)
+)
 async def refresh(request: Request, api: ApiPart, identity: IdentityPart) -> Response:
     """Exchange the refresh token in the cookie for its child and an access token."""
+    if api.limits is not None:
+        asking = await api.stores.accounts.session_of_refresh(refresh_hash(refresh_token(request)))
+        if asking is not None:  # before the token is used up: a refusal must not cost the log-in
+            await api.limits.limit("refresh", asking)
     rotation, child = await _rotate(request, api, identity)
     session = rotation.session
     if session is None:
@@ -119,14 +205,13 @@ async def refresh(request: Request, api: ApiPart, identity: IdentityPart) -> Res
     sid = sid_of(identity.refresh_key, session.id, session.version)
     given = Pass(session.user, sid, child)
     if token_hash(sid) != session.sid_hash:  # made with the master key before this one
-        renewed = await renewed_session(api, identity, session, is_authenticated=False)
-        if renewed is None:
+        renewal, given = new_renewal(identity, session, is_authenticated=False)
+        if await api.stores.accounts.renew_session(renewal, ()) is None:
             raise Refused("session_ended", "The log-in has ended.", hint="Log in again.")
-        given = renewed
     return logged_in(request, given)
 
 
-@routes.post("/logout", _LOG_OUT, accepts=(), status_code=204)
+@routes.post("/logout", _LOG_OUT, accepts=(), rate="write", status_code=204)
 async def log_out(request: Request, api: ApiPart, identity: IdentityPart) -> Response:
     """End the log-in of the cookie and of the access token, if there are any."""
     ended: dict[str, Session] = {}
@@ -203,13 +288,5 @@ async def _hashed_anew(identity: Identity, accounts: Accounts, user: User, passw
     return msgspec.structs.replace(user, version=user.version + 1) if changed else user
 
 
-def _name(text: str) -> str:
-    """Return the folded address, or what was typed where it is none: nobody has that."""
-    try:
-        return fold_email(text)
-    except InvalidInput:
-        return text[:NAME_MAX]
-
-
 def _wrong() -> Refused:
-    return Refused("invalid_credentials", "The e-mail address or the password is wrong.")
+    return Refused(WRONG, "The e-mail address or the password is wrong.")

@@ -9,8 +9,6 @@ told.
 Rules: AU10-AU17, AU87. Source: RFC 8725 (best practices), RFC 9068 (profile of access tokens).
 """
 
-import base64
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -18,6 +16,7 @@ from typing import Any, Final
 import jwt
 import msgspec
 
+from legato.auth.compact import HEADER, compact, part_of
 from legato.auth.refresh import is_token
 from legato.errors import Internal, InvalidInput, Unauthenticated
 from legato.model.ids import UserId
@@ -31,11 +30,9 @@ KEY_BYTES_MIN: Final = 32
 TTL_S_MAX: Final = 15 * 60
 LEEWAY_S: Final = 60
 """How far clocks of two instances may be apart."""
-TOKEN_BYTES_MAX: Final = 8 * 1024
 _CLAIMS: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 _HEADERS: Final = {"alg", "typ", "kid"}
 _KID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _ID: Final = re.compile(r"[\x21-\x7e]{1,64}")
 
 
@@ -138,7 +135,7 @@ class AccessTokens:
             raise InvalidInput(f"access tokens live 1 to {TTL_S_MAX} s, got {ttl_s}")
         self._keys = keys
         self._clock = clock
-        self._issuer = issuer
+        self.issuer = issuer
         self._audience = audience
         self.ttl_s = ttl_s
 
@@ -152,7 +149,7 @@ class AccessTokens:
             raise Internal("an access token is for a user and a session")
         issued_at = self._clock.now_ms() // 1000
         claims = {
-            "iss": self._issuer,
+            "iss": self.issuer,
             "aud": self._audience,
             "sub": user,
             "sid": sid,
@@ -173,7 +170,7 @@ class AccessTokens:
         Raises:
             Unauthenticated: Anything else; it does not say why.
         """
-        text = _compact(token)
+        text = compact(token)
         now_ms = self._clock.now_ms()
         key = self._keys.find(_checked_kid(text), now_ms)
         if key is None:
@@ -184,7 +181,7 @@ class AccessTokens:
                 key.secret,
                 algorithms=[ALGORITHM],
                 audience=self._audience,
-                issuer=self._issuer,
+                issuer=self.issuer,
                 options={
                     "require": list(_CLAIMS),
                     "strict_aud": True,
@@ -212,38 +209,16 @@ def _check_key(key: SigningKey) -> None:
         raise InvalidInput(f"key {key.kid} is a certificate or key pair, no secret") from None
 
 
-def _compact(token: object) -> str:
-    """Return the token as text if it has three parts of base64url and is no longer than allowed."""
-    if isinstance(token, str | bytes) and len(token) <= TOKEN_BYTES_MAX:
-        text = token.decode("latin-1") if isinstance(token, bytes) else token
-        if _COMPACT.fullmatch(text):
-            return text
-    raise Unauthenticated
-
-
 def _checked_kid(text: str) -> str:
     """Return the kid of a header that holds what it must and nothing else."""
-    segment = text.partition(".")[0]
-    try:
-        padded = segment + "=" * (-len(segment) % 4)
-        header = json.loads(base64.urlsafe_b64decode(padded), object_pairs_hook=_once)
-    except (ValueError, RecursionError):
-        raise Unauthenticated from None
-    if not isinstance(header, dict) or header.keys() != _HEADERS:
+    header = part_of(text, HEADER)
+    if header.keys() != _HEADERS:
         raise Unauthenticated
     kid = header["kid"]
     is_ours = header["alg"] == ALGORITHM and header["typ"] == TYP and isinstance(kid, str)
     if not is_ours or not _KID.fullmatch(kid):
         raise Unauthenticated
     return str(kid)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a name that stands twice: two readers could each take another one."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
 
 
 def _checked_claims(claims: dict[str, Any], now_ms: int) -> AccessClaims:

@@ -4,7 +4,7 @@
 A code is good for its own time step and the ones beside it, and each step is accepted once: who
 calls stores the step that `accepted_step` returns, in the transaction that uses it.
 
-Rules: AU30-AU35.
+Rules: AU30-AU35, ID31, ID45.
 """
 
 import base64
@@ -21,6 +21,8 @@ import pyotp
 from legato.auth.sealing import Sealer
 from legato.errors import InvalidInput
 from legato.model.ids import UserId
+from legato.ports.accounts import User
+from legato.telemetry import logger
 
 STEP_S: Final = 30
 STEPS_BESIDE: Final = 1
@@ -33,6 +35,8 @@ _CODE: Final = re.compile(r"[0-9]{6}")
 _RECOVERY: Final = re.compile(r"[a-z2-7]{16}")
 _TYPED_MAX: Final = 64
 _SPACES: Final = str.maketrans("", "", " -")
+
+_log = logger(__name__)
 
 
 class Recovery(msgspec.Struct, frozen=True):
@@ -117,6 +121,39 @@ def without_used(user: UserId, code: object, hashes: Sequence[str]) -> tuple[str
     # All are compared, so the time does not tell which it was.
     left = tuple(each for each in hashes if not hmac.compare_digest(each, hashed))
     return left if len(left) < len(hashes) else None
+
+
+def use_code(sealer: Sealer, user: User, code: object, *, now_ms: int) -> User | None:
+    """Return a user as they are when a code of their second factor, or a recovery code, is used.
+
+    What was sealed with the master key before is sealed with the current one by that. A secret that
+    no key opens is told to the log; recovery codes are good without it.
+
+    Args:
+        sealer: Opens and seals the secret.
+        user: As it was read; who stores the result stores it over this version.
+        code: Whatever the caller sent.
+        now_ms: The time.
+
+    Returns:
+        None if the code is not good, or there is no second factor.
+    """
+    if user.totp is None:
+        return None
+    left = without_used(user.id, code, user.recovery)
+    if left is not None:
+        return msgspec.structs.replace(user, recovery=left)
+    try:
+        secret = open_secret(sealer, user.id, user.totp)
+    except InvalidInput as error:
+        _log.error("the secret of a second factor cannot be opened", user=user.id, why=str(error))
+        return None
+    step = accepted_step(secret, code, now_ms=now_ms, last_step=user.totp_step)
+    if step is None:
+        return None
+    is_old = sealer.needs_resealing(user.totp)
+    sealed = seal_secret(sealer, user.id, secret) if is_old else user.totp
+    return msgspec.structs.replace(user, totp=sealed, totp_step=step)
 
 
 def _typed(code: object) -> str:

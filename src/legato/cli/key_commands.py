@@ -89,7 +89,11 @@ def new(invocation: Invocation) -> int:
     """Print a fresh secret of 48 random bytes. It is stored nowhere."""
     import secrets
 
+    from legato.auth.keys import weakness
+
     secret = secrets.token_urlsafe(48)
+    while weakness(secret) is not None:  # one in millions holds a word that no key should hold
+        secret = secrets.token_urlsafe(48)
     invocation.terminal.json({"secret": secret})
     invocation.terminal.line(secret)
     return OK

@@ -125,12 +125,16 @@ def confirm(invocation: Invocation, question: str, *, yes: bool) -> None:
 
 
 def server_url(settings: Settings, given: str | None) -> str:
-    """Return the address under which people reach the server, without a slash at the end."""
-    if given:
-        return given.rstrip("/")
+    """Return the address under which people reach the server, without a slash at the end.
+
+    `legato up` has noted it: the port of the settings may have been taken.
+    """
+    from legato.cli.places import noted_url
+
     server = settings.server
-    if server.public_url:
-        return server.public_url
+    said = given or server.public_url or noted_url(settings.home)
+    if said:
+        return said.rstrip("/")
     host = f"[{server.host}]" if ":" in server.host else server.host
     scheme = "https" if server.tls_certificate is not None else "http"
     return f"{scheme}://{host}:{server.port}"

@@ -20,6 +20,10 @@ user = LazyGroup(
         "enable": (f"{_CHANGE}:enable", "Open an account again."),
         "reset": (f"{_CHANGE}:reset", "Print a link to set a new password."),
         "link": (f"{_CHANGE}:link", "Print a link to log in."),
+        "identity": (
+            "legato.cli.user_identity:identity",
+            "Link accounts to identities of other issuers.",
+        ),
     },
     epilog=examples(
         "legato user list",

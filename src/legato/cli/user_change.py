@@ -93,7 +93,12 @@ def role(
                 data={"role": role, "was": was},
             )  # fmt: skip
             member = Member(workspace=place.id, user=user.id, role=role)
-            if was != role and await app.stores.accounts.put_member(member, audit) != "done":
+            done = "done"
+            if was != role:
+                done = await app.stores.accounts.put_member(member, audit, was=was or "none")
+            if done == "changed":
+                raise Conflict("the role was changed at the same time; try again")
+            if done != "done":
                 raise Conflict(
                     f"{user.email} is the last owner of {place.slug}.",
                     hint="Give it another owner first.",
@@ -222,15 +227,17 @@ async def _say_link(
     invocation: Invocation, app: App, user: User, kind: str, url: str | None
 ) -> None:
     """Print a link on stdout: it is the result, and stands nowhere else."""
-    from legato.cli.links import LOGIN_MS, RESET_MS, new_login_link, new_reset_link
+    from legato.api.links import LOGIN_MS, RESET_MS, new_login_link, new_reset_link
     from legato.cli.people import server_url
+    from legato.cli.person import person
     from legato.cli.text import iso
     from legato.model.durations import format_duration
 
     make: Callable[..., Any] = new_login_link if kind == "link" else new_reset_link
     ttl_ms = LOGIN_MS if kind == "link" else RESET_MS
     ends_at = (await app.stores.lifecycle.look()).now + ttl_ms
-    made = await make(app.stores.accounts, user, server_url(app.settings, url))
+    base = server_url(app.settings, url)
+    made = await make(app.stores.accounts, user, base, person=person())
     terminal = invocation.terminal
     terminal.json({"id": user.id, "email": user.email, "url": made, "expires_at": iso(ends_at)})
     terminal.line(made)

@@ -8,18 +8,21 @@ Rules: AC.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from legato.model.ids import SessionId, UserId, WorkspaceId
 from legato.ports.audit import AuditEntry
+from legato.ports.memberships import ALL, Member, Memberships, Role, Workspace
 
-Role = Literal["viewer", "operator", "editor", "admin", "owner"]
-TokenKind = Literal["setup", "link", "reset", "invitation", "mfa"]
+__all__ = [
+    "ALL", "Accounts", "ApiKey", "Member", "Memberships", "NewSession", "NewToken", "Principal",
+    "Refusal", "Renewal", "Role", "Rotation", "Session", "Token", "TokenKind", "User", "Workspace",
+]  # fmt: skip
+
+TokenKind = Literal["setup", "link", "reset", "mfa", "totp"]
 Refusal = Literal["unknown", "expired", "used", "claimed"]
-ALL: Final = 2**31 - 1
-"""A limit that leaves nothing out, for lists that are short by nature."""
 
 
 class User(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,26 +44,6 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     default_workspace: WorkspaceId | None = None
     created_at: int = 0
     version: int = 1
-
-
-class Workspace(msgspec.Struct, frozen=True, kw_only=True):
-    """A workspace; `slug` is unique."""
-
-    id: WorkspaceId
-    slug: str
-    name: str
-    created_at: int = 0
-
-
-class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's role in a workspace, with what a list of members shows."""
-
-    workspace: WorkspaceId
-    user: UserId
-    role: Role
-    email: str = ""
-    display_name: str = ""
-    since: int = 0
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,15 +78,27 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
 
 
-class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, as one read finds it: the live session or key, its user, and the role where asked.
+class ExternalIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """How another issuer of identities names somebody: its `iss` and `sub`, compared exactly.
 
-    `role` is None for somebody who is no member there. `scopes` is None for a session.
+    Nothing else links it to a user: an e-mail address that an issuer tells is only its word.
+    """
+
+    issuer: str
+    subject: str
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, as one read finds it: what was shown, its user, and the role where asked.
+
+    Exactly one thing was shown: a live session, a live key, or an identity of another issuer, which
+    has no log-in here. `role` is None for somebody who is no member there. `scopes` are a key's.
     """
 
     user: User
     session: Session | None = None
     key: str | None = None
+    identity: ExternalIdentity | None = None
     workspace: Workspace | None = None
     role: Role | None = None
     scopes: tuple[str, ...] | None = None
@@ -111,21 +106,35 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """When it was read, by the database's clock."""
 
 
+class Renewal(msgspec.Struct, frozen=True, kw_only=True):
+    """A live session's new id and refresh token, as hashes.
+
+    `is_authenticated`: a password was given just now.
+    """
+
+    id: SessionId
+    sid_hash: bytes
+    refresh_hash: bytes
+    is_authenticated: bool = False
+
+
 class NewToken(msgspec.Struct, frozen=True, kw_only=True):
-    """A token that is good once. `hash` is its SHA-256; what it is for depends on its kind."""
+    """A token that is good once. `hash` is its SHA-256; what it is for depends on its kind.
+
+    Of kind `mfa`: a log-in that a code is owed for; `email` is the name under which its failures
+    count, empty for a link's. Of kind `totp`: `sealed` is a secret that no code has confirmed yet.
+    """
 
     hash: bytes
     kind: TokenKind
     ttl_ms: int
     user: UserId | None = None
-    workspace: WorkspaceId | None = None
-    role: Role | None = None
     email: str = ""
-    by: UserId | None = None
+    sealed: bytes | None = None
 
 
 class Token(NewToken, frozen=True, kw_only=True):
-    """The same as it was found; `tries` are those that failed."""
+    """The same as it was found; `tries` are those that were taken."""
 
     expires_at: int
     tries: int = 0
@@ -156,7 +165,7 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     session: Session | None = None
 
 
-class Accounts(Protocol):
+class Accounts(Memberships, Protocol):
     """Keep accounts. `audit` is written in the same transaction, only if something was done."""
 
     # --- set-up ---------------------------------------------------------------------------------
@@ -183,16 +192,46 @@ class Accounts(Protocol):
 
     # --- tokens that are good once ---------------------------------------------------------------
 
-    async def add_token(self, token: NewToken, audit: Sequence[AuditEntry]) -> None:
-        """Store a token; those of the same kind for the same user, or any `setup`, become void."""
+    async def add_token(
+        self,
+        token: NewToken,
+        audit: Sequence[AuditEntry],
+        *,
+        token_hash: bytes | None = None,
+        user_version: int | None = None,
+    ) -> bool:
+        """Store a token; those of the same kind for the same user, or any `setup`, become void.
+
+        Not those of kind `mfa`: who knows a password could else keep its owner from logging in.
+
+        Args:
+            token: What to store.
+            audit: Written with it.
+            token_hash: A token that is consumed with it.
+            user_version: As of `add_session`.
+
+        Returns:
+            False if the other token is not good any more, or the user has another version or is
+            disabled; nothing is done then.
+        """
         ...
 
     async def token(self, token_hash: bytes, kind: TokenKind) -> Token | None:
         """Return a token that is good now; None if unknown, used, void or expired."""
         ...
 
-    async def fail_token(self, token_hash: bytes, *, tries_max: int) -> None:
-        """Count a try that failed; the token is void after `tries_max`."""
+    async def token_of(self, user: UserId, kind: TokenKind) -> Token | None:
+        """Return the one token of a kind for a user that is good now."""
+        ...
+
+    async def try_token(self, token_hash: bytes, kind: TokenKind, *, tries_max: int) -> bool:
+        """Take one of the tries of a token, before it is known whether the try is good.
+
+        Of any number at once no more than `tries_max` succeed.
+
+        Returns:
+            False if there is none left, or the token is not good.
+        """
         ...
 
     # --- users and members ------------------------------------------------------------------------
@@ -226,10 +265,16 @@ class Accounts(Protocol):
         *,
         member: Member | None = None,
         token_hash: bytes | None = None,
+        session: NewSession | None = None,
     ) -> bool:
         """Add a user, with a role, consuming an invitation.
 
-        Without a default workspace the user gets the one of the role.
+        Args:
+            user: Without a default workspace the user gets the one of the role.
+            audit: Written with it.
+            member: What the user is where.
+            token_hash: The invitation.
+            session: A log-in to make with it.
 
         Returns:
             False if the address is taken or the token is not good any more; nothing is done then.
@@ -243,6 +288,7 @@ class Accounts(Protocol):
         *,
         token_hash: bytes | None = None,
         ends_sessions_but: SessionId | Literal["none"] | None = None,
+        session: NewSession | Renewal | None = None,
     ) -> bool:
         """Write a user over its version.
 
@@ -250,46 +296,14 @@ class Accounts(Protocol):
             user: As it shall be; `version` is the one that was read.
             audit: Written with it.
             token_hash: A token that is consumed with it.
-            ends_sessions_but: End the user's sessions: all (`none`), or all but one.
+            ends_sessions_but: End the user's sessions: all (`none`), or all but one; and with them
+                what could become one: links, resets, and log-ins and factors that are half done.
+            session: Make a session with it, or renew one.
 
         Returns:
-            False if the user has changed meanwhile, the token is not good any more or another user
-            has the address; nothing is done then.
+            False if the user has changed meanwhile, the token is not good any more, the session to
+            renew has ended or another user has the address; nothing is done then.
         """
-        ...
-
-    async def members(self, workspace: WorkspaceId) -> list[Member]:
-        """Return the members of a workspace, by name."""
-        ...
-
-    async def workspace(self, named: str) -> Workspace | None:
-        """Return a workspace by its id, or by its slug."""
-        ...
-
-    async def memberships(self, user: UserId) -> list[tuple[Workspace, Role]]:
-        """Return the workspaces of a user."""
-        ...
-
-    async def put_member(
-        self, member: Member, audit: Sequence[AuditEntry], *, token_hash: bytes | None = None
-    ) -> Literal["done", "last_owner", "token"]:
-        """Add a member or change a role; the last owner cannot be lowered.
-
-        Raises:
-            NotFound: There is no such workspace.
-        """
-        ...
-
-    async def remove_member(
-        self, workspace: WorkspaceId, user: UserId, audit: Sequence[AuditEntry]
-    ) -> Literal["done", "unknown", "last_owner"]:
-        """Take a member out; not the last owner."""
-        ...
-
-    async def add_workspace(
-        self, workspace: Workspace, owner: UserId, audit: Sequence[AuditEntry]
-    ) -> bool:
-        """Add a workspace with its owner; False if the slug is taken."""
         ...
 
     # --- log-ins ----------------------------------------------------------------------------------
@@ -353,6 +367,10 @@ class Accounts(Protocol):
         """
         ...
 
+    async def session_of_refresh(self, refresh_hash: bytes) -> SessionId | None:
+        """Return the live session that a refresh token is or was one of; it consumes nothing."""
+        ...
+
     async def sessions(self, user: UserId) -> list[Session]:
         """Return the live sessions of a user, the newest first."""
         ...
@@ -368,26 +386,35 @@ class Accounts(Protocol):
         """End one session of a user, all, or all but one; return how many were live."""
         ...
 
-    async def renew_session(
-        self,
-        session: SessionId,
-        sid_hash: bytes,
-        refresh_hash: bytes,
-        *,
-        authenticated: bool,
-        audit: Sequence[AuditEntry],
-    ) -> Session | None:
+    async def renew_session(self, renewal: Renewal, audit: Sequence[AuditEntry]) -> Session | None:
         """Give a live session a new id and refresh token; the old ones are void at once."""
         ...
 
     # --- keys ------------------------------------------------------------------------------------
 
-    async def add_key(self, key: ApiKey, audit: Sequence[AuditEntry]) -> ApiKey:
-        """Store a key."""
+    async def add_key(
+        self, key: ApiKey, audit: Sequence[AuditEntry], *, live_max: int | None = None
+    ) -> ApiKey:
+        """Store a key.
+
+        Args:
+            key: What to store.
+            audit: Written with it.
+            live_max: Live keys that its user may have everywhere, this one among them.
+
+        Raises:
+            LimitExceeded: The user has so many, or may have none: disabled, or gone.
+        """
         ...
 
     async def keys(self, user: UserId, workspace: WorkspaceId | None = None) -> list[ApiKey]:
         """Return the live keys of a user, the newest first."""
+        ...
+
+    async def keys_of_workspace(
+        self, workspace: WorkspaceId, *, after: str | None = None, limit: int = ALL
+    ) -> list[ApiKey]:
+        """Return the live keys of a workspace, ids descending; only those less than `after`."""
         ...
 
     async def revoke_key(
@@ -399,6 +426,43 @@ class Accounts(Protocol):
         workspace: WorkspaceId | None = None,
     ) -> bool:
         """Revoke a key, of a user or of a workspace; False if there is no such live key."""
+        ...
+
+    # --- identities of other issuers --------------------------------------------------------------
+
+    async def principal_of_identity(
+        self, identity: ExternalIdentity, workspace: str | None
+    ) -> Principal | None:
+        """Return whose an identity is, and the role in a workspace (id, slug, or the default).
+
+        Nobody while the user is disabled.
+        """
+        ...
+
+    async def user_of_identity(self, identity: ExternalIdentity) -> User | None:
+        """Return whose an identity is, also while that user is disabled."""
+        ...
+
+    async def add_identity(
+        self, identity: ExternalIdentity, user: UserId, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Link an identity to a user who is there and not disabled; False if it is somebody's."""
+        ...
+
+    async def provision(
+        self, identity: ExternalIdentity, user: User, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Add a user together with an identity.
+
+        Of any number at once exactly one succeeds. False if the identity is somebody's or the
+        user's address is taken; nothing is done then.
+        """
+        ...
+
+    async def remove_identity(
+        self, identity: ExternalIdentity, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Unlink an identity; False if it is nobody's."""
         ...
 
     # --- care -------------------------------------------------------------------------------------

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counters over a sliding window of time, and things to remember: what a limiter needs.
+"""What limiters count with: places in a sliding window, things to remember, buckets that refill.
 
 Keys are short texts without anything that somebody typed. Nothing here is durable: who loses it
 counts anew, which an adapter that many processes share makes rare.
 
-Rules: AU50-AU53.
+Rules: AU50-AU53, AU90.
 """
 
 from typing import Protocol
 
 import msgspec
+
+from legato.model.rate import Rate
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -49,4 +51,17 @@ class Counters(Protocol):
 
     async def remembers(self, key: str) -> bool:
         """Tell whether a key is remembered still."""
+        ...
+
+    async def spend(self, key: str, rate: Rate) -> int:
+        """Take a place of a key's bucket; refused, nothing is taken.
+
+        Costs less than `take`, and one number per key: for what every request asks.
+
+        Returns:
+            0, or the ms until it may succeed, at least 1.
+
+        Raises:
+            Unavailable: The store does not answer.
+        """
         ...

@@ -5,16 +5,19 @@ Whether these settings are safe together is judged by `legato.api.startup`, when
 """
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, SecretStr
 
+from legato.settings.rates import RateSettings
 from legato.settings.section import Section
 
 PORT: Final = 8420
 _MIB: Final = 1024 * 1024
+_NUMBER: Final = re.compile(r"[0-9]{0,5}", re.ASCII)
 
 
 def _checked_base(value: str, *, what: str) -> str:
@@ -55,6 +58,28 @@ def _checked_network(value: str) -> str:
     return str(network)
 
 
+def _checked_redis_url(value: SecretStr) -> SecretStr:
+    expected = (
+        "should be redis:// or rediss://[[user]:password@]host[:port][/number]; "
+        "signs in the password are written %2F"
+    )
+    text = value.get_secret_value()
+    if not text:
+        return value
+    try:
+        parts = urlsplit(text)
+        is_good = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_good = False
+        parts = urlsplit("")
+    number = parts.path.removeprefix("/")
+    is_good = is_good and parts.scheme in {"redis", "rediss"} and text.isprintable()
+    if not is_good or parts.query or parts.fragment or not _NUMBER.fullmatch(number):
+        raise ValueError(expected)
+    return value
+
+
+RedisUrl = Annotated[SecretStr, AfterValidator(_checked_redis_url)]
 Origin = Annotated[str, AfterValidator(_checked_origin)]
 Network = Annotated[str, AfterValidator(_checked_network)]
 
@@ -88,6 +113,7 @@ class ServerSettings(Section):
     """An idle connection is closed after this long."""
     drain_s: PositiveFloat = Field(default=10.0, le=3600)
     """From SIGTERM to the end of requests that are still open."""
+    rates: RateSettings = RateSettings()
 
 
 class AllowedOrigins(Section):

@@ -82,6 +82,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
         made.desk.store(work)
         yield made
+        made.serving.close()
     finally:
         site.close()
 

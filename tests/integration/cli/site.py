@@ -14,7 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.support import warm
+
 COMMAND: Final = (sys.executable, "-m", "legato.cli")
+WARM: Final = ("legato",)
+"""The same command in a process that has its imports already."""
 PATIENCE_S: Final = 60.0
 """A process that lives longer is stuck: it is killed, and the test fails on its exit code."""
 
@@ -57,16 +61,27 @@ class Process:
     ) -> None:
         """Start it in a session of its own."""
         self._errors = errors
+        self.popen: subprocess.Popen[str] | warm.WarmProcess
         with errors.open("wb") as stderr:
-            self.popen = subprocess.Popen(
-                [*command, *arguments], env=env, stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE, stderr=stderr, start_new_session=True,
-                text=True, encoding="utf-8",
-            )  # fmt: skip
+            if command == WARM:
+                self.popen = warm.start(
+                    [*arguments], env, cwd=str(Path.cwd()), stderr=stderr.fileno()
+                )
+            else:
+                self.popen = subprocess.Popen(
+                    [*command, *arguments], env=env, stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE, stderr=stderr, start_new_session=True,
+                    text=True, encoding="utf-8",
+                )  # fmt: skip
         self._seen: list[str] = []
         self._watchdog = threading.Timer(PATIENCE_S, self.popen.kill)
         self._watchdog.daemon = True
         self._watchdog.start()
+
+    def unwatched(self) -> "Process":
+        """Let it live for as long as the tests that share it; who started it ends it."""
+        self._watchdog.cancel()
+        return self
 
     @property
     def pid(self) -> int:
@@ -131,6 +146,8 @@ class Site:
         self.home.mkdir(mode=0o700)
         self.grant("git", "sh", "sleep")
         self.more: dict[str, str] = {}
+        self.is_cold = False
+        """Whether commands are executed, imports and all."""
         self._count = 0
         self._running: list[Process] = []
 
@@ -148,7 +165,8 @@ class Site:
 
     def start(self, *arguments: object, **env: str) -> Process:
         """Start a command."""
-        return self.start_program(COMMAND, *arguments, **env)
+        is_warm = not self.is_cold and warm.is_usual(self.env(**env))
+        return self.start_program(WARM if is_warm else COMMAND, *arguments, **env)
 
     def start_program(self, program: tuple[str, ...], *arguments: object, **env: str) -> Process:
         """Start another program in the environment of a command."""

@@ -21,6 +21,7 @@ from legato.api.server import make_api
 from legato.app import memory_stores
 from legato.auth.passwords import Passwords
 from legato.auth.refresh import is_token, new_api_key, new_sid, new_token, sid_of, token_hash
+from legato.auth.sealing import MasterKey, Sealer
 from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens, KeyRing, SigningKey
 from legato.errors import (
@@ -270,6 +271,7 @@ async def test_only_the_person_at_this_machine_needs_no_password(
         tokens=tokens,
         passwords=passwords,
         throttle=LoginThrottle(None, KEY),  # type: ignore[arg-type]
+        sealer=Sealer([MasterKey(id="m1", secret=KEY)]),
         refresh_key=KEY,
         is_embedded=is_embedded,
     )

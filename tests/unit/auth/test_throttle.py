@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from legato.adapters.memory.counters import MemoryCounters
 from legato.auth.throttle import LoginThrottle, ThrottleLimits, address_key
-from legato.errors import InvalidInput, RateLimited
+from legato.errors import InvalidInput, RateLimited, Unavailable
 from legato.testing.clock import FakeClock
 
 KEY: Final = bytes(range(32))
@@ -224,3 +224,39 @@ async def test_any_name_and_address_can_be_tried(name: str, ip: str) -> None:
 def test_a_household_is_one_address(ip: str, key: str) -> None:
     """IPv6 counts by its network of 64 bits, IPv4 in IPv6 as IPv4 [AU58]."""
     assert address_key(ip) == key
+
+
+async def test_a_link_makes_its_address_known() -> None:
+    """An account that is shut by failures elsewhere is open where a link logged in [ID42]."""
+    rooms = Rooms()
+    for number in range(100):
+        await rooms.fail(ip=f"198.51.100.{number // 5}")
+    assert await rooms.wait_s() > 0
+    await rooms.throttle.vouch(ANNA, HERE)
+    assert await rooms.wait_s() == 0
+    assert await rooms.wait_s(ip="203.0.113.8") > 0
+
+
+async def test_a_link_logs_in_without_counters() -> None:
+    """What cannot be remembered is not, and nobody is told [ID42]."""
+
+    class Away(MemoryCounters):
+        async def remember(self, key: str, *, ttl_ms: int) -> None:
+            raise Unavailable
+
+    throttle = LoginThrottle(Away(FakeClock()), KEY)
+    await throttle.vouch(ANNA, HERE)
+    with pytest.raises(Unavailable):
+        await throttle.passed(await throttle.begin(ANNA, HERE))
+
+
+async def test_to_have_forgotten_is_counted_by_itself() -> None:
+    """So many questions shut no log-in, and no log-in the question [ID40]."""
+    rooms = Rooms()
+    for _ in range(5):
+        await rooms.throttle.begin(ANNA, HERE, what="forgot")
+    with pytest.raises(RateLimited):
+        await rooms.throttle.begin(ANNA, HERE, what="forgot")
+    assert await rooms.wait_s() == 0
+    await rooms.fail("bert@example.org", times=5)
+    await rooms.throttle.begin("bert@example.org", HERE, what="forgot")

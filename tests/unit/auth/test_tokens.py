@@ -16,7 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from legato.auth import refresh
-from legato.auth.tokens import TOKEN_BYTES_MAX, AccessTokens, KeyRing, SigningKey
+from legato.auth.compact import TOKEN_BYTES_MAX
+from legato.auth.tokens import AccessTokens, KeyRing, SigningKey
 from legato.errors import Internal, InvalidInput, Unauthenticated
 from legato.model.ids import UserId
 from legato.testing.clock import FakeClock

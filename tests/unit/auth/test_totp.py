@@ -5,6 +5,7 @@ import re
 from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import msgspec
 import pyotp
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from legato.auth import totp
 from legato.auth.sealing import MasterKey, Sealer
 from legato.errors import InvalidInput
 from legato.model.ids import UserId
+from legato.ports.accounts import User
 
 SECRET: Final = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 """The key of the test vectors of RFC 6238, appendix B."""
@@ -167,3 +169,38 @@ def test_a_master_key_does_not_print_its_secret() -> None:
     shown = f"{NEW!r} {NEW} {NEW.__rich_repr__()}"
     assert "m2" in shown
     assert "\\x" not in shown
+
+
+def _with_factor(sealer: Sealer) -> tuple[User, totp.Recovery]:
+    recovery = totp.new_recovery(USER)
+    sealed = totp.seal_secret(sealer, USER, SECRET)
+    user = User(id=USER, email="a@x.org", display_name="A", totp=sealed, recovery=recovery.hashes)
+    return user, recovery
+
+
+def test_a_used_code_changes_its_user() -> None:
+    """By the step of a code, or by one recovery code less; who stores it, stores that [ID31]."""
+    sealer = Sealer([OLD])
+    user, recovery = _with_factor(sealer)
+    stepped = totp.use_code(sealer, user, code(STEP), now_ms=NOW_MS)
+    assert stepped == msgspec.structs.replace(user, totp_step=STEP)
+    assert totp.use_code(sealer, stepped, code(STEP), now_ms=NOW_MS) is None
+    less = totp.use_code(sealer, stepped, recovery.codes[4], now_ms=NOW_MS)
+    assert less is not None
+    assert len(less.recovery) == 9
+    assert totp.use_code(sealer, less, recovery.codes[4], now_ms=NOW_MS) is None
+    bare = msgspec.structs.replace(user, totp=None)
+    for typed in (code(STEP), recovery.codes[0]):
+        assert totp.use_code(sealer, bare, typed, now_ms=NOW_MS) is None
+
+
+def test_a_code_seals_its_secret_anew_after_a_change_of_keys() -> None:
+    """Where no key opens it any more recovery codes are still good [AU35, ID45]."""
+    user, recovery = _with_factor(Sealer([OLD]))
+    both, new = Sealer([NEW, OLD]), Sealer([NEW])
+    used = totp.use_code(both, user, code(STEP), now_ms=NOW_MS)
+    assert used is not None
+    assert used.totp is not None
+    assert totp.open_secret(new, USER, used.totp) == SECRET
+    assert totp.use_code(new, user, code(STEP), now_ms=NOW_MS) is None
+    assert totp.use_code(new, user, recovery.codes[0], now_ms=NOW_MS) is not None

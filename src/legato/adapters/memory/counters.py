@@ -2,10 +2,10 @@
 """Counters in the memory of one process, bounded in size.
 
 A key holds the times of the places that are taken, at most `limit` of them, so its window slides
-exactly. When there are too many keys, what was used longest ago is forgotten, counters and things
-remembered each among their own kind: a flood of the one does not wash the other away.
+exactly. When there are too many keys, what was used longest ago is forgotten, each kind among its
+own: a flood of requests does not wash failed log-ins away.
 
-Rules: AU50-AU53.
+Rules: AU50-AU53, AU90.
 """
 
 import itertools
@@ -14,11 +14,12 @@ from typing import Final
 
 import msgspec
 
+from legato.model.rate import Rate
 from legato.ports.clock import Clock
 from legato.ports.counters import Taken
 
 KEYS_MAX: Final = 100_000
-"""Of each kind; some 40 MB when full of counters, and that only under an attack."""
+"""Of each kind; some 40 MB when full of places, 30 of buckets, and that only under an attack."""
 
 
 class _Places(msgspec.Struct):
@@ -50,6 +51,7 @@ class MemoryCounters:
         self._keys_max = keys_max
         self._places: OrderedDict[str, _Places] = OrderedDict()
         self._remembered: OrderedDict[str, int] = OrderedDict()
+        self._due_us: OrderedDict[str, int] = OrderedDict()
         self._marks = itertools.count(1)
 
     async def take(self, key: str, *, limit: int, window_ms: int) -> Taken:
@@ -100,6 +102,16 @@ class MemoryCounters:
             del self._remembered[key]
             return False
         return True
+
+    async def spend(self, key: str, rate: Rate) -> int:
+        """Keep `Counters.spend`."""
+        known = self._due_us
+        now_us = int(self._clock.monotonic() * 1_000_000)
+        known[key], wait_us = rate.spend(known.get(key, 0), now_us)
+        known.move_to_end(key)
+        if len(known) > self._keys_max:
+            known.popitem(last=False)
+        return -(-wait_us // 1000)
 
     def _now_ms(self) -> int:
         return int(self._clock.monotonic() * 1000)

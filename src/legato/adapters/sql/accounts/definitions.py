@@ -10,20 +10,11 @@ Rules: AC1, AC3-AC6, AC10-AC12.
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Integer,
-    and_,
-    case,
-    delete,
-    exists,
-    literal_column,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Column, and_, delete, exists, func, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
+from legato.adapters.sql.accounts.definitions_identities import identity_statements
+from legato.adapters.sql.accounts.definitions_members import member_statements, page
 from legato.adapters.sql.accounts.definitions_sessions import session_statements
 from legato.adapters.sql.definitions_shared import DAY_MS, NOW, P, if_given, insert
 from legato.adapters.sql.schema_accounts import (
@@ -37,6 +28,7 @@ from legato.adapters.sql.schema_accounts import (
 
 Named = Iterator[tuple[str, ClauseElement]]
 
+_OF_LOG_INS = ("link", "reset", "mfa", "totp")
 _IS_LIVE_KEY = and_(
     api_keys.c.revoked_at.is_(None),
     or_(api_keys.c.expires_at.is_(None), api_keys.c.expires_at > NOW),
@@ -45,7 +37,8 @@ _IS_LIVE_KEY = and_(
 
 def account_statements() -> Named:
     """Yield every statement of accounts with its name."""
-    for group in (_setup, _tokens, _users, _members, _keys, _key_use, session_statements):
+    groups = (_setup, _tokens, _users, _disabling, _keys, _key_use)
+    for group in (*groups, member_statements, session_statements, identity_statements):
         for name, statement in group():
             yield f"accounts.{name}", statement
 
@@ -85,7 +78,15 @@ def _tokens() -> Named:
         .values(used_at=NOW)
         .where(c.kind == P("kind"), c.used_at.is_(None), or_(is_setup, c.user_id == P("user_id"))),
     )
-    columns = ("hash", "kind", "user_id", "workspace", "role", "email", "made_by")
+    # What could become a log-in. An invitation stands for its workspace.
+    of_log_ins = or_(*(c.kind == literal_column(f"'{kind}'") for kind in _OF_LOG_INS))
+    yield (
+        "tokens_of_user_void",
+        update(one_time_tokens)
+        .values(used_at=NOW)
+        .where(c.user_id == P("user_id"), c.used_at.is_(None), of_log_ins),
+    )
+    columns = ("hash", "kind", "user_id", "email", "sealed")
     yield (
         "token_add",
         insert(one_time_tokens).values(
@@ -98,18 +99,16 @@ def _tokens() -> Named:
         "token",
         select(one_time_tokens).where(c.hash == P("token"), c.kind == P("kind"), is_good),
     )
-    tries = c.tries + literal_column("1")
     yield (
-        "token_fail",
-        update(one_time_tokens)
-        .values(tries=tries, used_at=case((tries >= P("tries_max"), NOW), else_=c.used_at))
-        .where(c.hash == P("token"), c.used_at.is_(None)),
+        "token_of",
+        select(one_time_tokens).where(c.user_id == P("user_id"), c.kind == P("kind"), is_good),
     )
     yield (
-        "tokens_void_of",
+        "token_try",
         update(one_time_tokens)
-        .values(used_at=NOW)
-        .where(c.used_at.is_(None), or_(c.user_id == P("user_id"), c.made_by == P("user_id"))),
+        .values(tries=c.tries + literal_column("1"))
+        .where(c.hash == P("token"), c.kind == P("kind"), is_good, c.tries < P("tries_max"))
+        .returning(c.hash),
     )
     yield "tokens_clean", _cleaned(c.used_at, c.expires_at)
 
@@ -137,30 +136,11 @@ def _users() -> Named:
     )
     yield "user", select(users).where(c.id == P("id"))
     yield "user_by_email", select(users).where(c.email == P("email"))
-    yield (
-        "users",
-        select(users)
-        .where(if_given("after", c.id < P("after")))
-        .order_by(c.id.desc())
-        .limit(P("limit", type_=Integer)),
-    )
+    yield "users", page(select(users), c.id)
     # Whoever changes the user waits, and whoever waits here sees the change.
     yield (
         "user_lock",
         select(c.version).where(c.id == P("id"), ~c.is_disabled).with_for_update(),
-    )
-    # Two who disable each other at once do so one after the other.
-    yield (
-        "instance_admins_lock",
-        select(c.id).where(c.is_instance_admin, ~c.is_disabled).order_by(c.id).with_for_update(),
-    )
-    version = c.version + literal_column("1")
-    yield (
-        "user_disable",
-        update(users)
-        .values(is_disabled=P("is_disabled"), version=version)
-        .where(c.id == P("user_id"), c.is_disabled != P("is_disabled"))
-        .returning(c.id),
     )
     other = users.alias("other")
     yield (
@@ -176,65 +156,28 @@ def _users() -> Named:
     )
 
 
-def _members() -> Named:
-    c = members.c
-    this = and_(c.workspace == P("workspace"), c.user_id == P("user_id"))
+def _disabling() -> Named:
+    c = users.c
+    # Two who disable each other at once do so one after the other.
+    admins = select(c.id).where(c.is_instance_admin, ~c.is_disabled).order_by(c.id)
+    yield "instance_admins_lock", admins.with_for_update()
     yield (
-        "workspace_add",
-        insert(workspaces)
-        .values(id=P("id"), slug=P("slug"), name=P("name"), created_at=NOW)
-        .on_conflict_do_nothing()
-        .returning(workspaces.c.id),
+        "user_disable",
+        update(users)
+        .values(is_disabled=P("is_disabled"), version=c.version + literal_column("1"))
+        .where(c.id == P("user_id"), c.is_disabled != P("is_disabled"))
+        .returning(c.id),
     )
-    is_id = workspaces.c.id == P("named")
+    tokens = one_time_tokens.c
     yield (
-        "workspace",
-        select(workspaces)
-        .where(or_(is_id, workspaces.c.slug == P("named")))
-        .order_by(is_id.desc())
-        .limit(literal_column("1")),
-    )
-    # Changes of one workspace's owners happen one after the other.
-    yield (
-        "workspace_lock",
-        select(workspaces.c.id).where(workspaces.c.id == P("workspace")).with_for_update(),
-    )
-    yield (
-        "members",
-        select(members, users.c.email, users.c.display_name)
-        .select_from(members)
-        .join(users, users.c.id == c.user_id)
-        .where(c.workspace == P("workspace")),
-    )
-    yield (
-        "memberships",
-        select(workspaces, c.role)
-        .select_from(workspaces)
-        .join(members, c.workspace == workspaces.c.id)
-        .where(c.user_id == P("user_id"))
-        .order_by(workspaces.c.slug),
-    )
-    yield "member_role", select(c.role).where(this)
-    yield (
-        "other_owner",
-        select(c.user_id)
+        "tokens_end",
+        update(one_time_tokens)
+        .values(used_at=NOW)
         .where(
-            c.workspace == P("workspace"),
-            c.role == literal_column("'owner'"),
-            c.user_id != P("user_id"),
-        )
-        .limit(literal_column("1")),
-    )
-    put = insert(members).values(
-        workspace=P("workspace"), user_id=P("user_id"), role=P("role"), since=NOW
-    )
-    yield (
-        "member_put",
-        put.on_conflict_do_update(
-            index_elements=["workspace", "user_id"], set_={"role": put.excluded.role}
+            tokens.used_at.is_(None),
+            or_(tokens.user_id == P("user_id"), tokens.made_by == P("user_id")),
         ),
     )
-    yield "member_drop", delete(members).where(this)
 
 
 def _keys() -> Named:
@@ -278,6 +221,10 @@ def _keys() -> Named:
             c.revoked_at.is_(None),
         ),
     )
+    count = select(func.count().label("count")).select_from(api_keys)
+    yield "keys_live", count.where(c.user_id == P("user_id"), _IS_LIVE_KEY)
+    here = select(api_keys).where(c.workspace == P("workspace"), _IS_LIVE_KEY)
+    yield "keys_of_workspace", page(here, c.id)
     yield "keys_clean", _cleaned(c.revoked_at, c.expires_at)
 
 

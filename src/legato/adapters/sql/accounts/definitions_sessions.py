@@ -123,13 +123,11 @@ def _refreshing() -> Named:
         insert(refresh_tokens).values(hash=P("hash"), session_id=P("id"), number=P("number")),
     )
     yield "refresh_drop", delete(refresh_tokens).where(c.session_id == P("id"))
+    owner = select(c.session_id).where(c.hash == P("hash")).scalar_subquery()
+    of_token = select(_C.id).where(_C.id == owner, _IS_LIVE)
+    yield "refresh_session", of_token
     # Tokens of one session are exchanged one after the other.
-    yield (
-        "refresh_lock",
-        select(_C.id)
-        .where(_C.id == select(c.session_id).where(c.hash == P("hash")).scalar_subquery(), _IS_LIVE)
-        .with_for_update(),
-    )
+    yield "refresh_lock", of_token.with_for_update()
     yield (
         "refresh_use",
         update(refresh_tokens)

@@ -8,7 +8,7 @@ from legato.adapters.sql.accounts.rows import session_of, session_values
 from legato.adapters.sql.script import Driver, Script, Undo, step
 from legato.errors import Internal
 from legato.model.ids import SessionId, UserId, WorkspaceId
-from legato.ports.accounts import NewSession, Session
+from legato.ports.accounts import NewSession, Renewal, Session
 
 
 class Part:
@@ -52,6 +52,32 @@ def make_session(session: NewSession) -> Script[Session]:
     yield from step("accounts.presence_add", id=session.id, idle_ms=session.idle_ms)
     yield from step("accounts.refresh_add", id=session.id, hash=session.refresh_hash, number=1)
     return (yield from written_session(session.id))
+
+
+def renew(renewal: Renewal) -> Script[bool]:
+    """Give a session a new id and refresh token; False if it has ended."""
+    renewed = yield from step(
+        "accounts.session_renew",
+        id=renewal.id,
+        sid_hash=renewal.sid_hash,
+        authenticated=renewal.is_authenticated,
+    )
+    if not renewed:
+        return False
+    yield from step("accounts.refresh_drop", id=renewal.id)
+    yield from step("accounts.refresh_add", id=renewal.id, hash=renewal.refresh_hash, number=1)
+    return True
+
+
+def is_version(user: UserId, version: int | None) -> Script[bool]:
+    """Lock a user who is not disabled; False if there is none, or not with that version.
+
+    Args:
+        user: Who.
+        version: None for any.
+    """
+    found = yield from step("accounts.user_lock", id=user)
+    return bool(found) and version in {None, found[0]["version"]}
 
 
 def written_session(session: SessionId) -> Script[Session]:

@@ -6,12 +6,19 @@ Rules: AC2, AC5, AC7-AC9.
 
 from collections.abc import Sequence
 
-from legato.adapters.sql.accounts.part import Part, make_session, use_token, written_session
+from legato.adapters.sql.accounts.part import (
+    Part,
+    is_version,
+    make_session,
+    renew,
+    use_token,
+    written_session,
+)
 from legato.adapters.sql.accounts.rows import principal_of, session_of
 from legato.adapters.sql.audit import record
 from legato.adapters.sql.script import Script, step
 from legato.model.ids import SessionId, UserId
-from legato.ports.accounts import NewSession, Principal, Rotation, Session
+from legato.ports.accounts import NewSession, Principal, Renewal, Rotation, Session
 from legato.ports.audit import AuditEntry
 
 
@@ -29,8 +36,7 @@ class Sessions(Part):
         """Keep `Accounts.add_session`."""
 
         def script() -> Script[Session | None]:
-            found = yield from step("accounts.user_lock", id=session.user)
-            if not found or user_version not in {None, found[0]["version"]}:
+            if not (yield from is_version(session.user, user_version)):
                 return None
             yield from use_token(token_hash, refused=None, user=session.user)
             made = yield from make_session(session)
@@ -91,6 +97,11 @@ class Sessions(Part):
 
         return await self._driver.run(script)
 
+    async def session_of_refresh(self, refresh_hash: bytes) -> SessionId | None:
+        """Keep `Accounts.session_of_refresh`."""
+        rows = await self._driver.fetch("accounts.refresh_session", hash=refresh_hash)
+        return rows[0]["id"] if rows else None
+
     async def sessions(self, user: UserId) -> list[Session]:
         """Keep `Accounts.sessions`."""
         rows = await self._driver.fetch("accounts.sessions", user_id=user)
@@ -114,29 +125,13 @@ class Sessions(Part):
 
         return await self._driver.run(script)
 
-    async def renew_session(
-        self,
-        session: SessionId,
-        sid_hash: bytes,
-        refresh_hash: bytes,
-        *,
-        authenticated: bool,
-        audit: Sequence[AuditEntry],
-    ) -> Session | None:
+    async def renew_session(self, renewal: Renewal, audit: Sequence[AuditEntry]) -> Session | None:
         """Keep `Accounts.renew_session`."""
 
         def script() -> Script[Session | None]:
-            renewed = yield from step(
-                "accounts.session_renew",
-                id=session,
-                sid_hash=sid_hash,
-                authenticated=authenticated,
-            )
-            if not renewed:
+            if not (yield from renew(renewal)):
                 return None
-            yield from step("accounts.refresh_drop", id=session)
-            yield from step("accounts.refresh_add", id=session, hash=refresh_hash, number=1)
             yield from record(audit)
-            return (yield from written_session(session))
+            return (yield from written_session(renewal.id))
 
         return await self._driver.run(script)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from legato.adapters.sql.accounts.part import Part, make_session
+from legato.adapters.sql.accounts.part import Part, is_version, make_session, use_token
 from legato.adapters.sql.accounts.rows import (
     token_of,
     token_values,
@@ -18,6 +18,7 @@ from legato.adapters.sql.accounts.rows import (
 from legato.adapters.sql.audit import record
 from legato.adapters.sql.script import Script, Undo, step
 from legato.errors import Conflict
+from legato.model.ids import UserId
 from legato.ports.accounts import (
     NewSession,
     NewToken,
@@ -61,29 +62,47 @@ class Tokens(Part):
 
         return await self._driver.run(script)
 
-    async def add_token(self, token: NewToken, audit: Sequence[AuditEntry]) -> None:
+    async def add_token(
+        self,
+        token: NewToken,
+        audit: Sequence[AuditEntry],
+        *,
+        token_hash: bytes | None = None,
+        user_version: int | None = None,
+    ) -> bool:
         """Keep `Accounts.add_token`."""
 
-        def script() -> Script[None]:
+        def script() -> Script[bool]:
             # Or many log-ins of one user at once would begin anew again and again.
             if token.user is not None:
-                yield from step("accounts.user_lock", id=token.user)
-            yield from step("accounts.tokens_void", kind=token.kind, user_id=token.user)
+                is_same = yield from is_version(token.user, user_version)
+                if user_version is not None and not is_same:
+                    return False
+            yield from use_token(token_hash, refused=False, user=token.user)
+            if token.kind != "mfa":
+                yield from step("accounts.tokens_void", kind=token.kind, user_id=token.user)
             yield from step("accounts.token_add", **token_values(token))
             yield from record(audit)
+            return True
 
-        await self._driver.run(script)
+        return await self._driver.run(script)
 
     async def token(self, token_hash: bytes, kind: TokenKind) -> Token | None:
         """Keep `Accounts.token`."""
         rows = await self._driver.fetch("accounts.token", token=token_hash, kind=kind)
         return token_of(rows[0]) if rows else None
 
-    async def fail_token(self, token_hash: bytes, *, tries_max: int) -> None:
-        """Keep `Accounts.fail_token`."""
-        await self._driver.run(
-            lambda: step("accounts.token_fail", token=token_hash, tries_max=tries_max)
+    async def token_of(self, user: UserId, kind: TokenKind) -> Token | None:
+        """Keep `Accounts.token_of`."""
+        rows = await self._driver.fetch("accounts.token_of", user_id=user, kind=kind)
+        return token_of(rows[0]) if rows else None
+
+    async def try_token(self, token_hash: bytes, kind: TokenKind, *, tries_max: int) -> bool:
+        """Keep `Accounts.try_token`."""
+        taken = await self._driver.run(
+            lambda: step("accounts.token_try", token=token_hash, kind=kind, tries_max=tries_max)
         )
+        return bool(taken)
 
 
 def _refusal(token_hash: bytes) -> Script[Refusal]:

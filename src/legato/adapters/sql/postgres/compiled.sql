@@ -2,8 +2,26 @@
 -- Made by `python -m legato.adapters.sql.postgres.compile`. Do not edit.
 -- accounts.claim: ["user_id"]
 INSERT INTO setup (id, user_id, at) VALUES (1, $1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING setup.id;
+-- accounts.default_leave: ["user_id", "workspace"]
+UPDATE users SET default_workspace=(SELECT members.workspace FROM members WHERE members.user_id = $1::VARCHAR COLLATE "C" ORDER BY members.since, members.workspace LIMIT 1), version=(users.version + 1) WHERE users.id = $1::VARCHAR COLLATE "C" AND users.default_workspace = $2::VARCHAR COLLATE "C";
+-- accounts.default_set: ["workspace", "user_id"]
+UPDATE users SET default_workspace=$1::VARCHAR COLLATE "C", version=(users.version + 1) WHERE users.id = $2::VARCHAR COLLATE "C" AND (users.default_workspace IS NULL OR NOT (EXISTS (SELECT * FROM members WHERE members.user_id = users.id AND members.workspace = users.default_workspace)));
+-- accounts.identity_add: ["issuer", "subject", "user_id"]
+INSERT INTO identities (issuer, subject, user_id, added_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING identities.user_id;
+-- accounts.identity_drop: ["issuer", "subject"]
+DELETE FROM identities WHERE identities.issuer = $1::VARCHAR COLLATE "C" AND identities.subject = $2::VARCHAR COLLATE "C" RETURNING identities.user_id;
 -- accounts.instance_admins_lock: []
 SELECT users.id FROM users WHERE users.is_instance_admin AND NOT users.is_disabled ORDER BY users.id FOR UPDATE;
+-- accounts.invitation: ["token"]
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.hash = $1::BYTEA;
+-- accounts.invitation_add: ["hash", "workspace", "role", "email", "made_by", "ttl_ms", "id"]
+INSERT INTO one_time_tokens (hash, kind, workspace, role, email, made_by, expires_at, tries, id) VALUES ($1::BYTEA, 'invitation', $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR, $5::VARCHAR COLLATE "C", (CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $6::BIGINT), 0, $7::VARCHAR COLLATE "C") RETURNING one_time_tokens.expires_at;
+-- accounts.invitation_revoke: ["workspace", "id"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.workspace = $1::VARCHAR COLLATE "C" AND one_time_tokens.id = $2::VARCHAR COLLATE "C" RETURNING one_time_tokens.id;
+-- accounts.invitations: ["workspace"]
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.workspace = $1::VARCHAR COLLATE "C" ORDER BY one_time_tokens.id DESC;
+-- accounts.invitations_void: ["workspace", "email"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.workspace = $1::VARCHAR COLLATE "C" AND one_time_tokens.email = $2::VARCHAR;
 -- accounts.is_set_up: []
 SELECT setup.id FROM setup;
 -- accounts.key_add: ["id", "secret_hash", "workspace", "user_id", "name", "scopes", "expires_at"]
@@ -16,24 +34,32 @@ UPDATE api_keys SET last_used=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1
 SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
 -- accounts.keys_clean: [[86400000]]
 DELETE FROM api_keys WHERE api_keys.revoked_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR api_keys.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT RETURNING 1;
+-- accounts.keys_live: ["user_id"]
+SELECT count(*) AS count FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT));
+-- accounts.keys_of_workspace: ["workspace", "after", "limit"]
+SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.workspace = $1::VARCHAR COLLATE "C" AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) AND ($2::VARCHAR IS NULL OR api_keys.id < $2::VARCHAR COLLATE "C") ORDER BY api_keys.id DESC LIMIT $3::INTEGER;
 -- accounts.keys_revoke: ["user_id", "workspace"]
 UPDATE api_keys SET revoked_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL;
+-- accounts.member: ["workspace", "user_id"]
+SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
 -- accounts.member_drop: ["workspace", "user_id"]
 DELETE FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
 -- accounts.member_put: ["workspace", "user_id", "role"]
 INSERT INTO members (workspace, user_id, role, since) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT (workspace, user_id) DO UPDATE SET role = excluded.role;
 -- accounts.member_role: ["workspace", "user_id"]
 SELECT members.role FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.user_id = $2::VARCHAR COLLATE "C";
--- accounts.members: ["workspace"]
-SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = $1::VARCHAR COLLATE "C";
+-- accounts.members: ["workspace", "after", "limit"]
+SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR members.user_id < $2::VARCHAR COLLATE "C") ORDER BY members.user_id DESC LIMIT $3::INTEGER;
 -- accounts.memberships: ["user_id"]
 SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.created_at, members.role FROM workspaces JOIN members ON members.workspace = workspaces.id WHERE members.user_id = $1::VARCHAR COLLATE "C" ORDER BY workspaces.slug;
 -- accounts.other_owner: ["workspace", "user_id"]
-SELECT members.user_id FROM members WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.role = 'owner' AND members.user_id != $2::VARCHAR COLLATE "C" LIMIT 1;
+SELECT members.user_id FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = $1::VARCHAR COLLATE "C" AND members.role = 'owner' AND members.user_id != $2::VARCHAR COLLATE "C" AND NOT users.is_disabled LIMIT 1;
 -- accounts.presence_add: ["id", "idle_ms"]
 INSERT INTO presence (session_id, last_active, idle_at) VALUES ($1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), (CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $2::BIGINT));
 -- accounts.presence_clean: []
 DELETE FROM presence WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id)) RETURNING 1;
+-- accounts.principal_of_identity: ["workspace", "issuer", "subject"]
+SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AS at FROM identities JOIN users ON users.id = identities.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) OR workspaces.slug = $1::VARCHAR COLLATE "C" LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE identities.issuer = $2::VARCHAR COLLATE "C" AND identities.subject = $3::VARCHAR COLLATE "C" AND NOT users.is_disabled ORDER BY workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) DESC LIMIT 1;
 -- accounts.principal_of_key: ["pause_ms", "id", "secret_hash"]
 SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = $2::VARCHAR COLLATE "C" AND api_keys.secret_hash = $3::BYTEA AND NOT users.is_disabled AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT));
 -- accounts.principal_of_session: ["workspace", "sid_hash"]
@@ -48,6 +74,8 @@ DELETE FROM refresh_tokens WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessi
 DELETE FROM refresh_tokens WHERE refresh_tokens.session_id = $1::VARCHAR COLLATE "C";
 -- accounts.refresh_lock: ["hash"]
 SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = $1::BYTEA) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT))) FOR UPDATE;
+-- accounts.refresh_session: ["hash"]
+SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = $1::BYTEA) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)));
 -- accounts.refresh_use: ["hash"]
 UPDATE refresh_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE refresh_tokens.hash = $1::BYTEA AND refresh_tokens.used_at IS NULL RETURNING refresh_tokens.number;
 -- accounts.session: ["id"]
@@ -69,19 +97,23 @@ SELECT one_time_tokens.used_at IS NOT NULL AS is_used FROM one_time_tokens WHERE
 -- accounts.setup_token_use: ["token"]
 UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.kind = 'setup' RETURNING one_time_tokens.hash;
 -- accounts.token: ["token", "kind"]
-SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT);
--- accounts.token_add: ["hash", "kind", "user_id", "workspace", "role", "email", "made_by", "ttl_ms"]
-INSERT INTO one_time_tokens (hash, kind, user_id, workspace, role, email, made_by, expires_at, tries) VALUES ($1::BYTEA, $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR COLLATE "C", $5::VARCHAR COLLATE "C", $6::VARCHAR, $7::VARCHAR COLLATE "C", (CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $8::BIGINT), 0);
--- accounts.token_fail: ["tries_max", "token"]
-UPDATE one_time_tokens SET tries=(one_time_tokens.tries + 1), used_at=CASE WHEN (one_time_tokens.tries + 1 >= $1::INTEGER) THEN CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) ELSE one_time_tokens.used_at END WHERE one_time_tokens.hash = $2::BYTEA AND one_time_tokens.used_at IS NULL;
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT);
+-- accounts.token_add: ["hash", "kind", "user_id", "email", "ttl_ms", "sealed"]
+INSERT INTO one_time_tokens (hash, kind, user_id, email, expires_at, tries, sealed) VALUES ($1::BYTEA, $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR, (CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $5::BIGINT), 0, $6::BYTEA);
+-- accounts.token_of: ["user_id", "kind"]
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.user_id = $1::VARCHAR COLLATE "C" AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT);
+-- accounts.token_try: ["token", "kind", "tries_max"]
+UPDATE one_time_tokens SET tries=(one_time_tokens.tries + 1) WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.kind = $2::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.tries < $3::INTEGER RETURNING one_time_tokens.hash;
 -- accounts.token_use: ["token", "user_id", "workspace"]
 UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.hash = $1::BYTEA AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND one_time_tokens.kind != 'setup' AND ($2::VARCHAR IS NULL OR one_time_tokens.user_id IS NULL OR one_time_tokens.user_id = $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR one_time_tokens.workspace IS NULL OR one_time_tokens.workspace = $3::VARCHAR COLLATE "C") RETURNING one_time_tokens.hash;
 -- accounts.tokens_clean: [[86400000]]
 DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR one_time_tokens.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT RETURNING 1;
+-- accounts.tokens_end: ["user_id"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.used_at IS NULL AND (one_time_tokens.user_id = $1::VARCHAR COLLATE "C" OR one_time_tokens.made_by = $1::VARCHAR COLLATE "C");
+-- accounts.tokens_of_user_void: ["user_id"]
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.user_id = $1::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'link' OR one_time_tokens.kind = 'reset' OR one_time_tokens.kind = 'mfa' OR one_time_tokens.kind = 'totp');
 -- accounts.tokens_void: ["kind", "user_id"]
 UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.kind = $1::VARCHAR COLLATE "C" AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'setup' OR one_time_tokens.user_id = $2::VARCHAR COLLATE "C");
--- accounts.tokens_void_of: ["user_id"]
-UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.used_at IS NULL AND (one_time_tokens.user_id = $1::VARCHAR COLLATE "C" OR one_time_tokens.made_by = $1::VARCHAR COLLATE "C");
 -- accounts.touch: ["idle_ms", "id"]
 UPDATE presence SET last_active=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), idle_at=(CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $1::BIGINT) WHERE presence.session_id = $2::VARCHAR COLLATE "C" AND presence.idle_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)));
 -- accounts.user: ["id"]
@@ -96,12 +128,16 @@ UPDATE users SET email=$1::VARCHAR COLLATE "C", display_name=$2::VARCHAR, passwo
 UPDATE users SET is_disabled=$1::BOOLEAN, version=(users.version + 1) WHERE users.id = $2::VARCHAR COLLATE "C" AND users.is_disabled != $1::BOOLEAN RETURNING users.id;
 -- accounts.user_lock: ["id"]
 SELECT users.version FROM users WHERE users.id = $1::VARCHAR COLLATE "C" AND NOT users.is_disabled FOR UPDATE;
+-- accounts.user_of_identity: ["issuer", "subject"]
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM identities JOIN users ON users.id = identities.user_id WHERE identities.issuer = $1::VARCHAR COLLATE "C" AND identities.subject = $2::VARCHAR COLLATE "C";
 -- accounts.users: ["after", "limit"]
 SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE $1::VARCHAR IS NULL OR users.id < $1::VARCHAR COLLATE "C" ORDER BY users.id DESC LIMIT $2::INTEGER;
 -- accounts.workspace: ["named"]
 SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.created_at FROM workspaces WHERE workspaces.id = $1::VARCHAR COLLATE "C" OR workspaces.slug = $1::VARCHAR COLLATE "C" ORDER BY workspaces.id = $1::VARCHAR COLLATE "C" DESC LIMIT 1;
 -- accounts.workspace_add: ["id", "slug", "name"]
 INSERT INTO workspaces (id, slug, name, created_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING workspaces.id;
+-- accounts.workspace_change: ["slug", "name", "id"]
+UPDATE workspaces SET slug=$1::VARCHAR COLLATE "C", name=$2::VARCHAR WHERE workspaces.id = $3::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT * FROM workspaces AS other WHERE other.slug = $1::VARCHAR COLLATE "C" AND other.id != $3::VARCHAR COLLATE "C")) RETURNING workspaces.id;
 -- accounts.workspace_lock: ["workspace"]
 SELECT workspaces.id FROM workspaces WHERE workspaces.id = $1::VARCHAR COLLATE "C" FOR UPDATE;
 -- anything: [[1000], "engine"]
