@@ -46,9 +46,10 @@ def begin_logs(
         redactor.add_bytes(secret)
     for text in settings.server_keys.values():
         redactor.add(text)
-    password = unquote(urlsplit(settings.database_url).password or "")
-    if len(password) >= _PASSWORD_MIN:
-        redactor.add(password)
+    for url in (settings.database_url, settings.redis_url.get_secret_value()):
+        password = unquote(urlsplit(url).password or "")
+        if len(password) >= _PASSWORD_MIN:
+            redactor.add(password)
     log, level = settings.log, settings.log_level
     is_quiet = quiet and "LEGATO_LOG_LEVEL" not in invocation.env and level == "info"
     file = None

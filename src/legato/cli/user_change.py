@@ -157,7 +157,7 @@ def enable(invocation: Invocation, email: str) -> int:
 @click.argument("email", metavar="EMAIL")
 @click.option(
     "--drop-second-factor", "drops", is_flag=True,
-    help="Also for somebody who has lost it: log-ins end, and a password is enough.",
+    help="Also for somebody who has lost it: it goes with the password, and log-ins end.",
 )  # fmt: skip
 @_url
 @_yes
@@ -282,6 +282,8 @@ async def _set_disabled(invocation: Invocation, app: App, user: User, *, is_disa
 async def _without_factor(app: App, user: User) -> User:
     """Take away a second factor that is lost, and end the log-ins.
 
+    The password goes with it: beside the factor it may have been too weak to stand alone.
+
     Raises:
         Conflict: The account was changed at the same time.
     """
@@ -290,7 +292,7 @@ async def _without_factor(app: App, user: User) -> User:
     from legato.cli.people import entry, find_user
     from legato.errors import Conflict
 
-    changed = msgspec.structs.replace(user, totp=None, totp_step=0, recovery=())
+    changed = msgspec.structs.replace(user, totp=None, totp_step=0, recovery=(), password_hash=None)
     done = await app.stores.accounts.change_user(
         changed, entry("auth.mfa_off", ("user", user.id)), ends_sessions_but="none"
     )

@@ -164,12 +164,13 @@ def test_a_new_master_key_seals_anew_and_the_old_one_goes(desk: Desk) -> None:
 
 
 def test_what_no_key_opens_is_named_and_keeps_the_old_keys(desk: Desk) -> None:
-    """Exit 1, and how to help; the others are sealed anew [CL75, CL76]."""
+    """Exit 1, and how to help; the others are sealed anew [CL62, CL75, CL76]."""
     sealed = seal_all(desk, keys_of(desk))
     other = desk.home.parent / "other"
     other.mkdir()
     strange = Sealer(load_or_create(other).master)
-    lost = desk.add("lost@example.org", totp=seal_secret(strange, UserId("x"), new_secret()))
+    sealed_elsewhere = seal_secret(strange, UserId("x"), new_secret())
+    lost = desk.add("lost@example.org", totp=sealed_elsewhere, password_hash="weak")
     result = desk.run("keys", "rotate", "master", "--drop-old", "--json")
     assert (result.code, result.value["lost"], result.value["dropped"]) == (1, [lost.id], 0)
     assert len(keys_of(desk).master) == 2
@@ -179,6 +180,8 @@ def test_what_no_key_opens_is_named_and_keeps_the_old_keys(desk: Desk) -> None:
     desk.ok("user", "reset", "lost@example.org", "--drop-second-factor", "--yes")
     desk.ok("keys", "rotate", "master", "--drop-old")
     assert opened(desk, keys_of(desk)) == sealed
+    shown = desk.json("user", "show", "lost@example.org")[0]
+    assert (shown["has_totp"], shown["has_password"]) == (False, False)
     (row,) = desk.json("audit", "list", "--action", "auth.mfa_off")
     assert row["target"] == {"kind": "user", "id": lost.id}
 
