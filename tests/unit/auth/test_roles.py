@@ -204,12 +204,13 @@ def test_who_is_disabled_or_has_shown_nothing_may_do_nothing() -> None:
 
 
 def test_the_flag_of_the_installation_is_no_role() -> None:
-    """`is_instance_admin` allows its four verbs, and gives no role; no role allows them [AU4]."""
+    """`is_instance_admin` allows its five verbs, and gives no role; no role allows them [AU4]."""
     admin, owner = person(None, is_instance_admin=True), person("owner")
     verbs = {
         ("workspace", "create"),
         ("user", "disable"),
         ("system", "read"),
+        ("system", "crash"),
         ("audit", "read_instance"),
     }
     assert verbs == roles.INSTANCE_TABLE
