@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How each route is called: the one table that a new route must be added to.
+
+A route that is not here fails the tests of this folder.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from legato.ports.accounts import TokenKind
+
+if TYPE_CHECKING:
+    from tests.security.server.crowd import Crowd
+
+UNKNOWN: Final = "01900000-0000-7000-8000-000000000404"
+"""An id that nothing has."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How a route is called.
+
+    Args:
+        path: A value for each parameter of the path, well formed and of nothing that exists.
+        body: One that is good, if it has one. What `token` stands in it does not matter.
+        foreign: Parameters of the path that name something of somebody else, made when asked for.
+        token_kind: Of the token that is good once in its body.
+        token_refusal: What a well-formed token that is no good gets there.
+    """
+
+    path: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    foreign: "Callable[[Crowd], Mapping[str, str]] | None" = None
+    token_kind: TokenKind | None = None
+    token_refusal: tuple[int, str] = (400, "token_invalid")
+
+
+def _session(crowd: "Crowd") -> Mapping[str, str]:
+    return {"session_id": crowd.log_in(crowd.stranger).session}
+
+
+PASSWORD: Final = "canary-Correct-Horse-41-Battery"
+AUTH: Final = "/api/v1/auth"
+SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
+    ("GET", "/health/live"): Sample(),
+    ("GET", "/health/ready"): Sample(),
+    ("GET", "/api/v1/openapi.json"): Sample(),
+    ("GET", "/schemas/workflow.json"): Sample(),
+    ("GET", "/api/v1/setup"): Sample(),
+    ("POST", "/api/v1/setup"): Sample(
+        body={"token": "x", "email": "new@example.org", "password": PASSWORD},
+        token_kind="setup",
+        token_refusal=(409, "already_set_up"),
+    ),
+    ("POST", f"{AUTH}/login"): Sample(body={"email": "new@example.org", "password": PASSWORD}),
+    ("POST", f"{AUTH}/refresh"): Sample(),
+    ("POST", f"{AUTH}/logout"): Sample(),
+    ("POST", f"{AUTH}/logout-all"): Sample(),
+    ("GET", f"{AUTH}/me"): Sample(),
+    ("POST", f"{AUTH}/password"): Sample(
+        body={"current_password": PASSWORD, "new_password": "another-Correct-Horse-17"}
+    ),
+    ("GET", f"{AUTH}/sessions"): Sample(),
+    ("DELETE", f"{AUTH}/sessions/{{session_id}}"): Sample(
+        path={"session_id": UNKNOWN}, foreign=_session
+    ),
+}
+
+PUBLIC: Final = frozenset(
+    {
+        *(("GET", "/health/live"), ("GET", "/health/ready")),
+        *(("GET", "/api/v1/setup"), ("POST", "/api/v1/setup")),
+        *(("POST", f"{AUTH}/login"), ("POST", f"{AUTH}/login/mfa")),
+        *(("POST", f"{AUTH}/refresh"), ("POST", f"{AUTH}/logout"), ("POST", f"{AUTH}/register")),
+        *(("POST", f"{AUTH}/password/forgot"), ("POST", f"{AUTH}/password/reset")),
+        ("POST", f"{AUTH}/invitations/accept"),
+        *(("GET", "/api/v1/openapi.json"), ("GET", "/schemas/workflow.json")),
+    }
+)
+"""What the contract lets anybody use; a public route that is not here fails."""
+
+APART: Final[frozenset[tuple[str, str]]] = frozenset()
+"""Routes that only some servers have, each with tests of its own."""
