@@ -2,8 +2,10 @@
 """The decoder of request bodies, given whatever somebody may send."""
 
 import json
+import time
 from typing import Any, Final
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -158,6 +160,41 @@ def test_a_name_that_stands_twice_is_refused_however_it_is_written(
             assert "twice" in error.reason or "NUL" in error.reason
         else:
             raise AssertionError(wrapped)
+
+
+KEYS = ",".join(f'"{each}":0' for each in range(90_000))
+HOSTILE: Final = {
+    "one of many names twice, at the end": f'{{{KEYS},"89999":0}}',
+    "many names twice": f"{{{KEYS[:500_000]},{KEYS[:500_000]}}}",
+    "many unknown names": f"{{{KEYS}}}",
+    "many short lists": "[" + "[]," * 340_000 + "[]]",
+    "many nested lists": "[" + ("[" * 60 + "]" * 60 + ",") * 8_000 + "1]",
+    "brackets in texts": "[" + '"[[[[",' * 140_000 + "1]",
+    "backslashes": '"' + "\\\\" * 500_000 + '"',
+    "escapes": '"' + "\\ud83d\\ude00" * 80_000 + '"',
+    "NUL": '"' + "\\u0000" * 170_000 + '"',
+    "long integers": "[" + "12345678901234567890," * 48_000 + "1]",
+    "integers of 64 bits": "[" + "1234567890123456789," * 50_000 + "1]",
+    "one long number": "9" * 1_000_000,
+    "one long fraction": "0." + "9" * 1_000_000,
+    "depth without end": "[" * 1_000_000,
+}
+"""Bodies of about a MiB, each made to take long."""
+CPU_S: Final = 10.0
+"""Of processor time, on a slow and busy machine; what is quadratic in these takes minutes."""
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_body_takes_long(name: str) -> None:
+    """However it is built: its time grows with its length [SE17]."""
+    data = HOSTILE[name].encode()
+    assert len(data) < 1_100_000
+    began = time.thread_time()
+    try:
+        parse(data, Anything)
+    except (InvalidJson, InvalidBody) as error:
+        assert len(problem_of(error).body("request-1")) < 50_000
+    assert time.thread_time() - began < CPU_S
 
 
 def _units(text: str) -> list[int]:
