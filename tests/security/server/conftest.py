@@ -10,11 +10,18 @@ from tests.integration.api.serving import Serving
 from tests.integration.cli.site import Site
 from tests.security.server.crowd import Crowd
 
+RATES = [
+    f"LEGATO_SERVER__RATES__{name}_PER_MINUTE"
+    for name in ("REQUESTS", "CREDENTIALS", "REFRESHES", "WRITES", "READS", "STARTS")
+]
+"""All that is tried here comes from one address, much of it from one person."""
+
 
 def fresh_home(factory: pytest.TempPathFactory) -> Site:
     """Return a home with fresh keys."""
     made = Site(factory.mktemp("server"))
     made.more = {
+        **dict.fromkeys(RATES, "1000000"),
         "LEGATO_JWT_SECRET_KEY": secrets.token_urlsafe(48),
         "LEGATO_MASTER_KEY": secrets.token_urlsafe(48),
     }

@@ -180,7 +180,7 @@ class Backdoor:
         """Make a token that is good once."""
         text = new_token()
         made = NewToken(hash=token_hash(text), kind=kind, user=user, **{"ttl_ms": HOUR_MS, **more})
-        self.run(self.accounts.add_token(made, []))
+        assert self.run(self.accounts.add_token(made, []))
         return text
 
 

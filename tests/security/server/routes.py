@@ -7,10 +7,10 @@ What a route needs to be called at all (an id for its path, a body that is good)
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from fastapi.dependencies.models import Dependant
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from starlette.requests import Request
 
 import legato.api
@@ -77,7 +77,7 @@ class Offered:
 
     @property
     def models(self) -> list[type[BaseModel]]:
-        """What its body should be."""
+        """What its body should be: one of these."""
         return list(_models(self.route.dependant))
 
     @property
@@ -99,8 +99,19 @@ def _models(dependant: Dependant) -> Iterator[type[BaseModel]]:
     for each in dependant.dependencies:
         model = model_of(each.call)
         if model is not None:
-            yield model
+            yield from _forms(model)
         yield from _models(each)
+
+
+def _forms(kind: Any) -> Iterator[type[BaseModel]]:
+    """Yield a model, or each that a model of several forms can be."""
+    if isinstance(kind, type) and issubclass(kind, RootModel):
+        yield from _forms(kind.model_fields["root"].annotation)
+    elif isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    else:
+        for each in get_args(kind):
+            yield from _forms(each)
 
 
 def offered() -> list[Routes]:

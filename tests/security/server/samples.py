@@ -25,6 +25,7 @@ class Sample:
         path: A value for each parameter of the path, well formed and of nothing that exists.
         body: One that is good, if it has one. What `token` stands in it does not matter.
         foreign: Parameters of the path that name something of somebody else, made when asked for.
+        token_body: A body with a token, where another has none.
         token_kind: Of the token that is good once in its body.
         token_refusal: What a well-formed token that is no good gets there.
     """
@@ -32,6 +33,7 @@ class Sample:
     path: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     foreign: "Callable[[Crowd], Mapping[str, str]] | None" = None
+    token_body: Any = None
     token_kind: TokenKind | None = None
     token_refusal: tuple[int, str] = (400, "token_invalid")
 
@@ -53,7 +55,21 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
         token_kind="setup",
         token_refusal=(409, "already_set_up"),
     ),
-    ("POST", f"{AUTH}/login"): Sample(body={"email": "new@example.org", "password": PASSWORD}),
+    ("POST", f"{AUTH}/login"): Sample(
+        body={"email": "new@example.org", "password": PASSWORD},
+        token_body={"token": "x"},
+        token_kind="link",
+    ),
+    ("POST", f"{AUTH}/login/mfa"): Sample(
+        body={"mfa_token": "x", "code": "123456"}, token_kind="mfa"
+    ),
+    ("POST", f"{AUTH}/mfa/totp"): Sample(body={"current_password": PASSWORD}),
+    ("POST", f"{AUTH}/mfa/totp/confirm"): Sample(body={"code": "123456"}),
+    ("DELETE", f"{AUTH}/mfa/totp"): Sample(body={"current_password": PASSWORD, "code": "123456"}),
+    ("POST", f"{AUTH}/password/forgot"): Sample(body={"email": "new@example.org"}),
+    ("POST", f"{AUTH}/password/reset"): Sample(
+        body={"token": "x", "password": PASSWORD}, token_kind="reset"
+    ),
     ("POST", f"{AUTH}/refresh"): Sample(),
     ("POST", f"{AUTH}/logout"): Sample(),
     ("POST", f"{AUTH}/logout-all"): Sample(),

@@ -8,6 +8,7 @@ from typing import Final
 
 import httpx2
 import pytest
+from pydantic import BaseModel, ValidationError
 
 from legato.api.access import Needs
 from legato.auth.roles import INSTANCE_TABLE, ROLES, SCOPES, TABLE, allows
@@ -101,11 +102,19 @@ def test_every_route_has_a_sample_and_every_sample_a_route() -> None:
     for route in SERVED:
         assert set(route.sample.path) == route.parameters, route
         assert bool(route.models) == route.has_body, route
-        for model in route.models:
-            model.model_validate(route.sample.body, extra="forbid")
+        if route.has_body:
+            assert any(_is_good(model, route.sample.body) for model in route.models), route
     assert set(SAMPLES) - {route.key for route in SERVED} == set()
     everywhere = {(spec.method, spec.path) for routes in offered() for spec in routes.specs}
     assert everywhere - {route.key for route in SERVED} == APART
+
+
+def _is_good(model: type[BaseModel], body: object) -> bool:
+    try:
+        model.model_validate(body, extra="forbid")
+    except ValidationError:
+        return False
+    return True
 
 
 def test_what_is_public_is_what_the_contract_names() -> None:

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import httpx2
+import pyotp
 import pytest
 
 from legato.auth.refresh import new_token
-from tests.integration.api.serving import PLAIN
+from tests.integration.api.serving import PATIENCE_S, PLAIN
 from tests.integration.api.visitor import EMAIL, PASSWORD, Visitor
 from tests.security.server.crowd import Crowd
 from tests.security.server.routes import GUARDED, SERVED, Offered, names
@@ -58,7 +59,9 @@ class Canaries:
         headers |= how.pop("headers", {})
         url = self.crowd.serving.url + how.pop("path", route.path())
         method = route.spec.method
-        return self.check(httpx2.request(method, url, headers=headers, **PLAIN, **how))
+        return self.check(
+            httpx2.request(method, url, headers=headers, timeout=PATIENCE_S, verify=PLAIN, **how)
+        )
 
 
 @pytest.fixture(scope="module")
@@ -106,22 +109,21 @@ def test_no_answer_repeats_what_stands_around_a_body(
     """Headers, query, cookie and path [SE18]."""
     holder = crowd.log_in(crowd.owner)
     canaries.also(holder.access, holder.refresh, holder.sid)
-    bearer = "" if route.is_public else holder.access
+    bearer, canary = "" if route.is_public else holder.access, canaries.new()
     names_of_headers = (
         *("Authorization", "Origin", "Host", "Legato-Workspace", "If-Match", "Referer", "Range"),
         *("Idempotency-Key", "Prefer", "Last-Event-ID", "Accept", "Sec-Fetch-Site", "Cookie"),
         *("X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "Proxy-Authorization"),
     )
     for name in names_of_headers:
-        if (name, route.spec.path) != ("Authorization", "/api/v1/auth/logout"):
-            canaries.send(route, bearer, headers={name: f"Bearer {canaries.new()}"})
-    canaries.send(route, bearer, headers={"X-Request-ID": f"{canaries.new()} {'x' * 30}"})
+        canaries.send(route, bearer, headers={name: f"Bearer {canary}"})
+    canaries.send(route, bearer, headers={"X-Request-ID": f"{canary} {'x' * 30}"})
     own = f"legato_refresh_{crowd.serving.port}"
-    canaries.send(route, headers={"Cookie": f"{own}={canaries.new()}; token={canaries.new()}"})
-    canaries.send(route, bearer, params={"token": canaries.new(), canaries.new(): "1"})
-    path = route.path(**dict.fromkeys(route.parameters, canaries.new()))
+    canaries.send(route, headers={"Cookie": f"{own}={canary}; token={canary}"})
+    canaries.send(route, bearer, params={"token": canary, canary: "1"})
+    path = route.path(**dict.fromkeys(route.parameters, canary))
     canaries.send(route, bearer, path=path)
-    canaries.send(route, bearer, path=f"{route.path()}/{canaries.new()}")
+    canaries.send(route, bearer, path=f"{route.path()}/{canary}")
 
 
 def test_the_whole_life_of_a_log_in(crowd: Crowd, canaries: Canaries) -> None:
@@ -148,6 +150,39 @@ def test_the_whole_life_of_a_log_in(crowd: Crowd, canaries: Canaries) -> None:
     visitor.cookie = old
     canaries.check(visitor.call("POST", "/auth/refresh"))
     canaries.check(visitor.call("POST", "/auth/logout"))
+
+
+def test_the_whole_life_of_a_second_factor(crowd: Crowd, canaries: Canaries) -> None:
+    """Its secret, its URI, the codes for a lost phone, the token that a code is owed for [SE18]."""
+    visitor = Visitor(crowd.serving)
+    visitor.log_in()
+    body = {"current_password": PASSWORD}
+    begun = visitor.call("POST", "/auth/mfa/totp", body).json()
+    canaries.also(begun["secret"], begun["otpauth_uri"])
+    app = {"code": pyotp.TOTP(begun["secret"]).now()}
+    confirmed = visitor.call("POST", "/auth/mfa/totp/confirm", app).json()
+    recovery = confirmed["recovery_codes"]
+    canaries.also(*recovery, *(each.replace("-", "") for each in recovery))
+    who = {"email": EMAIL, "password": PASSWORD}
+    owed = visitor.call("POST", "/auth/login", who).json()["mfa_token"]
+    canaries.also(owed)
+    wrong = {"mfa_token": owed, "code": canaries.new()}
+    assert canaries.check(visitor.call("POST", "/auth/login/mfa", wrong)).status_code == 401
+    right = {"mfa_token": owed, "code": recovery[0]}
+    visitor.take(visitor.call("POST", "/auth/login/mfa", right))
+    canaries.also(visitor.access, visitor.cookie)
+    for code in (canaries.new(), recovery[1]):
+        canaries.check(visitor.call("DELETE", "/auth/mfa/totp", {**body, "code": code}))
+    link = crowd.token("link", crowd.person("link", "viewer"))
+    canaries.also(link)
+    visitor.take(visitor.call("POST", "/auth/login", {"token": link}))
+    canaries.also(visitor.access, visitor.cookie)
+    canaries.check(visitor.call("POST", "/auth/login", {"token": link}))
+    reset = {"token": crowd.token("reset", crowd.person("reset", "viewer"))}
+    canaries.also(reset["token"])
+    for password in ("short", canaries.new(), canaries.new()):
+        new = {**reset, "password": password}
+        canaries.check(visitor.call("POST", "/auth/password/reset", new))
 
 
 def test_a_defect_tells_nothing(crowd: Crowd, canaries: Canaries) -> None:
