@@ -31,6 +31,7 @@ from legato.ports.accounts import (
     User,
     Workspace,
 )
+from legato.ports.memberships import Invitation
 from legato.settings import load_settings
 from tests.integration.api.serving import Serving
 from tests.integration.api.visitor import Visitor
@@ -176,6 +177,21 @@ class Backdoor:
         self.run(self.accounts.add_key(key, []))
         return made.text
 
+    def invitation(
+        self, workspace: WorkspaceId = LOCAL_WORKSPACE, ttl_ms: int = HOUR_MS
+    ) -> tuple[str, str]:
+        """Invite somebody; return the id and the token."""
+        text, email = new_token(), f"invited-{never(6)}@example.org"
+        made = Invitation(
+            id=self.new_id(),
+            hash=token_hash(text),
+            workspace=workspace,
+            role="viewer",
+            email=email.lower(),
+        )
+        self.run(self.accounts.invite(made, [], ttl_ms=ttl_ms, open_max=10_000))
+        return made.id, text
+
     def token(self, kind: TokenKind, user: UserId | None = None, **more: Any) -> str:
         """Make a token that is good once."""
         text = new_token()
@@ -194,7 +210,7 @@ class Crowd(Backdoor):
         self.ada = Visitor(serving)
         self.ada.set_up()
         self.owner = UserId(str(self.ada.call("GET", "/auth/me").json()["id"]))
-        self.stranger = self.person("stranger", None)
+        self.stranger, self.elsewhere = self.person("stranger", None), ELSEWHERE
         elsewhere = Workspace(id=ELSEWHERE, slug="elsewhere", name="Elsewhere")
         assert self.run(self.accounts.add_workspace(elsewhere, self.stranger, []))
 

@@ -8,6 +8,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterator
 from typing import Any, Final, get_args
+from urllib.parse import quote
 
 from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel, RootModel
@@ -17,7 +18,11 @@ import legato.api
 from legato.api.access import Declaration, Gate, Guarded, Needs, Public, Routes, RouteSpec
 from legato.api.body import model_of
 from legato.api.server import IDENTITY, RESOURCES
+from legato.model.ids import LOCAL_WORKSPACE
 from tests.security.server.samples import SAMPLES, Sample
+
+WORKSPACE: Final = "workspace_id"
+"""The parameter of a path that is the workspace itself."""
 
 
 class _Nobody:
@@ -72,8 +77,13 @@ class Offered:
 
     @property
     def parameters(self) -> set[str]:
-        """The parameters of its path."""
-        return {each.name for each in self.route.dependant.path_params}
+        """The parameters of its path, but the workspace that it is about."""
+        return {each.name for each in self.route.dependant.path_params} - {WORKSPACE}
+
+    @property
+    def names_workspace(self) -> bool:
+        """Tell whether the workspace stands in its path, and not in a header."""
+        return f"{{{WORKSPACE}}}" in self.spec.path
 
     @property
     def models(self) -> list[type[BaseModel]]:
@@ -92,7 +102,14 @@ class Offered:
 
     def path(self, **values: str) -> str:
         """Return its path; parameters that are not given have ids that nobody has."""
-        return self.spec.path.format_map({**self.sample.path, **values})
+        own = {WORKSPACE: LOCAL_WORKSPACE, **self.sample.path}
+        return self.spec.path.format_map({**own, **values})
+
+    def elsewhere(self, workspace: str) -> tuple[str, dict[str, str]]:
+        """Return its path and the headers that ask for another workspace."""
+        if self.names_workspace:
+            return self.path(**{WORKSPACE: quote(workspace, safe="")}), {}
+        return self.path(), {"Legato-Workspace": workspace}
 
 
 def _models(dependant: Dependant) -> Iterator[type[BaseModel]]:

@@ -6,13 +6,14 @@ A route that is not here fails the tests of this folder.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from legato.ports.accounts import TokenKind
 
 if TYPE_CHECKING:
     from tests.security.server.crowd import Crowd
 
+Kind = TokenKind | Literal["invitation"]
 UNKNOWN: Final = "01900000-0000-7000-8000-000000000404"
 """An id that nothing has."""
 
@@ -34,8 +35,25 @@ class Sample:
     body: Any = None
     foreign: "Callable[[Crowd], Mapping[str, str]] | None" = None
     token_body: Any = None
-    token_kind: TokenKind | None = None
+    token_kind: Kind | None = None
     token_refusal: tuple[int, str] = (400, "token_invalid")
+
+
+def _own_key(crowd: "Crowd") -> Mapping[str, str]:
+    return {"key_id": crowd.key(crowd.stranger, ("workflow:read",)).split("_")[1]}
+
+
+def _key_elsewhere(crowd: "Crowd") -> Mapping[str, str]:
+    key = crowd.key(crowd.stranger, ("workflow:read",), crowd.elsewhere)
+    return {"key_id": key.split("_")[1]}
+
+
+def _invitation(crowd: "Crowd") -> Mapping[str, str]:
+    return {"invitation_id": crowd.invitation(crowd.elsewhere)[0]}
+
+
+def _member(crowd: "Crowd") -> Mapping[str, str]:
+    return {"user_id": crowd.stranger}
 
 
 def _session(crowd: "Crowd") -> Mapping[str, str]:
@@ -44,11 +62,16 @@ def _session(crowd: "Crowd") -> Mapping[str, str]:
 
 PASSWORD: Final = "canary-Correct-Horse-41-Battery"
 AUTH: Final = "/api/v1/auth"
+MEMBERS: Final = "/api/v1/members"
+USERS: Final = "/api/v1/users"
+PLACES: Final = "/api/v1/workspaces"
+PAGES: Final = ("/", "/setup", "/login", "/reset", "/invite")
 SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("GET", "/health/live"): Sample(),
     ("GET", "/health/ready"): Sample(),
     ("GET", "/api/v1/openapi.json"): Sample(),
     ("GET", "/schemas/workflow.json"): Sample(),
+    **{("GET", each): Sample() for each in PAGES},
     ("GET", "/api/v1/setup"): Sample(),
     ("POST", "/api/v1/setup"): Sample(
         body={"token": "x", "email": "new@example.org", "password": PASSWORD},
@@ -81,10 +104,46 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("DELETE", f"{AUTH}/sessions/{{session_id}}"): Sample(
         path={"session_id": UNKNOWN}, foreign=_session
     ),
+    ("PATCH", f"{AUTH}/me"): Sample(body={"display_name": "Ada"}),
+    ("POST", f"{AUTH}/register"): Sample(
+        body={"email": "new@example.org", "password": PASSWORD, "display_name": "New"}
+    ),
+    ("POST", f"{AUTH}/invitations/accept"): Sample(
+        body={"token": "x", "password": PASSWORD, "display_name": "New"}, token_kind="invitation"
+    ),
+    ("GET", f"{AUTH}/api-keys"): Sample(),
+    ("POST", f"{AUTH}/api-keys"): Sample(body={"name": "key", "scopes": ["workflow:read"]}),
+    ("DELETE", f"{AUTH}/api-keys/{{key_id}}"): Sample(
+        path={"key_id": "aaaaaaaaaaaa"}, foreign=_own_key
+    ),
+    ("GET", MEMBERS): Sample(),
+    ("DELETE", f"{MEMBERS}/me"): Sample(),
+    ("PATCH", f"{MEMBERS}/{{user_id}}"): Sample(
+        path={"user_id": UNKNOWN}, body={"role": "viewer"}, foreign=_member
+    ),
+    ("DELETE", f"{MEMBERS}/{{user_id}}"): Sample(path={"user_id": UNKNOWN}, foreign=_member),
+    ("GET", f"{MEMBERS}/invitations"): Sample(),
+    ("POST", f"{MEMBERS}/invitations"): Sample(body={"email": "new@example.org", "role": "viewer"}),
+    ("DELETE", f"{MEMBERS}/invitations/{{invitation_id}}"): Sample(
+        path={"invitation_id": UNKNOWN}, foreign=_invitation
+    ),
+    ("GET", f"{MEMBERS}/api-keys"): Sample(),
+    ("DELETE", f"{MEMBERS}/api-keys/{{key_id}}"): Sample(
+        path={"key_id": "aaaaaaaaaaaa"}, foreign=_key_elsewhere
+    ),
+    ("GET", USERS): Sample(),
+    ("PATCH", f"{USERS}/{{user_id}}"): Sample(
+        path={"user_id": UNKNOWN}, body={"is_disabled": True}
+    ),
+    ("GET", PLACES): Sample(),
+    ("POST", PLACES): Sample(body={"name": "New"}),
+    ("GET", f"{PLACES}/{{workspace_id}}"): Sample(),
+    ("PATCH", f"{PLACES}/{{workspace_id}}"): Sample(body={"name": "Main"}),
 }
 
 PUBLIC: Final = frozenset(
     {
+        *(("GET", each) for each in PAGES),
         *(("GET", "/health/live"), ("GET", "/health/ready")),
         *(("GET", "/api/v1/setup"), ("POST", "/api/v1/setup")),
         *(("POST", f"{AUTH}/login"), ("POST", f"{AUTH}/login/mfa")),
@@ -96,5 +155,7 @@ PUBLIC: Final = frozenset(
 )
 """What the contract lets anybody use; a public route that is not here fails."""
 
-APART: Final[frozenset[tuple[str, str]]] = frozenset()
-"""Routes that only some servers have, each with tests of its own."""
+APART: Final[frozenset[tuple[str, str]]] = frozenset(
+    {("GET", "/api/v1/system/practice"), ("POST", "/api/v1/system/crash")}
+)
+"""Routes that only `legato up` has, with tests of their own."""

@@ -16,7 +16,7 @@ from tests.integration.api.visitor import EMAIL, PASSWORD, Visitor
 from tests.security.server.crowd import Crowd
 from tests.security.server.routes import GUARDED, SERVED, Offered, names
 
-ENV: Final = {"LEGATO_LOG_LEVEL": "debug"}
+ENV: Final = {"LEGATO_LOG_LEVEL": "debug", "LEGATO_AUTH__REGISTRATION": "open"}
 BODIES: Final = [each for each in SERVED if each.has_body]
 
 

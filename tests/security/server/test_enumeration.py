@@ -39,6 +39,17 @@ def test_an_address_that_is_known_is_like_one_that_is_not(crowd: Crowd, route: O
     assert not any(address in answer for address in addresses)
 
 
+def test_who_invites_learns_nothing_of_accounts(crowd: Crowd) -> None:
+    """An address with an account that is no member here is like one without [SE27]."""
+    (email,) = crowd.sql("SELECT email FROM users WHERE id = ?", crowd.stranger)[0]
+    admin = crowd.visitor(crowd.log_in(crowd.person("admin", "admin")))
+    seen = set()
+    for address in (email, "nobody@example.org"):
+        answer = admin.call("POST", "/members/invitations", {"email": address, "role": "viewer"})
+        seen.add((answer.status_code, *sorted(answer.json())))
+    assert seen == {(201, "expires_at", "id", "url")}
+
+
 def _answer(crowd: Crowd, route: Offered, address: str) -> str:
     """Return all of an answer that is not its own."""
     body: dict[str, Any] = {**route.sample.body, "email": address}

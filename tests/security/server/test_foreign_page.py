@@ -21,7 +21,7 @@ from tests.integration.api.visitor import EMAIL, PASSWORD
 from tests.security.server.crowd import Crowd
 
 READS: Final = (
-    *("/health/live", "/health/ready", "/api/v1/setup", "/api/v1/openapi.json"),
+    *("/", "/setup", "/health/live", "/health/ready", "/api/v1/setup", "/api/v1/openapi.json"),
     *("/schemas/workflow.json", "/api/v1/auth/me", "/api/v1/auth/sessions", "/metrics"),
 )
 WRITES: Final = (
@@ -179,7 +179,7 @@ def test_it_reads_nothing(crowd: Crowd, context: BrowserContext, page: Page) -> 
         for kind in ("script", "img", "link", "object"):
             assert page.evaluate(LOAD, [kind, url + path]) == "error", (path, kind)
         assert page.evaluate(STREAM, url + path) == "error"
-    for path in READS[:4]:
+    for path in READS[:6]:
         found = page.evaluate(FRAME, url + path)
         assert found in {"TypeError", "SecurityError"}, found
     for path in ("/api/ws", "/ws/workflow/x", "/"):

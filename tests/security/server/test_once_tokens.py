@@ -10,15 +10,17 @@ from typing import Any, Final, get_args
 import pytest
 
 from legato.auth.refresh import token_hash
+from legato.model.ids import UserId
 from legato.ports.accounts import TokenKind
 from tests.integration.api.serving import Serving
 from tests.integration.api.visitor import EMAIL, PASSWORD, Visitor
 from tests.security.server.conftest import fresh_home
-from tests.security.server.crowd import Backdoor, Crowd, never
+from tests.security.server.crowd import HOUR_MS, Backdoor, Crowd, never
 from tests.security.server.routes import SERVED, Offered, names
+from tests.security.server.samples import Kind
 
 INVALID: Final = (400, "token_invalid")
-KINDS: Final[tuple[TokenKind, ...]] = get_args(TokenKind)
+KINDS: Final[tuple[Kind, ...]] = (*get_args(TokenKind), "invitation")
 ABSENT: Final = object()
 
 
@@ -64,17 +66,23 @@ def test_what_has_not_the_form_of_a_token_is_none(crowd: Crowd, route: Offered) 
         assert answer_to(crowd.serving, route, value) == INVALID, value
 
 
+def _made(crowd: Crowd, kind: Kind, user: UserId, ttl_ms: int = HOUR_MS) -> str:
+    """Return a new token of a kind."""
+    if kind == "invitation":
+        return crowd.invitation(ttl_ms=ttl_ms)[1]
+    return crowd.token(kind, user, ttl_ms=ttl_ms)
+
+
 @EVERY
 def test_a_token_that_is_not_good_any_more_is_none(crowd: Crowd, route: Offered) -> None:
     """Unknown, void, expired, of another kind, or a bearer of another sort [SE15]."""
     kind, refusal = route.sample.token_kind, route.sample.token_refusal
     assert kind is not None, f"{route}: its sample needs `token_kind`"
     user = crowd.person("token", "viewer")
-    void = crowd.token(kind, user)
+    void, expired = _made(crowd, kind, user), _made(crowd, kind, user, ttl_ms=-1)
     crowd.sql("UPDATE one_time_tokens SET used_at = 1 WHERE hash = ?", token_hash(void))
-    expired = crowd.token(kind, user, ttl_ms=-1)
     given = crowd.log_in(user)
-    others = [crowd.token(each, user) for each in KINDS if each != kind]
+    others = [_made(crowd, each, user) for each in KINDS if each != kind]
     tokens: dict[str, str] = {
         "unknown": never(),
         "void": void,
@@ -106,7 +114,7 @@ def test_no_other_token_makes_the_first_owner(unclaimed: tuple[Serving, Backdoor
     serving, door = unclaimed
     (route,) = [each for each in TAKING if each.sample.token_kind == "setup"]
     printed = str(serving.ready["setup_url"]).partition("#token=")[2]
-    for kind in KINDS:
+    for kind in get_args(TokenKind):
         if kind != "setup":
             assert answer_to(serving, route, door.token(kind)) == INVALID, kind
     expired = door.token("setup", ttl_ms=-1)

@@ -16,6 +16,7 @@ from tests.integration.api.serving import Serving
 from tests.security.server.crowd import Crowd, Pass
 from tests.security.server.routes import SERVED, Offered, names
 
+ENV: Final = {"LEGATO_AUTH__REGISTRATION": "open"}
 EVIL: Final = "https://evil.example"
 METHODS: Final = ("PUT", "PATCH", "DELETE", "POST")
 ENDLESS: Final = 5_000_000_000
@@ -98,7 +99,7 @@ def test_a_path_that_is_not_there_is_told_before_its_sender_is_asked_for(crowd: 
     host = f"127.0.0.1:{crowd.serving.port}"
     token = crowd.log_in(crowd.owner).access
     paths = (
-        *("/", "/nothing", "/api/v1", "/api/v1/", "/api/v2/auth/me", "/API/V1/AUTH/ME"),
+        *("/nothing", "/setup/", "/api/v1", "/api/v1/", "/api/v2/auth/me", "/API/V1/AUTH/ME"),
         *("/api/v1/auth/me/", "//api/v1/auth/me", "/api/v1/auth//me", "/api/v1/auth/me;x=1"),
         *("/api/v1/auth/%6de%2f", "/api/v1/auth/me%00", "/api/v1/auth/..%2fauth/me"),
         *("/health/live/../../api/v1/auth/me", "/health/live/x", "/docs", "/openapi.json"),
