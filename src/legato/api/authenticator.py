@@ -70,15 +70,18 @@ class BearerAuthenticator:
         text = bearer_of(request)
         if text is None:
             raise Unauthenticated
+        named = _named(request)
+        # Two are no name, and refused by `authorise`: first is asked who wants to know.
+        asked = ", ".join(named) if named else None
         if looks_like_api_key(text):
             parts = parse_api_key(text)
             found = await self._accounts.principal_of_key(parts.id, parts.secret_hash)
             if found is None:
                 raise Unauthenticated
         elif self._identities is not None and self._identities.takes(text):
-            found = await self._identities.principal(request, text, workspace_of(request))
+            found = await self._identities.principal(request, text, asked)
         else:
-            found = await self.person(text, workspace_of(request))
+            found = await self.person(text, asked)
             if found is None:
                 raise Refused("session_ended", "The log-in has ended.", hint="Log in again.")
         request.state.principal = found
@@ -96,8 +99,13 @@ class BearerAuthenticator:
     async def authorise(self, request: Request, needs: Needs) -> None:
         """Keep `Authenticator.authorise`."""
         principal = principal_of(request)
+        self._check_right(principal, request, needs)
+        # Last: who may not do it anyway is not sent to log in for nothing.
         if needs.is_recent:
             check_recent(principal)
+
+    @staticmethod
+    def _check_right(principal: Principal, request: Request, needs: Needs) -> None:
         if needs.of == "instance":
             if not instance_allows(principal, needs.resource, needs.verb):
                 raise Refused("forbidden", "Only an administrator of this installation may.")
@@ -145,13 +153,15 @@ def workspace_of(request: Request) -> str | None:
     Raises:
         NotFound: Two are named.
     """
-    in_path: str | None = request.path_params.get("workspace_id")
-    if in_path is not None:
-        return in_path
-    named = values_of(request.scope["headers"], WORKSPACE)
+    named = _named(request)
     if len(named) > 1:
         raise NotFound
     return named[0] if named else None
+
+
+def _named(request: Request) -> list[str]:
+    in_path: str | None = request.path_params.get("workspace_id")
+    return values_of(request.scope["headers"], WORKSPACE) if in_path is None else [in_path]
 
 
 def principal_of(request: Request) -> Principal:

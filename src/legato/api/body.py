@@ -23,7 +23,7 @@ from fastapi import Depends
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from legato.api.problems import Fault, InvalidBody, describe, pointer
+from legato.api.problems import ERRORS_MAX, Fault, InvalidBody, fault_of
 from legato.errors import InvalidInput
 from legato.model.values import decode
 
@@ -121,7 +121,7 @@ def parse(data: bytes, model: type[M]) -> M:
         return model.model_validate_json(data, strict=True, extra="forbid")
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        faults = [Fault(pointer(_place(each["loc"], value)), *describe(each)) for each in found]
+        faults = [fault_of(each, _place(each["loc"], value)) for each in found[:ERRORS_MAX]]
     raise InvalidBody(faults)
 
 

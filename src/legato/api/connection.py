@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client's connection: uvicorn's, with the bounds that it lacks.
 
-uvicorn waits for ever for the end of headers, for a client that reads nothing, and keeps headers of
-any size. Here each of these ends: bytes of headers (431), time for headers (408), time without
-progress of an answer (cut off), number of connections (503). Rules: HT23.
+uvicorn waits for ever for the end of headers, for a client that reads nothing, keeps headers of any
+size, and takes what follows a body in chunks (trailers) for headers. Here each of these ends: bytes
+of headers (431) and of what stands around chunks (cut off), time for headers (408), time without
+progress of an answer (cut off), number of connections (503); trailers are dropped. Rules: HT23.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -23,6 +24,9 @@ from legato.api.problems import problem_of
 from legato.errors import Refused
 from legato.settings import ServerSettings
 from legato.telemetry import logger
+
+CHUNK_FRAME_BYTES: Final = 16
+"""Around one chunk: its size in hex and two line ends, with room for leading zeros."""
 
 _log = logger(__name__)
 
@@ -38,6 +42,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self._header_bytes = 0
         self._in_headers = True
+        self._frame_bytes = 0
         self._is_timed = False
         self._is_deaf = False
         self._header_timer: asyncio.TimerHandle | None = None
@@ -66,10 +71,14 @@ class Connection(HttpToolsProtocol):
                 self._is_timed = True
                 late = self.loop.call_later(self.limits.header_s, self._headers_late)
                 self._header_timer = late
+        else:
+            self._frame_bytes += len(data)
         super().data_received(data)
         # What follows the headers in the same packet is body: it was counted for nothing.
         if self._in_headers and self._header_bytes > self.limits.max_header_bytes:
             self._refuse(Refused("headers_too_large", "The request has too large headers."))
+        elif not self._in_headers and self._frame_bytes > self.limits.max_header_bytes:
+            self._refuse(Refused("headers_too_large", "The body has too much around its chunks."))
 
     def on_message_begin(self) -> None:
         """Give the application a way to cut this connection off, and to see what is not sent."""
@@ -78,10 +87,20 @@ class Connection(HttpToolsProtocol):
         self.scope["state"]["abort"] = self.transport.abort
         self.scope["state"]["unsent_bytes"] = self.transport.get_write_buffer_size
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; what comes after the body is none, and nobody has checked it."""
+        if self._in_headers:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, which is counted elsewhere."""
+        self._frame_bytes = max(0, self._frame_bytes - len(body) - CHUNK_FRAME_BYTES)
+        super().on_body(body)
+
     def on_headers_complete(self) -> None:
         """The headers are here."""
         self._in_headers = False
-        self._header_bytes = 0
+        self._header_bytes = self._frame_bytes = 0
         self._cancel_header_timer()
         super().on_headers_complete()
 

@@ -23,6 +23,7 @@ from legato.api.meter import DISCARD_GAP_S, DISCARD_S, BodyMeter
 from legato.api.metrics import Metrics
 from legato.api.origin import Hosts, values_of
 from legato.api.problems import Problem, log_defect, problem_of
+from legato.auth.names import SLUG
 from legato.errors import LegatoError, Refused
 from legato.telemetry import logger
 
@@ -37,9 +38,9 @@ HEALTH: Final = "/health/"
 _SECRET_PARAMETERS: Final = frozenset({"token"})
 """Parameters of paths that let somebody in; a log shows their name."""
 _SEGMENT_MAX: Final = 36
-"""A longer part of a path may be a secret in the wrong place, unless it is a slug of a route."""
-_SLUG: Final = re.compile(r"[a-z][a-z0-9-]{0,62}")
+"""Characters of an id. A longer part of a path may be a secret in the wrong place."""
 _PATH_MAX: Final = 200
+_PATH_LOOKED_AT_MAX: Final = 1_000
 
 _ALWAYS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -333,13 +334,20 @@ class _Answer:
 
 
 def shown_path(scope: Scope) -> str:
-    """Return a request's path as a log may show it: no query, no token."""
+    """Return a request's path as a log may show it: no query, no token.
+
+    What somebody put into a path by mistake may be a token: a part that is longer than an id is
+    shown only where a route can name something by its slug, and only in the form of one.
+    """
     route: Any = scope.get("route")
-    path = str(scope["path"])
-    if route is not None and _SECRET_PARAMETERS & set(scope.get("path_params", ())):
+    if route is not None and not _SECRET_PARAMETERS.isdisjoint(scope.get("path_params", ())):
         return str(route.path)
-    shown = (
-        each if len(each) <= _SEGMENT_MAX or (route is not None and _SLUG.fullmatch(each)) else "…"
-        for each in path[:1000].split("/")
-    )
-    return "/".join(shown)[:_PATH_MAX]
+    parts = str(scope["path"])[:_PATH_LOOKED_AT_MAX].split("/")
+    is_known = route is not None
+    return "/".join(each if _is_shown(each, is_known=is_known) else "…" for each in parts)[
+        :_PATH_MAX
+    ]
+
+
+def _is_shown(segment: str, *, is_known: bool) -> bool:
+    return len(segment) <= _SEGMENT_MAX or (is_known and SLUG.fullmatch(segment) is not None)

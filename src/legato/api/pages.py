@@ -22,6 +22,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
@@ -83,8 +84,8 @@ def refuse_repeated(request: Request) -> None:
     Raises:
         RequestValidationError: One does.
     """
-    names = [name for name, _ in request.query_params.multi_items()]
-    found = [{"type": "repeated", "loc": ("query", n)} for n in set(names) if names.count(n) > 1]
+    count = Counter(name for name, _ in request.query_params.multi_items())
+    found = [{"type": "repeated", "loc": ("query", n)} for n in count if count[n] > 1]
     if found:
         raise RequestValidationError(found)
 

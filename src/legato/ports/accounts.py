@@ -363,7 +363,8 @@ class Accounts(Memberships, Protocol):
 
         The current token rotates. Its immediate parent, rotated at most `grace_ms` ago while the
         child is unused, gets the same child again. Anything else that was rotated ends the session,
-        and only then `audit_reuse` is written. What a renewal made void is unknown.
+        and only then `audit_reuse` is written, with the session as its target. What a renewal made
+        void is unknown, and so is everything while the user is disabled.
         """
         ...
 

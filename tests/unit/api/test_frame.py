@@ -287,7 +287,7 @@ async def test_a_request_that_the_end_of_the_server_finds_is_told() -> None:
 
 
 async def test_each_request_is_one_line_without_query_or_token(log: io.StringIO) -> None:
-    """The query may hold a log-in; so may a part of an unknown path [HT18]."""
+    """The query may hold a log-in; so may a part of the path [HT18]."""
     await call(framed(hello), scope_of("POST", "/a/b", query=b"token=hunter2-canary"))
     await call(framed(hello), scope_of(path=f"/hooks/{'canary' * 8}/x"))
 
@@ -298,13 +298,19 @@ async def test_each_request_is_one_line_without_query_or_token(log: io.StringIO)
         scope["route"], scope["path_params"] = HookRoute, {"token": "canary"}
         await hello(scope, receive, send)
 
+    async def thing(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"], scope["path_params"] = HookRoute, {"name": "x"}
+        await hello(scope, receive, send)
+
     await call(framed(hook), scope_of(path="/hooks/canary"))
+    await call(framed(thing), scope_of(path=f"/things/{'a-slug-' * 6}x/{'Canary7' * 6}"))
     await call(framed(hello), scope_of(path="/x\r\nforged"))
     first, *_ = lines = _lines(log)
     assert [each["path"] for each in lines] == [
         "/a/b",
         "/hooks/…/x",
         "/hooks/{token}",
+        f"/things/{'a-slug-' * 6}x/…",
         "/x\\r\\nforged",
     ]
     assert "canary" not in log.getvalue()

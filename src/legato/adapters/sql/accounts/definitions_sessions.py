@@ -124,9 +124,10 @@ def _refreshing() -> Named:
     )
     yield "refresh_drop", delete(refresh_tokens).where(c.session_id == P("id"))
     owner = select(c.session_id).where(c.hash == P("hash")).scalar_subquery()
-    of_token = select(_C.id).where(_C.id == owner, _IS_LIVE)
+    is_open = exists().where(users.c.id == _C.user_id, ~users.c.is_disabled)
+    of_token = select(_C.id).where(_C.id == owner, _IS_LIVE, is_open)
     yield "refresh_session", of_token
-    # Tokens of one session are exchanged one after the other.
+    # Tokens of one session are exchanged one after the other, and none while its user is disabled.
     yield "refresh_lock", of_token.with_for_update()
     yield (
         "refresh_use",

@@ -178,9 +178,9 @@ DELETE FROM refresh_tokens WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessi
 -- accounts.refresh_drop:
 DELETE FROM refresh_tokens WHERE refresh_tokens.session_id = :id;
 -- accounts.refresh_lock:
-SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = :hash) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)));
+SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = :hash) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))) AND (EXISTS (SELECT * FROM users WHERE users.id = sessions.user_id AND users.is_disabled = 0));
 -- accounts.refresh_session:
-SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = :hash) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)));
+SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = :hash) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))) AND (EXISTS (SELECT * FROM users WHERE users.id = sessions.user_id AND users.is_disabled = 0));
 -- accounts.refresh_use:
 UPDATE refresh_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE refresh_tokens.hash = :hash AND refresh_tokens.used_at IS NULL RETURNING number;
 -- accounts.session:
