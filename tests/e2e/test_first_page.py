@@ -91,6 +91,11 @@ def test_the_link_signs_the_browser_in_without_a_form(
     expect(page.get_by_role("status")).to_have_text("This browser is signed in.")
     assert page.url == f"{up.url}/login"
     _join(page, _invited(page, "ben@example.org"))
+    # Somebody who has an account is asked first; here it is the owner's, who is a member already.
+    page.goto(_invited(page, "ben@example.org", workspace="Second"))
+    expect(page.get_by_role("status")).to_have_text("Join as owner@localhost?")
+    page.get_by_role("button").click()
+    expect(page.get_by_role("status")).to_contain_text("Log in to it in this browser")
     own = (f"{up.url}/", "data:,", f"file://{tmp_path}/")
     assert [each for each in asked if not each.startswith(own)] == []
     assert up.stop(signal.SIGTERM).code == 0
@@ -109,18 +114,22 @@ def _login_link(site: Site, base: str) -> str:
         return apart.submit(lambda: asyncio.run(make())).result()
 
 
-def _invited(page: Page, email: str) -> str:
-    """Return the link of an invitation that the owner in this browser makes."""
-    script = """async (email) => {
+def _invited(page: Page, email: str, workspace: str = "") -> str:
+    """Return the link of an invitation by the owner, into a new workspace if one is named."""
+    script = """async ([email, name]) => {
         const post = (path, headers, value) => fetch("/api/v1" + path, {
             method: "POST", headers, body: value && JSON.stringify(value)});
         const pass = await (await post("/auth/refresh", {})).json();
         const headers = {"Content-Type": "application/json",
                          "Authorization": "Bearer " + pass.access_token};
+        if (name) {
+            const place = await post("/workspaces", headers, {name});
+            headers["Legato-Workspace"] = (await place.json()).id;
+        }
         const made = await post("/members/invitations", headers, {email, role: "viewer"});
         return (await made.json()).url;
     }"""
-    return str(page.evaluate(script, email))
+    return str(page.evaluate(script, [email, workspace]))
 
 
 def _join(page: Page, link: str) -> None:

@@ -135,6 +135,10 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("PATCH", f"{USERS}/{{user_id}}"): Sample(
         path={"user_id": UNKNOWN}, body={"is_disabled": True}
     ),
+    ("GET", "/api/v1/audit"): Sample(),
+    ("GET", "/api/v1/audit/export"): Sample(),
+    ("GET", "/api/v1/system/audit"): Sample(),
+    ("GET", "/metrics"): Sample(),
     ("GET", PLACES): Sample(),
     ("POST", PLACES): Sample(body={"name": "New"}),
     ("GET", f"{PLACES}/{{workspace_id}}"): Sample(),

@@ -187,7 +187,7 @@ def test_it_reads_nothing(crowd: Crowd, context: BrowserContext, page: Page) -> 
     with context.expect_page() as opened:
         page.evaluate("(url) => { window.other = window.open(url); }", f"{url}/api/v1/auth/me")
     opened.value.wait_for_load_state()
-    assert page.evaluate("() => window.other.closed") is True
+    page.wait_for_function("() => window.other.closed")
     assert is_alive(crowd, context)
 
 

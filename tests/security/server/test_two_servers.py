@@ -140,6 +140,7 @@ def test_a_token_and_a_key_are_good_at_both(pair: Pair) -> None:
     key = pair.door.key(user, ("workflow:read",))
     for each in (here, there):
         answer = each.call("GET", "/auth/me", Authorization=f"Bearer {key}")
+        assert answer.status_code == 200, answer.text
         assert answer.json()["workspace"]["role"] == "editor"
 
 
