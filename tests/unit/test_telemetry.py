@@ -192,3 +192,50 @@ def test_a_value_too_short_to_be_a_secret_is_not_replaced() -> None:
     redactor.add("a")
     redactor.add("")
     assert redactor("a cat") == "a cat"
+
+
+def test_a_flat_record_passes_the_same_gates_as_a_deep_one(stream: io.StringIO) -> None:
+    """One look at all texts finds what a look at each would [CL16, HT57]."""
+    redactor = Redactor()
+    redactor.add("s3cret value")
+    configure_logging(as_json=True, stream=stream, redact=redactor)
+    for text in (
+        "fine",
+        "é\u00a0",
+        "a s3cret value b",
+        "lgt_abcdefghij23_SECRETSECRET",
+        "x\ny\x1b",
+    ):
+        logger("a").info(text, **{"key": text, "number": 1, "nothing": None, "odd key": text})
+        logger("a").info(text, **{"key": text, "deep": [text], "odd key": text})
+    records = _records(stream)
+    for flat, deep in zip(records[::2], records[1::2], strict=True):
+        assert (flat["event"], flat["key"]) == (deep["event"], deep["deep"][0])
+        assert flat["odd key"] == flat["key"] == deep["key"]
+        assert (flat["number"], flat["nothing"]) == (1, None)
+    shown = stream.getvalue()
+    assert "s3cret" not in shown
+    assert "SECRETSECRET" not in shown
+    assert shown.count("\n") == len(records)
+
+
+def test_texts_of_a_record_are_no_secret_together(stream: io.StringIO) -> None:
+    """Two values that only beside each other look like one stay what they are [CL16]."""
+    redactor = Redactor()
+    redactor.add("abcd efgh")
+    configure_logging(as_json=True, stream=stream, redact=redactor)
+    logger("a").info("both", first="abcd", second="efgh")
+    (record,) = _records(stream)
+    assert (record["first"], record["second"]) == ("abcd", "efgh")
+
+
+def test_an_object_of_a_library_passes_the_gates(stream: io.StringIO) -> None:
+    """Only records of ours have passed them already [CL16]."""
+    redactor = Redactor()
+    redactor.add("s3cret value")
+    configure_logging(as_json=True, stream=stream, redact=redactor)
+    logging.getLogger("library").error({"key\n": "s3cret value"})
+    (record,) = _records(stream)
+    assert REDACTED in record["event"]
+    assert "s3cret" not in stream.getvalue()
+    assert record["level"] == "error"

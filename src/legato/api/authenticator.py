@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks, looked up at every request: a session, an API key, or an identity of another issuer.
+"""Who asks: a session, an API key, or an identity of another issuer, looked up in the store.
 
-Nothing is remembered between requests: what was ended, disabled or lowered a moment ago counts at
-once. Where the store does not answer, nobody is let in (503). Rules: ID1-ID4, ID75.
+At every request that may change something; others may stand on a look-up of the same second
+(`recent`). Where the store does not answer, nobody is let in (503). Rules: ID1-ID4, ID75.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Final, Protocol
 from starlette.requests import Request
 
 from legato.api.access import Needs
-from legato.api.origin import values_of
+from legato.api.origin import SAFE_METHODS, values_of
+from legato.api.recent import Recent
 from legato.auth.refresh import looks_like_api_key, parse_api_key, token_hash
 from legato.auth.roles import instance_allows, may
 from legato.auth.tokens import AccessTokens
@@ -21,6 +22,8 @@ from legato.ports.accounts import Accounts, Principal, Session
 
 WORKSPACE: Final = b"legato-workspace"
 OWN_ACCOUNT: Final = "account"
+NAME_MAX: Final = 64
+"""Characters of a workspace's id or slug, and one more."""
 RECENT_MS: Final = 10 * 60_000
 """Since the password or link, for what somebody at an unlocked screen shall not do."""
 
@@ -51,7 +54,11 @@ class BearerAuthenticator:
     """Keeps `access.Authenticator`."""
 
     def __init__(
-        self, tokens: AccessTokens, accounts: Accounts, identities: Identities | None = None
+        self,
+        tokens: AccessTokens,
+        accounts: Accounts,
+        identities: Identities | None = None,
+        recent: Recent | None = None,
     ) -> None:
         """Make it.
 
@@ -59,10 +66,12 @@ class BearerAuthenticator:
             tokens: Verify what is sent.
             accounts: Say who that is now.
             identities: Know those of other issuers; None: only ours are taken.
+            recent: Remembers look-ups for safe requests; None: nothing is remembered.
         """
         self._tokens = tokens
         self._accounts = accounts
         self._identities = identities
+        self._recent = recent
 
     async def authenticate(self, request: Request, needs: Needs) -> None:
         """Keep `Authenticator.authenticate`."""
@@ -73,28 +82,51 @@ class BearerAuthenticator:
         named = _named(request)
         # Two are no name, and refused by `authorise`: first is asked who wants to know.
         asked = ", ".join(named) if named else None
+        recent = self._recent if request.method in SAFE_METHODS else None
         if looks_like_api_key(text):
-            parts = parse_api_key(text)
-            found = await self._accounts.principal_of_key(parts.id, parts.secret_hash)
+            found = await self._program(text, recent)
             if found is None:
                 raise Unauthenticated
         elif self._identities is not None and self._identities.takes(text):
             found = await self._identities.principal(request, text, asked)
         else:
-            found = await self.person(text, asked)
+            found = await self.person(text, asked, recent)
             if found is None:
                 raise Refused("session_ended", "The log-in has ended.", hint="Log in again.")
         request.state.principal = found
 
-    async def person(self, text: str, workspace: str | None = None) -> Principal | None:
+    async def person(
+        self, text: str, workspace: str | None = None, recent: Recent | None = None
+    ) -> Principal | None:
         """Return who has an access token; None if its session has ended.
+
+        Args:
+            text: The token.
+            workspace: The one that is asked for; None: the default one.
+            recent: Where it may be remembered; None: it is looked up.
 
         Raises:
             Unauthenticated: It is no token of ours, or its time is over.
         """
         claims = self._tokens.verify(text)
-        found = await self._accounts.principal_of_session(token_hash(claims.sid), workspace)
+
+        async def look_up() -> Principal | None:
+            return await self._accounts.principal_of_session(token_hash(claims.sid), workspace)
+
+        # What is longer names nothing, and would fill the memory.
+        if recent is None or len(workspace or "") > NAME_MAX:
+            found = await look_up()
+        else:
+            found = await recent.find((claims.sid, workspace), look_up)
         return found if found is not None and found.user.id == claims.user else None
+
+    async def _program(self, text: str, recent: Recent | None) -> Principal | None:
+        parts = parse_api_key(text)
+
+        async def look_up() -> Principal | None:
+            return await self._accounts.principal_of_key(parts.id, parts.secret_hash)
+
+        return await (look_up() if recent is None else recent.find(parts, look_up))
 
     async def authorise(self, request: Request, needs: Needs) -> None:
         """Keep `Authenticator.authorise`."""

@@ -76,7 +76,11 @@ def api_of(request: Request) -> Api:
     return api
 
 
-ApiPart = Annotated[Api, Depends(api_of)]
+async def _api(request: Request) -> Api:
+    return api_of(request)  # a plain function as a dependency would be run in a thread
+
+
+ApiPart = Annotated[Api, Depends(_api)]
 
 
 def identity_of(request: Request) -> Identity:
@@ -87,4 +91,8 @@ def identity_of(request: Request) -> Identity:
     return identity
 
 
-IdentityPart = Annotated[Identity, Depends(identity_of)]
+async def _identity(request: Request) -> Identity:
+    return identity_of(request)
+
+
+IdentityPart = Annotated[Identity, Depends(_identity)]

@@ -53,6 +53,7 @@ from legato.api.listening import bound, url_of
 from legato.api.parts import Api
 from legato.api.problems import problem_of
 from legato.api.readiness import Readiness
+from legato.api.straight import Straight
 from legato.errors import InvalidInput, LegatoError
 from legato.settings import ServerSettings, Settings
 
@@ -109,7 +110,7 @@ def frame_of(application: FastAPI, gate: Gate, api: Api) -> Frame:
     routes = application.router.routes
     check_routes(routes, has_authenticator=gate.authenticator is not None)
     frame = Frame(
-        application,
+        Straight(application),
         frame_options(api.settings),
         new_id=api.clock.new_id,
         monotonic=api.clock.monotonic,

@@ -23,6 +23,7 @@ from legato.api.metrics import Family, Metrics, figure
 from legato.api.origin import is_loopback
 from legato.api.parts import Api, Identity
 from legato.api.readiness import Readiness
+from legato.api.recent import Recent
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
 from legato.app.embedded import neighbours
 from legato.app.issuers import make_foreign_tokens
@@ -69,11 +70,13 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     )  # fmt: skip
     foreign = make_foreign_tokens(app, own_issuer=identity.tokens.issuer)
     identities = LinkedIdentities(foreign, stores.accounts, clock.new_id) if foreign else None
+    recent = Recent(clock.monotonic)
     gate = Gate(
         allowed_origins=frozenset(settings.allowed_origins),
         limit_address=limits.limit_address,
-        authenticator=BearerAuthenticator(identity.tokens, stores.accounts, identities),
+        authenticator=BearerAuthenticator(identity.tokens, stores.accounts, identities, recent),
         limit_principal=limits.limit_principal,
+        on_change=recent.forget,
     )
 
     def close() -> None:

@@ -30,6 +30,9 @@ KEY_BYTES_MIN: Final = 32
 TTL_S_MAX: Final = 15 * 60
 LEEWAY_S: Final = 60
 """How far clocks of two instances may be apart."""
+VERIFIED_MAX: Final = 4_096
+"""Tokens whose signature is not verified again, some 4 MB; one costs as much time as the rest of a
+short request."""
 _CLAIMS: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 _HEADERS: Final = {"alg", "typ", "kid"}
 _KID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -143,6 +146,14 @@ class AccessTokens:
         self.issuer = issuer
         self._audience = audience
         self.ttl_s = ttl_s
+        self._verified: dict[str, tuple[AccessClaims, int]] = {}
+        """Token to what it says and until when (ms)."""
+        self._changes = keys.changes
+
+    @property
+    def remembered(self) -> int:
+        """How many tokens are known without another look at their signature."""
+        return len(self._verified)
 
     def issue(self, user: UserId, sid: str) -> str:
         """Return a token for a session.
@@ -175,8 +186,11 @@ class AccessTokens:
         Raises:
             Unauthenticated: Anything else; it does not say why.
         """
-        text = compact(token)
         now_ms = self._clock.now_ms()
+        known = self._remembered(token, now_ms)
+        if known is not None:
+            return known
+        text = compact(token)
         key = self._keys.find(_checked_kid(text), now_ms)
         if key is None:
             raise Unauthenticated
@@ -198,7 +212,24 @@ class AccessTokens:
             )
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise Unauthenticated from None
-        return _checked_claims(claims, now_ms)
+        checked = _checked_claims(claims, now_ms)
+        self._remember(text, checked, key)
+        return checked
+
+    def _remembered(self, token: object, now_ms: int) -> AccessClaims | None:
+        """Return what a token says that was verified before, if it and its key still count."""
+        if self._changes != self._keys.changes:
+            self._changes = self._keys.changes
+            self._verified.clear()
+        found = self._verified.get(token) if isinstance(token, str) else None
+        return found[0] if found is not None and now_ms < found[1] else None
+
+    def _remember(self, text: str, claims: AccessClaims, key: SigningKey) -> None:
+        """Keep a token until it or its key ends; of too many the oldest goes."""
+        if len(self._verified) >= VERIFIED_MAX:
+            del self._verified[next(iter(self._verified))]
+        until = (claims.expires_at + LEEWAY_S) * 1000
+        self._verified[text] = (claims, until if key.ends_at is None else min(until, key.ends_at))
 
 
 def _check_key(key: SigningKey) -> None:

@@ -11,7 +11,7 @@ execution is. Rules: CL9, CL16, HT57, LG24.
 import logging
 import re
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, Final, TextIO, cast
 
 import orjson
@@ -62,6 +62,10 @@ def configure_logging(
     """
     number = logging.getLevelNamesMapping()[level.upper()]
     lowest = number if file is None else min(number, file.level)
+    # No record tells its line of code, thread or process: not to look for them saves a fifth of its
+    # time. Source: "Optimization" in the logging HOWTO.
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -77,10 +81,10 @@ def configure_logging(
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    lines = _Once(_formatter(shared, _as_json))
+    lines = _Once(_Formatter(shared, _as_json))
     handler = logging.StreamHandler(stream if stream is not None else sys.stderr)
     handler.setLevel(number)
-    handler.setFormatter(lines if as_json else _formatter(shared, _for_a_person))
+    handler.setFormatter(lines if as_json else _Formatter(shared, _for_a_person))
     root = logging.getLogger()
     for old in [each for each in root.handlers if getattr(each, "_legato", False)]:
         root.removeHandler(old)
@@ -97,13 +101,26 @@ def configure_logging(
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def _formatter(
-    shared: list[structlog.typing.Processor], render: structlog.typing.Processor
-) -> logging.Formatter:
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
-    )
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Renders records; those of libraries pass the processors first, ours have done so."""
+
+    def __init__(
+        self,
+        shared: Sequence[structlog.typing.Processor],
+        render: Callable[[object, str, MutableMapping[str, Any]], str],
+    ) -> None:
+        super().__init__(
+            foreign_pre_chain=[structlog.stdlib.PositionalArgumentsFormatter(), *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+        self._render = render
+
+    def format(self, record: logging.LogRecord) -> str:
+        event: Any = record.msg
+        if hasattr(record, "_logger") and isinstance(event, dict):
+            # The base class would copy the record first, which takes longer than to render it.
+            return self._render(None, "", event)
+        return super().format(record)
 
 
 class _Once(logging.Formatter):
@@ -139,6 +156,8 @@ class _Gates:
     def __call__(
         self, _: object, __: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
+        if self._is_clean(event):
+            return event
         # Keys with an underscore are structlog's own and are taken out before rendering. The names
         # that a program gives its values are what they seem.
         return {
@@ -147,6 +166,17 @@ class _Gates:
             )
             for key, value in event.items()
         }
+
+    def _is_clean(self, event: MutableMapping[str, Any]) -> bool:
+        """Tell whether a flat record passes as it is: one look at all its texts is the quickest."""
+        texts = [key for key in event if not key.isidentifier()]
+        for value in event.values():
+            if isinstance(value, str):
+                texts.append(value)
+            elif not (value is None or isinstance(value, int | float)):
+                return False
+        whole = " ".join(texts)
+        return self._text(whole) == whole
 
     def _text(self, text: str) -> str:
         return escape_control(hide_tokens(self._redact(text)))

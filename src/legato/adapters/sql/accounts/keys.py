@@ -79,7 +79,7 @@ class Keys(Part):
 
     async def principal_of_key(self, key_id: str, secret_hash: bytes) -> Principal | None:
         """Keep `Accounts.principal_of_key`. A write, too, once a minute."""
-        rows = await self._driver.fetch(
+        rows = await self._driver.look_up(
             "accounts.principal_of_key",
             id=key_id,
             secret_hash=secret_hash,

@@ -51,7 +51,7 @@ class Sessions(Part):
         self, sid_hash: bytes, workspace: str | None
     ) -> Principal | None:
         """Keep `Accounts.principal_of_session`."""
-        rows = await self._driver.fetch(
+        rows = await self._driver.look_up(
             "accounts.principal_of_session", sid_hash=sid_hash, workspace=workspace
         )
         if not rows:
