@@ -72,13 +72,21 @@ def _wait(child: subprocess.Popen[bytes], timeout_s: float) -> str:
 
 
 @contextlib.contextmanager
-def started(arguments: list[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run this Python with arguments in a session of its own; at the end nothing of it is left."""
+def started(
+    arguments: list[str], output: Path, more: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run this Python with arguments in a session of its own; at the end nothing of it is left.
+
+    Args:
+        arguments: Of Python.
+        output: Where stdout and stderr go.
+        more: Variables beside those of this environment.
+    """
     with output.open("ab") as sink:
         child = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
-            env=_environment(),
+            env={**_environment(), **(more or {})},
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,

@@ -158,7 +158,7 @@ class Report:
         """Return the whole report for a terminal."""
         head = ("workload", "store", "value", "min-max", "unit", "must", "aim", "raw", "peer", "")
         lines = [_cells(row) for row in self.rows()]
-        parts = [_table([head, *lines]), *self._raw_lines(), *self._peer_lines(), _LEGEND]
+        parts = [table([head, *lines]), *self._raw_lines(), *self._peer_lines(), _LEGEND]
         failures = [
             f"FAIL {key[0]} on {key[1]}: {_tail(failure)}"
             for group in (self._samples, self._peers)
@@ -189,7 +189,7 @@ class Report:
             names = ("W1", "W2", "W3", "W3_p99_ms", "W4", "peak_mb")
             shown = [number(figures[n]) if n in figures else "FAIL" for n in names]
             rows.append((name, store, *shown))
-        yield "\n" + _table(rows)
+        yield "\n" + table(rows)
 
 
 _LEGEND: Final = (
@@ -244,7 +244,7 @@ def _spread(row: Row) -> str:
     return f"{number(row.low)}-{number(row.high)}"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def table(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
              for row in rows]  # fmt: skip

@@ -13,6 +13,7 @@ from legato.adapters.sql.sqlite.stores import SqliteLifecycle
 from legato.model.ids import SessionId, UserId, WorkspaceId
 from legato.ports.accounts import NewSession, NewToken, Session, User, Workspace
 from legato.ports.audit import AuditEntry
+from legato.ports.memberships import Invitation
 from legato.ports.stores import Stores
 
 DATABASES: Final = pytest.mark.parametrize(
@@ -59,6 +60,25 @@ def session(name: str = "s1", of: str = "ann", **changes: Any) -> NewSession:
 def token(secret: str, **changes: Any) -> NewToken:
     """Return a token as one is added."""
     return NewToken(**{"hash": hashed(secret), "kind": "link", "ttl_ms": HOUR_MS, **changes})
+
+
+def invitation(secret: str, **changes: Any) -> Invitation:
+    """Return an invitation as one is made."""
+    values: dict[str, Any] = {
+        "id": f"i-{secret}",
+        "hash": hashed(secret),
+        "workspace": HOME.id,
+        "role": "editor",
+        "email": f"{secret}@example.org",
+        "by": UserId("u-ann"),
+    }
+    return Invitation(**{**values, **changes})
+
+
+async def invite(store: Stores, secret: str, open_max: int = 9, **changes: Any) -> Invitation:
+    """Store an invitation."""
+    made = invitation(secret, **changes)
+    return await store.accounts.invite(made, entry(secret), ttl_ms=HOUR_MS, open_max=open_max)
 
 
 def entry(action: str, **changes: Any) -> tuple[AuditEntry, ...]:

@@ -18,6 +18,7 @@ from tests.contract.accounts import (
     actions,
     entry,
     hashed,
+    invite,
     let_pass,
     logged_in,
     session,
@@ -107,6 +108,17 @@ async def test_a_user_comes_back_as_added(store: Stores) -> None:
     assert await store.accounts.user_by_email("bob@example.org") is None
 
 
+async def test_users_are_listed_by_id(store: Stores) -> None:
+    """The highest first; a page goes on below an id [CL60]."""
+    for name in ("bob", "ann", "eve"):
+        assert await store.accounts.add_user(user(name), ())
+    found = await store.accounts.users(limit=2)
+    assert [each.id for each in found] == ["u-eve", "u-bob"]
+    found = await store.accounts.users(after="u-bob")
+    assert found == [await store.accounts.user(ANN)]
+    assert await store.accounts.users(after="u-ann") == []
+
+
 async def test_an_address_is_taken_once(stores: MakeStores) -> None:
     """Also by many at once; the losers leave nothing [AC1, AC2, AC3]."""
     both = [await stores("a"), await stores("b")]
@@ -188,9 +200,7 @@ async def test_an_invitation_is_accepted_once(stores: MakeStores) -> None:
     """Ten accept it at once: one user with the role, and the token is used [AC2, AC3, AC5]."""
     both = [await stores("a"), await stores("b")]
     await with_ann(both[0])
-    await both[0].accounts.add_token(
-        token("invite", kind="invitation", workspace=HOME.id, role="editor", by=ANN), ()
-    )
+    await invite(both[0], "invite")
 
     async def accept(number: int) -> bool:
         made = user(f"n{number}")
@@ -205,14 +215,14 @@ async def test_an_invitation_is_accepted_once(stores: MakeStores) -> None:
     assert sorted(done) == [False] * 9 + [True]
     winner = f"u-n{done.index(True)}"
     found = [(each.user, each.role) for each in await both[1].accounts.members(HOME.id)]
-    assert found == [("u-ann", "owner"), (winner, "editor")]
+    assert found == [(winner, "editor"), ("u-ann", "owner")]
     made = await both[0].accounts.user(UserId(winner))
     assert made is not None
     assert made.default_workspace == HOME.id
     for number in range(10):
         is_there = await both[0].accounts.user(UserId(f"u-n{number}")) is not None
         assert is_there is done[number]
-    assert await actions(both[0]) == ["accepted"]
+    assert await actions(both[0]) == ["invite", "accepted"]
 
 
 async def test_an_invitation_is_for_one_workspace(store: Stores) -> None:
@@ -222,8 +232,7 @@ async def test_an_invitation_is_for_one_workspace(store: Stores) -> None:
     await store.accounts.add_workspace(
         Workspace(id=WorkspaceId("w2"), slug="two", name="2"), ANN, ()
     )
-    invitation = token("invite", kind="invitation", workspace=HOME.id, role="viewer")
-    await store.accounts.add_token(invitation, ())
+    await invite(store, "invite", role="viewer")
     there = Member(workspace=WorkspaceId("w2"), user=BOB, role="viewer")
     here = Member(workspace=HOME.id, user=BOB, role="viewer")
     secret = hashed("invite")
@@ -233,7 +242,7 @@ async def test_an_invitation_is_for_one_workspace(store: Stores) -> None:
     assert await store.accounts.memberships(BOB) == [
         (msgspec.structs.replace(HOME, created_at=(await home(store)).created_at), "viewer")
     ]
-    assert await actions(store) == ["yes"]
+    assert await actions(store) == ["invite", "yes"]
 
 
 async def home(store: Stores) -> Workspace:
@@ -244,20 +253,18 @@ async def home(store: Stores) -> Workspace:
 
 async def test_a_token_is_found_as_it_was_made(store: Stores) -> None:
     """By its kind only, with everything but its life [AC4, AC5]."""
-    made = token(
-        "invite", kind="invitation", workspace=HOME.id, role="editor", email="b@x.org", by=ANN
-    )
-    await store.accounts.add_token(made, entry("invited"))
-    found = await store.accounts.token(made.hash, "invitation")
+    made = token("half", kind="mfa", user=ANN, email="b@x.org", sealed=b"\x00")
+    await store.accounts.add_token(made, entry("half"))
+    found = await store.accounts.token(made.hash, "mfa")
     assert found is not None
-    for name in ("hash", "kind", "user", "workspace", "role", "email", "by"):
+    for name in ("hash", "kind", "user", "email", "sealed"):
         assert getattr(found, name) == getattr(made, name)
     assert found.expires_at > 0
     assert found.tries == 0
     assert await store.accounts.token(made.hash, "link") is None
     await let_pass(store, HOUR_MS)
-    assert await store.accounts.token(made.hash, "invitation") is None
-    assert await actions(store) == ["invited"]
+    assert await store.accounts.token(made.hash, "mfa") is None
+    assert await actions(store) == ["half"]
 
 
 async def test_a_new_token_makes_the_old_one_void(stores: MakeStores) -> None:
@@ -265,8 +272,6 @@ async def test_a_new_token_makes_the_old_one_void(stores: MakeStores) -> None:
     both = [await stores("a"), await stores("b")]
     await both[0].accounts.add_token(token("other", user=BOB), ())
     await both[0].accounts.add_token(token("reset", kind="reset", user=ANN), ())
-    for name in ("invite1", "invite2"):
-        await both[0].accounts.add_token(token(name, kind="invitation"), ())
     await with_ann(both[0])
     names = [f"link{i}" for i in range(30)]
     await asyncio.gather(
@@ -276,8 +281,6 @@ async def test_a_new_token_makes_the_old_one_void(stores: MakeStores) -> None:
     assert sum(good) == 1
     assert await both[0].accounts.token(hashed("other"), "link") is not None
     assert await both[0].accounts.token(hashed("reset"), "reset") is not None
-    for name in ("invite1", "invite2"):
-        assert await both[0].accounts.token(hashed(name), "invitation") is not None
 
 
 async def test_of_set_up_links_made_at_once_one_is_good(stores: MakeStores) -> None:
@@ -359,37 +362,44 @@ async def test_a_new_password_voids_what_could_become_a_log_in(store: Stores) ->
     ann = await store.accounts.user(ANN)
     assert ann is not None
     mine = [token(kind, kind=kind, user=ANN) for kind in ("link", "reset", "mfa", "totp")]
-    kept = [token("invite", kind="invitation", user=ANN), token("theirs", kind="reset", user=BOB)]
-    for each in [*mine, *kept]:
+    kept = token("theirs", kind="reset", user=BOB)
+    for each in [*mine, kept]:
         await store.accounts.add_token(each, ())
+    made = await invite(store, "invite", email=ann.email)
 
     async def good() -> list[bool]:
-        found = [await store.accounts.token(each.hash, each.kind) for each in [*mine, *kept]]
+        found = [await store.accounts.token(each.hash, each.kind) for each in [*mine, kept]]
         return [each is not None for each in found]
 
     assert await store.accounts.change_user(ann, ())
-    assert await good() == [True] * 6
+    assert await good() == [True] * 5
     ann = msgspec.structs.replace(ann, version=2)
     assert await store.accounts.change_user(ann, (), ends_sessions_but="none")
-    assert await good() == [False] * 4 + [True] * 2
+    assert await good() == [False] * 4 + [True]
+    assert await store.accounts.invitation(made.hash) == made
 
 
-async def test_members_are_listed_by_name(store: Stores) -> None:
-    """With what a list shows; a new role changes nothing else [AC1]."""
+async def test_members_are_listed_by_id(store: Stores) -> None:
+    """Page by page, with what a list shows; a new role changes nothing else [AC1, ID50]."""
     await with_ann(store)
     for name in ("zoe", "bob"):
         await store.accounts.add_user(user(name), ())
         member = Member(workspace=HOME.id, user=UserId(f"u-{name}"), role="viewer")
         assert await store.accounts.put_member(member, ()) == "done"
     before = await store.accounts.members(HOME.id)
-    assert [each.display_name for each in before] == ["Ann", "Bob", "Zoe"]
+    assert [each.display_name for each in before] == ["Zoe", "Bob", "Ann"]
     assert before[1].email == "bob@example.org"
     assert before[1].since > 0
     bob = Member(workspace=HOME.id, user=BOB, role="admin")
     assert await store.accounts.put_member(bob, ()) == "done"
     after = await store.accounts.members(HOME.id)
     assert after[1] == msgspec.structs.replace(before[1], role="admin")
+    assert await store.accounts.member(HOME.id, BOB) == after[1]
+    assert await store.accounts.members(HOME.id, limit=1) == after[:1]
+    assert await store.accounts.members(HOME.id, after="u-zoe", limit=1) == after[1:2]
+    assert await store.accounts.members(HOME.id, after="u-ann") == []
     assert await store.accounts.members(WorkspaceId("w-none")) == []
+    assert await store.accounts.member(WorkspaceId("w-none"), BOB) is None
 
 
 async def test_a_slug_is_taken_once(store: Stores) -> None:

@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keys of programs, and what is deleted in time, on both databases."""
 
+import asyncio
+from collections import Counter
 from typing import Any
 
 import msgspec
+import pytest
 
+from legato.errors import LimitExceeded
 from legato.model.ids import SessionId, UserId, WorkspaceId
 from legato.ports.accounts import ApiKey, Member
 from legato.ports.stores import Stores
@@ -24,6 +28,7 @@ from tests.contract.accounts import (
     user,
     with_ann,
 )
+from tests.contract.conftest import MakeStores
 
 pytestmark = DATABASES
 ANN = UserId("u-ann")
@@ -130,6 +135,46 @@ async def test_keys_are_listed_and_revoked(store: Stores) -> None:
     assert await store.accounts.principal_of_key("b1", hashed("b1-secret")) is None
     assert [each.id for each in await store.accounts.keys(ANN)] == ["k3", "k1"]
     assert await actions(store) == ["own", "theirs"]
+
+
+async def test_the_keys_of_a_workspace_are_listed_by_id(store: Stores) -> None:
+    """Page by page, of all its members, and only those that live [ID66, ID51]."""
+    await with_ann(store)
+    await store.accounts.add_key(key("k1"), ())
+    await store.accounts.add_key(key("k3", user=UserId("u-bob")), ())
+    await store.accounts.add_key(key("k2"), ())
+    await store.accounts.add_key(key("k4", workspace=WorkspaceId("w-two")), ())
+    await store.accounts.add_key(key("k5"), ())
+    await store.accounts.revoke_key("k5", ())
+    keys = store.accounts.keys_of_workspace
+    assert [each.id for each in await keys(HOME.id)] == ["k3", "k2", "k1"]
+    assert [each.id for each in await keys(HOME.id, limit=2)] == ["k3", "k2"]
+    assert [each.id for each in await keys(HOME.id, after="k2")] == ["k1"]
+
+
+async def test_a_user_has_so_many_keys(stores: MakeStores) -> None:
+    """Everywhere; of many made at once exactly so many, and none while disabled [ID65, AC3]."""
+    both = [await stores("a"), await stores("b")]
+    await with_ann(both[0])
+    made = await asyncio.gather(
+        *(
+            both[i % 2].accounts.add_key(
+                key(f"k{i}", workspace=(HOME.id, WorkspaceId("w-two"))[i % 2]),
+                entry("key"),
+                live_max=3,
+            )
+            for i in range(8)
+        ),
+        return_exceptions=True,
+    )
+    assert Counter(type(each) for each in made) == {ApiKey: 3, LimitExceeded: 5}
+    assert await actions(both[0]) == ["key"] * 3
+    live = [each.id for each in await both[0].accounts.keys(ANN)]
+    await both[0].accounts.revoke_key(live[0], ())
+    await both[0].accounts.add_key(key("room"), (), live_max=3)
+    await both[0].accounts.disable_user(ANN, ())
+    with pytest.raises(LimitExceeded):
+        await both[0].accounts.add_key(key("late"), (), live_max=3)
 
 
 async def test_what_is_long_over_is_deleted(store: Stores) -> None:

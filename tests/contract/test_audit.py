@@ -11,7 +11,7 @@ from legato.adapters.sql.sqlite.stores import SqliteLifecycle
 from legato.errors import Internal, LegatoError, NotFound
 from legato.model.ids import UserId, WorkspaceId
 from legato.ports.accounts import Member
-from legato.ports.audit import NO_HEAD, AuditEntry, Head, follow
+from legato.ports.audit import NO_HEAD, SEQ_MIN, AuditEntry, AuditPage, AuditQuery, Head, follow
 from legato.ports.stores import Stores
 from tests.contract.accounts import (
     DATABASES,
@@ -92,6 +92,102 @@ async def test_pages_follow_seq_and_workspace(store: Stores) -> None:
     assert await read(workspace=HOME.id) == "036"
     assert await read(workspace=HOME.id, after=4, limit=1) == "6"
     assert await read(workspace=WorkspaceId("w-none")) == ""
+
+
+async def newest(store: Stores, **asked: Any) -> tuple[str, int | None]:
+    """Return the actions of a page, and where the next one begins."""
+    page = await store.audit.newest(AuditQuery(**asked))
+    return "".join(each.action for each in page.rows), page.before
+
+
+async def test_the_newest_rows_come_first(store: Stores) -> None:
+    """Page by page, each row once, until there is none [AD10]."""
+    assert await newest(store) == ("", None)
+    await store.audit.write([full(action=str(i)) for i in range(5)])
+    assert (await newest(store), await store.audit.unsealed()) == (("", None), 5)
+    head = await store.audit.seal()
+    assert (await store.audit.head(), await store.audit.unsealed()) == (head, 0)
+    assert await newest(store) == ("43210", None)
+    assert await newest(store, limit=2) == ("43", 4)
+    assert await newest(store, limit=2, before=4) == ("21", 2)
+    assert await newest(store, limit=2, before=2) == ("0", None)
+    assert await newest(store, limit=5) == ("43210", None)
+
+
+async def test_rows_are_chosen_by_every_condition_at_once(store: Stores) -> None:
+    """Workspace, action or group of them, actor, time; the same as `wants` says [AD10]."""
+    entries = [
+        full(action="auth.login", actor="u-ann", workspace=None),
+        full(action="auth.logout", actor="u-bob", workspace=None),
+        full(action="authority", actor="u-ann"),
+        full(action="auth.login", actor="u-bob"),
+        full(action="export", actor="u-ann", workspace=WorkspaceId("w-two")),
+    ]
+    for each in entries:
+        await store.audit.write([each])
+    await store.audit.seal()
+    rows = await store.audit.read()
+    asked: list[dict[str, Any]] = [
+        {"action": "auth.login"},
+        {"action": "auth."},
+        {"action": "auth"},
+        {"actor": "u-ann"},
+        {"workspace": HOME.id},
+        {"workspace": HOME.id, "actor": "u-bob", "action": "auth."},
+        {"workspace": WorkspaceId("w-none")},
+        {"action": "' OR 1=1 --"},
+        {"action": "%."},
+        {"since": rows[2].at},
+        {"until": rows[2].at},
+        {"since": rows[1].at, "until": rows[3].at, "actor": "u-bob"},
+    ]
+    for conditions in asked:
+        query = AuditQuery(**conditions)
+        wanted = [row for row in reversed(rows) if query.wants(row)]
+        assert await store.audit.newest(query) == AuditPage(wanted, None), conditions
+    assert [len((await store.audit.newest(AuditQuery(**some))).rows) for some in asked[:9]] == [
+        2, 3, 0, 3, 2, 1, 0, 0, 0,
+    ]  # fmt: skip
+
+
+async def test_a_page_looks_at_so_many_rows_and_says_where_to_go_on(
+    store: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However few are wanted: it may be empty and still not the last [AD10]."""
+    monkeypatch.setattr("legato.adapters.sql.audit.LOOKED_AT_MAX", 4)
+    places = [HOME.id if i % 2 else None for i in range(20)]
+    names = ["wanted" if i in {2, 3} else "x" for i in range(20)]
+    await store.audit.write(
+        [full(action=name, workspace=at) for name, at in zip(names, places, strict=True)]
+    )
+    await store.audit.seal()
+    for place, seq in ((None, 4), (HOME.id, 4)):
+        before: int | None = None
+        seen: list[tuple[str, int | None]] = []
+        while not seen or before is not None:
+            found, before = await newest(store, action="wanted", before=before, workspace=place)
+            seen.append((found, before))
+        assert "".join(each for each, _ in seen) == "wanted" * (1 if place else 2)
+        assert seen[0] == ("", 21 - seq if place is None else 14)
+        assert len(seen) < 8
+
+
+async def test_a_row_that_somebody_spoilt_ends_no_reader(store: Stores) -> None:
+    """It is shown as damaged, and breaks the chain at its seq [AD11]."""
+    await store.audit.write([full(action=str(i)) for i in range(3)])
+    await store.audit.seal()
+    await unguarded(store, "UPDATE audit SET data = 'no JSON' WHERE seq = 2")
+    rows = await store.audit.read()
+    assert rows[1].data == {"damaged": "no JSON"}
+    assert follow(NO_HEAD, rows)[1] == 2
+    assert (await newest(store))[0] == "210"
+    for spoilt in ("'[]'", "'9007199254740993'", "'{}'"):
+        await unguarded(store, f"UPDATE audit SET data = {spoilt} WHERE seq = 2")
+        assert follow(NO_HEAD, await store.audit.read())[1] == 2
+    await unguarded(store, "UPDATE audit SET hash = NULL WHERE seq = 1")
+    assert follow(NO_HEAD, await store.audit.read())[1] == 1
+    await unguarded(store, "UPDATE audit SET seq = 0 WHERE seq = 1")
+    assert follow(NO_HEAD, await store.audit.read(after=SEQ_MIN))[1] == 1
 
 
 async def test_the_chain_can_be_computed_from_what_people_see(store: Stores) -> None:

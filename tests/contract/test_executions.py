@@ -8,7 +8,7 @@ import pytest
 from legato.adapters.sql.postgres.stores import PostgresLifecycle
 from legato.adapters.sql.sqlite.stores import SqliteLifecycle
 from legato.model.frames import ExecutionStatus
-from legato.model.ids import ExecutionId, WorkspaceId
+from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, WorkspaceId
 from legato.ports.executions import ExecutionFilter, ExecutionRow
 from legato.ports.stores import Stores
 from tests.contract.build import LOCAL, VERSION, A, born, execution_id, new, turn
@@ -95,6 +95,16 @@ async def test_filters_hold_together(store: Stores) -> None:
     assert await find(store, workflow="a", statuses=("running",), before=execution_id(12)) == [8, 4]
     assert await find(store, workflow="c") == []
     assert await store.executions.counts(LOCAL) == dict.fromkeys(states, 6)
+
+
+async def test_what_has_not_ended_is_counted_by_status(store: Stores) -> None:
+    """What has ended is not looked at [HT53]."""
+    assert await store.executions.open_counts() == {}
+    statuses: tuple[ExecutionStatus, ...] = ("running", "running", "waiting", "failed", "completed")
+    for number, status in enumerate(statuses, 1):
+        made = new(number, owner=A, start=None, workspace=LOCAL_WORKSPACE)
+        await store.log.append([turn(number, new=made, status=status)])
+    assert await store.executions.open_counts() == {"running": 2, "waiting": 1}
 
 
 async def test_children_are_listed_only_when_asked_for(store: Stores) -> None:

@@ -22,6 +22,7 @@ from tests.contract.accounts import (
     hashed,
     let_pass,
     logged_in,
+    select,
     session,
     token,
     user,
@@ -153,13 +154,14 @@ async def test_use_moves_presence_and_not_the_version(store: Stores) -> None:
 
 
 async def test_a_session_of_a_disabled_user_is_not_found(store: Stores) -> None:
-    """Nor is one made [AC7]."""
+    """Nor is one made, nor a refresh token exchanged [AC7]."""
     await with_ann(store)
     await logged_in(store)
     ann = await store.accounts.user(ANN)
     assert ann is not None
     assert await store.accounts.change_user(msgspec.structs.replace(ann, is_disabled=True), ())
     assert not await is_alive(store)
+    assert await rotate(store, "s1-1", "s1-2") == Rotation(outcome="unknown")
     assert await store.accounts.add_session(session("s2"), entry("never")) is None
     assert await actions(store) == []
 
@@ -324,7 +326,8 @@ async def test_a_token_that_is_used_again_ends_the_session(store: Stores, late: 
     assert await is_alive(store, "s2-sid")
     for name in ("s1-1", "s1-2", "s1-3", "s1-4"):
         assert await rotate(store, name, "s1-5") == Rotation(outcome="unknown")
-    assert await actions(store) == ["reused"]
+    told = "SELECT action, target_kind, target FROM audit ORDER BY id"
+    assert await select(store, told) == [("reused", "session", "s1")]
 
 
 async def test_reuse_raced_is_written_once(stores: MakeStores) -> None:

@@ -347,3 +347,12 @@ def test_a_redis_url_that_is_none_is_refused_without_being_repeated(
     (line,) = _lines({"LEGATO_REDIS_URL": url}, tmp_path)
     assert line.startswith("LEGATO_REDIS_URL: should be redis:// or rediss://")
     assert "canary" not in line
+
+
+def test_the_crash_button_is_a_setting_among_names_that_are_none(tmp_path: Path) -> None:
+    """It is on, and can be switched off; the variables of crash tests are passed over [UP10]."""
+    assert load_settings({}, tmp_path).crash_button
+    env = {"LEGATO_CRASH_BUTTON": "false", "LEGATO_CRASH_POINT": "nowhere"}
+    settings = load_settings(env, tmp_path)
+    assert not settings.crash_button
+    assert settings.warnings == ()

@@ -128,6 +128,56 @@ def test_a_secret_is_found_inside_base64(before: str, after: str) -> None:
     assert len(left) <= 4 + len(before + after) * 4 // 3 + 2, "at most a character at each end"
 
 
+def test_libraries_that_log_requests_are_quiet(stream: io.StringIO) -> None:
+    """Their URLs and headers hold what nodes were given to keep [HT58]."""
+    configure_logging("debug", as_json=True, stream=stream)
+    for name in ("httpx2", "httpcore2.http11"):
+        logging.getLogger(name).info("HTTP Request: GET https://x.example/?key=hunter2-canary")
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("before", [b"", b"a", b"ab"])
+def test_a_key_of_bytes_is_found_however_it_is_written(before: bytes) -> None:
+    """As hex, as base64 at every alignment, as Python shows it [HT58]."""
+    key = bytes(range(200, 232))
+    redactor = Redactor()
+    redactor.add_bytes(key)
+    shown = [key.hex(), key.hex().upper(), str(key), base64.b64encode(before + key + b"!").decode()]
+    shown.append(base64.urlsafe_b64encode(before + key).decode())
+    for each in shown:
+        text = redactor(f"with {each}")
+        assert REDACTED in text, each
+        assert len(text) < 30
+    redactor.add_bytes(b"x")
+    assert redactor("x") == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("GET /reset#token=abcdefghijklmnop&x=1", "GET /reset#token=[redacted]&x=1"),
+        ("wss://h/ws?session_token=abcdefgh x", "wss://h/ws?session_token=[redacted] x"),
+        ("key lgt_abcdef234567_abcDEF-_0123 was", "key lgt_abcdef234567_[redacted] was"),
+        ("Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln", "Bearer [redacted]"),
+        ("'eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4In0.c2ln'", "'eyJ[redacted]'"),
+        ("authorization: bearer abcdefghijklmnopqrst", "authorization: bearer [redacted]"),
+        ("Cookie: legato_refresh_84=abcdefgh; a=b", "Cookie: legato_refresh_84=[redacted]; a=b"),
+        ("__Host-legato_refresh=abcdefghijkl", "__Host-legato_refresh=[redacted]"),
+        ("a bearer token is needed for this route", "a bearer token is needed for this route"),
+        ("lgt_ and eyJ alone are no secrets", "lgt_ and eyJ alone are no secrets"),
+    ],
+)  # fmt: skip
+def test_what_has_the_form_of_a_credential_is_not_logged(
+    stream: io.StringIO, text: str, shown: str
+) -> None:
+    """Whoever logs it, at every level, in a text, a value or a traceback [HT58]."""
+    configure_logging("debug", as_json=True, stream=stream)
+    logger("a").debug(text, value={"x": [text]})
+    logging.getLogger("library").debug(text)
+    assert [each["event"] for each in _records(stream)] == [shown, shown]
+    assert _records(stream)[0]["value"] == {"x": [shown]}
+
+
 def test_a_longer_secret_is_replaced_whole() -> None:
     """A value that contains another one leaves nothing of itself behind [LG24]."""
     redactor = Redactor()
@@ -142,3 +192,50 @@ def test_a_value_too_short_to_be_a_secret_is_not_replaced() -> None:
     redactor.add("a")
     redactor.add("")
     assert redactor("a cat") == "a cat"
+
+
+def test_a_flat_record_passes_the_same_gates_as_a_deep_one(stream: io.StringIO) -> None:
+    """One look at all texts finds what a look at each would [CL16, HT57]."""
+    redactor = Redactor()
+    redactor.add("s3cret value")
+    configure_logging(as_json=True, stream=stream, redact=redactor)
+    for text in (
+        "fine",
+        "é\u00a0",
+        "a s3cret value b",
+        "lgt_abcdefghij23_SECRETSECRET",
+        "x\ny\x1b",
+    ):
+        logger("a").info(text, **{"key": text, "number": 1, "nothing": None, "odd key": text})
+        logger("a").info(text, **{"key": text, "deep": [text], "odd key": text})
+    records = _records(stream)
+    for flat, deep in zip(records[::2], records[1::2], strict=True):
+        assert (flat["event"], flat["key"]) == (deep["event"], deep["deep"][0])
+        assert flat["odd key"] == flat["key"] == deep["key"]
+        assert (flat["number"], flat["nothing"]) == (1, None)
+    shown = stream.getvalue()
+    assert "s3cret" not in shown
+    assert "SECRETSECRET" not in shown
+    assert shown.count("\n") == len(records)
+
+
+def test_texts_of_a_record_are_no_secret_together(stream: io.StringIO) -> None:
+    """Two values that only beside each other look like one stay what they are [CL16]."""
+    redactor = Redactor()
+    redactor.add("abcd efgh")
+    configure_logging(as_json=True, stream=stream, redact=redactor)
+    logger("a").info("both", first="abcd", second="efgh")
+    (record,) = _records(stream)
+    assert (record["first"], record["second"]) == ("abcd", "efgh")
+
+
+def test_an_object_of_a_library_passes_the_gates(stream: io.StringIO) -> None:
+    """Only records of ours have passed them already [CL16]."""
+    redactor = Redactor()
+    redactor.add("s3cret value")
+    configure_logging(as_json=True, stream=stream, redact=redactor)
+    logging.getLogger("library").error({"key\n": "s3cret value"})
+    (record,) = _records(stream)
+    assert REDACTED in record["event"]
+    assert "s3cret" not in stream.getvalue()
+    assert record["level"] == "error"

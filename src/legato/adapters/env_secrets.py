@@ -19,6 +19,7 @@ from legato.errors import InvalidInput, NotAllowed, NotFound
 from legato.model.ids import WorkspaceId
 
 PREFIX: Final = "LEGATO_SECRET_"
+SERVER_PREFIX: Final = "LEGATO_SERVER_SECRET_"
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _BYTES_MAX: Final = 1024 * 1024
 
@@ -49,7 +50,7 @@ class EnvSecrets:
             NotAllowed: Others than the owner may read the file.
             InvalidInput: The file is no TOML of texts.
         """
-        values = await asyncio.to_thread(self._read)
+        values = await asyncio.to_thread(self.read)
         spaces = values.get("workspace", {})
         own = spaces.get(workspace, {}) if isinstance(spaces, dict) else {}
         for place in (own, values):
@@ -67,8 +68,13 @@ class EnvSecrets:
             )
         return value
 
-    def _read(self) -> dict[str, Any]:
-        """Return what the file holds, reading it only if it has changed."""
+    def read(self) -> dict[str, Any]:
+        """Return what the file holds, reading it only if it has changed.
+
+        Raises:
+            NotAllowed: As `get`.
+            InvalidInput: As `get`.
+        """
         try:
             descriptor = os.open(self._file, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -97,6 +103,40 @@ class EnvSecrets:
             raise InvalidInput(f"{self._file} is no valid TOML file in UTF-8") from None
 
 
+class ServerSecrets:
+    """What the server itself shows to others, such as its secret at an issuer of identities.
+
+    From the table `[server]` of the same file, or `LEGATO_SERVER_SECRET_<NAME>`: apart from what
+    workflows can name, or everybody who may edit one could read it.
+    """
+
+    def __init__(self, environment: Mapping[str, str], file: Path) -> None:
+        """Args: as for `EnvSecrets`."""
+        self._variables = {
+            name.removeprefix(SERVER_PREFIX): value
+            for name, value in environment.items()
+            if name.startswith(SERVER_PREFIX)
+        }
+        self._file = EnvSecrets({}, file)
+
+    def find(self, name: str) -> str | None:
+        """Return a secret; None if there is none, or an empty one.
+
+        Raises:
+            NotAllowed: Others than the owner may read the file.
+            InvalidInput: The file is no TOML.
+        """
+        table = self._file.read().get("server", {})
+        value = table.get(name) if isinstance(table, dict) else None
+        if isinstance(value, str) and value:
+            return value
+        return self._variables.get(_upper(name)) or None
+
+
 def variable_name(name: str) -> str:
     """Return the environment variable that holds a secret: upper case, `-` and `.` as `_`."""
-    return PREFIX + name.upper().replace("-", "_").replace(".", "_")
+    return PREFIX + _upper(name)
+
+
+def _upper(name: str) -> str:
+    return name.upper().replace("-", "_").replace(".", "_")

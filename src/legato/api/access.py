@@ -31,6 +31,7 @@ from legato.errors import Internal, Refused
 
 JSON: Final = ("application/json",)
 Endpoint = Callable[..., Any]
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 RateClass = Literal["none", "credential", "refresh", "start", "write", "read"]
 """Which limit a request counts for: `credential` hashes a password or uses up a token, `start` has
 executions begin or go on, `none` has no limit."""
@@ -123,13 +124,14 @@ class Gate:
     """The checks of one server, each in its place; what is None is not there.
 
     `limit_address` sees every request before anybody is authenticated, `limit_principal` only those
-    of somebody known.
+    of somebody known. `on_change` is called when a request that may have changed something is over.
     """
 
     allowed_origins: frozenset[str] = frozenset()
     limit_address: Check | None = None
     authenticator: Authenticator | None = None
     limit_principal: Check | None = None
+    on_change: Callable[[], None] | None = None
 
     async def enter(self, request: Request, declaration: Declaration) -> None:
         """Pass a request, or raise the first refusal."""
@@ -152,6 +154,11 @@ class Gate:
         if needs is not None and self.authenticator is not None:
             await self.authenticator.authorise(request, needs)
         exchange.meter.limit_bytes = declaration.body_bytes_max or exchange.meter.limit_bytes
+
+    def leave(self, request: Request) -> None:
+        """Let a request out that its route has answered or refused."""
+        if self.on_change is not None and request.method not in SAFE_METHODS:
+            self.on_change()
 
 
 def _check_media_type(request: Request, declaration: Declaration) -> None:
@@ -182,13 +189,19 @@ class Guarded(APIRoute):
         self.gate = options.pop("gate")
         super().__init__(path, endpoint, **options)
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def get_route_handler(self) -> Handler:
         """Have every request pass the gate before FastAPI looks at it."""
-        handle = super().get_route_handler()
+        return self.guard(super().get_route_handler())
+
+    def guard(self, handle: Handler) -> Handler:
+        """Have every request pass the gate before it is handled."""
 
         async def guarded(request: Request) -> Response:
             await self.gate.enter(request, self.declaration)
-            return await handle(request)
+            try:
+                return await handle(request)
+            finally:  # before anybody hears of it
+                self.gate.leave(request)
 
         return guarded
 

@@ -23,10 +23,12 @@ from fastapi import Depends
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
-from legato.api.problems import Fault, InvalidBody, describe, pointer
+from legato.api.problems import ERRORS_MAX, Fault, InvalidBody, fault_of
+from legato.errors import InvalidInput
 from legato.model.values import decode
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 
 IN_LOOP_MAX: Final = 64 * 1024
 """A longer body is decoded in a thread: a MiB takes some 20 ms, which others would wait for."""
@@ -85,6 +87,23 @@ def sent(model: type[M]) -> Any:
     return Depends(_Reader(model, is_late=True))
 
 
+def checked(path: str, check: Callable[[object], T], value: object) -> T:
+    """Return what a check makes of one field.
+
+    Args:
+        path: JSON Pointer to the field.
+        check: Raises `InvalidInput` with a text that does not repeat the value.
+        value: The field.
+
+    Raises:
+        InvalidBody: The check has refused it.
+    """
+    try:
+        return check(value)
+    except InvalidInput as error:
+        raise InvalidBody([Fault(path, error.message)]) from None
+
+
 def model_of(call: Callable[..., Any] | None) -> type[BaseModel] | None:
     """Return what a dependency reads from the body, or None."""
     return call.model if isinstance(call, _Reader) else None
@@ -102,7 +121,7 @@ def parse(data: bytes, model: type[M]) -> M:
         return model.model_validate_json(data, strict=True, extra="forbid")
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        faults = [Fault(pointer(_place(each["loc"], value)), *describe(each)) for each in found]
+        faults = [fault_of(each, _place(each["loc"], value)) for each in found[:ERRORS_MAX]]
     raise InvalidBody(faults)
 
 

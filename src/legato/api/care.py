@@ -7,8 +7,8 @@ Rules: ID17.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 
 from legato.errors import LegatoError
 from legato.ports.audit import Head
@@ -24,6 +24,18 @@ HEAD_EACH: Final = 1_000
 _log = logger(__name__)
 
 
+class Companion(Protocol):
+    """Does something of its own in the event loop."""
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+
 class Care:
     """Two loops, from `start` to `stop`."""
 
@@ -34,6 +46,7 @@ class Care:
         seal_s: float = SEAL_S,
         clean_s: float = CLEAN_S,
         close: Callable[[], None] | None = None,
+        beside: Sequence[Companion] = (),
         hang_up: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Make it.
@@ -43,8 +56,10 @@ class Care:
             seal_s: Between two seals.
             clean_s: Between two deletions.
             close: Called when it has stopped.
+            beside: Started and stopped with it.
             hang_up: The same, for connections to others.
         """
+        self._beside = tuple(beside)
         self._close = close
         self._hang_up = hang_up
         self._stores = stores
@@ -56,12 +71,16 @@ class Care:
 
     def start(self) -> None:
         """Begin."""
+        for each in self._beside:
+            each.start()
         self._tasks = [asyncio.create_task(self._sealing()), asyncio.create_task(self._cleaning())]
 
     async def stop(self) -> None:
         """Seal what is left, tell the head, and end."""
         if not self._tasks:
             return
+        for each in self._beside:
+            each.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A client's connection: uvicorn's, with the bounds that it lacks.
 
-uvicorn waits for ever for the end of headers, for a client that reads nothing, and keeps headers of
-any size. Here each of these ends: bytes of headers (431), time for headers (408), time without
-progress of an answer (cut off), number of connections (503). Rules: HT23.
+uvicorn waits for ever for the end of headers, for a client that reads nothing, keeps headers of any
+size, and takes what follows a body in chunks (trailers) for headers. Here each of these ends: bytes
+of headers (431) and of what stands around chunks (cut off), time for headers (408), time without
+progress of an answer (cut off), number of connections (503); trailers are dropped. Rules: HT23.
 """
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from uvicorn.protocols.http.httptools_impl import (
     STATUS_LINE,
@@ -18,24 +19,66 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
+from legato.api.metrics import Metrics
 from legato.api.problems import problem_of
 from legato.errors import Refused
 from legato.settings import ServerSettings
 from legato.telemetry import logger
 
+CHUNK_FRAME_BYTES: Final = 16
+"""Around one chunk: its size in hex and two line ends, with room for leading zeros."""
+
 _log = logger(__name__)
 
 
+class _Joined:
+    """A transport that sends the head of an answer together with what follows.
+
+    Each by itself is a packet and a call of the system, which takes as long as a short route.
+    """
+
+    __slots__ = ("_cycle", "_has_begun", "_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
+        """Args: cycle knows whether a body follows the head; a stream may take its time."""
+        self._transport = transport
+        self._cycle = cycle
+        self._head = b""
+        self._has_begun = False
+
+    def write(self, data: bytes) -> None:
+        """Keep the head, or write."""
+        if not self._has_begun:
+            self._has_begun = True
+            if self._cycle.expected_content_length and self._cycle.scope["method"] != "HEAD":
+                self._head = data
+                return
+        head, self._head = self._head, b""
+        self._transport.writelines([head, data] if head else [data])
+
+    def close(self) -> None:
+        """Close; a head whose body never came is sent before."""
+        if self._head:
+            self.write(b"")
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Tell whether it is."""
+        return self._transport.is_closing()
+
+
 class Connection(HttpToolsProtocol):
-    """One connection; `limits` is set on the class that `connection_class` makes."""
+    """One connection; the class that `connection_class` makes has what belongs to its server."""
 
     limits: ClassVar[ServerSettings]
+    metrics: ClassVar[Metrics | None]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, unless there are too many."""
         super().connection_made(transport)
         self._header_bytes = 0
         self._in_headers = True
+        self._frame_bytes = 0
         self._is_timed = False
         self._is_deaf = False
         self._header_timer: asyncio.TimerHandle | None = None
@@ -64,23 +107,39 @@ class Connection(HttpToolsProtocol):
                 self._is_timed = True
                 late = self.loop.call_later(self.limits.header_s, self._headers_late)
                 self._header_timer = late
+        else:
+            self._frame_bytes += len(data)
         super().data_received(data)
         # What follows the headers in the same packet is body: it was counted for nothing.
         if self._in_headers and self._header_bytes > self.limits.max_header_bytes:
             self._refuse(Refused("headers_too_large", "The request has too large headers."))
+        elif not self._in_headers and self._frame_bytes > self.limits.max_header_bytes:
+            self._refuse(Refused("headers_too_large", "The body has too much around its chunks."))
 
     def on_message_begin(self) -> None:
-        """Give the application a way to cut this connection off."""
+        """Give the application a way to cut this connection off, and to see what is not sent."""
         super().on_message_begin()
         self._in_headers = True
         self.scope["state"]["abort"] = self.transport.abort
+        self.scope["state"]["unsent_bytes"] = self.transport.get_write_buffer_size
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; what comes after the body is none, and nobody has checked it."""
+        if self._in_headers:
+            super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, which is counted elsewhere."""
+        self._frame_bytes = max(0, self._frame_bytes - len(body) - CHUNK_FRAME_BYTES)
+        super().on_body(body)
 
     def on_headers_complete(self) -> None:
         """The headers are here."""
         self._in_headers = False
-        self._header_bytes = 0
+        self._header_bytes = self._frame_bytes = 0
         self._cancel_header_timer()
         super().on_headers_complete()
+        self.cycle.transport = _Joined(self.transport, self.cycle)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         """The next byte belongs to the next request."""
@@ -129,9 +188,13 @@ class Connection(HttpToolsProtocol):
             self._is_deaf = True  # the answer that is on its way is the last
             self.cycle.keep_alive = False
             return
-        _log.info("refused a connection", code=error.code, client=(self.client or ("",))[0])
+        request_id = secrets.token_hex(16)
+        client = (self.client or ("",))[0]
+        _log.info("refused a connection", code=error.code, client=client, request_id=request_id)
+        if self.metrics is not None:
+            self.metrics.refused(error.code)
         problem = problem_of(error)
-        body = problem.body(secrets.token_hex(16))
+        body = problem.body(request_id)
         headers = [*problem.raw_headers(body), (b"connection", b"close")]
         lines = [b"%b: %b\r\n" % pair for pair in headers]
         self.transport.write(b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", body]))
@@ -144,7 +207,7 @@ class Connection(HttpToolsProtocol):
         self._header_timer = self._write_timer = None
 
 
-def connection_class(limits: ServerSettings) -> type[Connection]:
+def connection_class(limits: ServerSettings, metrics: Metrics | None) -> type[Connection]:
     """Return the class of a server's connections."""
-    members: dict[str, Any] = {"limits": limits}
+    members: dict[str, Any] = {"limits": limits, "metrics": metrics}
     return type("LimitedConnection", (Connection,), members)

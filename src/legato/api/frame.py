@@ -20,8 +20,10 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from legato.api.meter import DISCARD_GAP_S, DISCARD_S, BodyMeter
+from legato.api.metrics import Metrics
 from legato.api.origin import Hosts, values_of
 from legato.api.problems import Problem, log_defect, problem_of
+from legato.auth.names import SLUG
 from legato.errors import LegatoError, Refused
 from legato.telemetry import logger
 
@@ -36,8 +38,9 @@ HEALTH: Final = "/health/"
 _SECRET_PARAMETERS: Final = frozenset({"token"})
 """Parameters of paths that let somebody in; a log shows their name."""
 _SEGMENT_MAX: Final = 36
-"""A longer part of a path that no route knows may be a secret in the wrong place."""
+"""Characters of an id. A longer part of a path may be a secret in the wrong place."""
 _PATH_MAX: Final = 200
+_PATH_LOOKED_AT_MAX: Final = 1_000
 
 _ALWAYS: Final = (
     (b"x-content-type-options", b"nosniff"),
@@ -84,6 +87,8 @@ class Exchange:
     client: str
     meter: BodyMeter
     own_origin: str = ""
+    code: str = ""
+    """Of the problem that is the answer, if it is one."""
     _nonce: str = field(default="", repr=False)
 
     @property
@@ -122,6 +127,8 @@ class Frame:
             methods_at: The methods that a request's path has; none if no route is there.
             is_draining: Tells whether the server stops: only health is answered then.
         """
+        self.metrics: Metrics | None = None
+        """Counts requests, where somebody has put one here."""
         self._is_draining = is_draining
         self.options = options
         self.hosts = Hosts(options.public_url)
@@ -130,6 +137,7 @@ class Frame:
         self._new_id = new_id
         self._monotonic = monotonic
         self._methods_at = methods_at
+        self._tell = _log.bind()  # once: to do it for each line would take a tenth of its time
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -145,11 +153,16 @@ class Frame:
         exchange = Exchange(self._request_id(scope), client, meter)
         scope.setdefault("state", {})["exchange"] = exchange
         answer = _Answer(self, scope, exchange, send)
+        if self.metrics is not None:
+            self.metrics.began()
         with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
             try:
                 await self._carry_out(scope, answer)
             finally:
-                self._log(scope, answer, self._monotonic() - began)
+                took_s = self._monotonic() - began
+                if self.metrics is not None:
+                    self.metrics.ended(scope, answer.status, exchange.code, took_s)
+                self._log(scope, answer, took_s)
 
     async def _carry_out(self, scope: Scope, answer: _Answer) -> None:
         try:
@@ -211,7 +224,7 @@ class Frame:
 
     def _log(self, scope: Scope, answer: _Answer, took_s: float) -> None:
         is_quiet = scope["path"].startswith(HEALTH) and answer.status < 400
-        tell = _log.debug if is_quiet else _log.info
+        tell = self._tell.debug if is_quiet else self._tell.info
         tell(
             "request",
             method=scope["method"],
@@ -277,6 +290,7 @@ class _Answer:
 
     async def problem(self, problem: Problem) -> None:
         """Send a problem."""
+        self.exchange.code = problem.code
         body = problem.body(self.exchange.request_id)
         await self._whole(problem.status, problem.raw_headers(body), body)
 
@@ -321,11 +335,20 @@ class _Answer:
 
 
 def shown_path(scope: Scope) -> str:
-    """Return a request's path as a log may show it: no query, no token."""
+    """Return a request's path as a log may show it: no query, no token.
+
+    What somebody put into a path by mistake may be a token: a part that is longer than an id is
+    shown only where a route can name something by its slug, and only in the form of one.
+    """
     route: Any = scope.get("route")
-    path = str(scope["path"])
-    if route is not None:
-        hidden = _SECRET_PARAMETERS & set(scope.get("path_params", ()))
-        return str(route.path) if hidden else path[:_PATH_MAX]
-    parts = (each if len(each) <= _SEGMENT_MAX else "…" for each in path[:1000].split("/"))
-    return "/".join(parts)[:_PATH_MAX]
+    if route is not None and not _SECRET_PARAMETERS.isdisjoint(scope.get("path_params", ())):
+        return str(route.path)
+    parts = str(scope["path"])[:_PATH_LOOKED_AT_MAX].split("/")
+    is_known = route is not None
+    return "/".join(each if _is_shown(each, is_known=is_known) else "…" for each in parts)[
+        :_PATH_MAX
+    ]
+
+
+def _is_shown(segment: str, *, is_known: bool) -> bool:
+    return len(segment) <= _SEGMENT_MAX or (is_known and SLUG.fullmatch(segment) is not None)

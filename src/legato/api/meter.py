@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.types import Message, Receive
 
-from legato.api.origin import Headers, values_of
+from legato.api.origin import Headers
 from legato.errors import Refused
 
 RATE_MIN: Final = 500
@@ -31,15 +31,13 @@ class BodyMeter:
         """Args: limit_bytes holds until the route sets its own; body_s is for a slow client."""
         self.limit_bytes = limit_bytes
         self.count_bytes = 0
-        headers = list(headers)
-        lengths = values_of(headers, b"content-length")
-        self._declared = (
-            int(lengths[0]) if lengths and lengths[0].isascii() and lengths[0].isdigit() else 0
-        )
-        self.has_body = bool(self._declared or values_of(headers, b"transfer-encoding"))
+        named = dict(headers)
+        length = named.get(b"content-length", b"")
+        self._declared = int(length) if length.isdigit() else 0
+        self.has_body = bool(self._declared or b"transfer-encoding" in named)
         self.is_complete = not self.has_body
         self._is_given_up = False
-        self._expects = bool(values_of(headers, b"expect"))
+        self._expects = b"expect" in named
         self._receive = receive
         self._body_s = body_s
         self._began: float | None = None

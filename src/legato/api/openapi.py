@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 REF: Final = "#/components/schemas/{model}"
-_ALWAYS: Final = (404, 408, 421, 429, 431, 500, 503)
+_ALWAYS: Final = (400, 404, 408, 421, 429, 431, 500, 503)
 _FAULT: Final = {
     "type": "object",
     "required": ["path", "message", "expected"],

@@ -7,6 +7,7 @@ A stranger's page reaches a server on this machine under a name of its own whose
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 from collections.abc import Collection, Iterable
@@ -25,6 +26,7 @@ def values_of(headers: Headers, name: bytes) -> list[str]:
     return [value.decode("latin-1") for each, value in headers if each == name]
 
 
+@functools.lru_cache(256)
 def is_loopback(host: str) -> bool:
     """Tell whether a name or address, in brackets or not, always means this machine."""
     name = host.removeprefix("[").removesuffix("]").lower()

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
 
+from legato.api.crash_button import CrashButton
+from legato.api.figures import StoreFigures
 from legato.api.limits import RequestLimits
+from legato.api.metrics import Metrics
 from legato.api.readiness import Readiness
 from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
@@ -42,6 +46,10 @@ class Identity:
     is_embedded: bool = False
 
 
+PracticeCounts = Callable[[str | None], Awaitable[Mapping[str, int]]]
+"""Asks the practice service for its counts: of one execution, or of all."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """The parts of one server."""
@@ -54,6 +62,12 @@ class Api:
     """None: a server that knows nobody, with public routes only."""
     limits: RequestLimits | None = None
     """The same as the gate's; None: there are none."""
+    practice: PracticeCounts | None = None
+    """None: no practice service is beside this server."""
+    crash_button: CrashButton | None = None
+    """None: nobody may have this process killed."""
+    metrics: Metrics | None = None
+    figures: StoreFigures | None = None
 
 
 def api_of(request: Request) -> Api:
@@ -62,7 +76,11 @@ def api_of(request: Request) -> Api:
     return api
 
 
-ApiPart = Annotated[Api, Depends(api_of)]
+async def _api(request: Request) -> Api:
+    return api_of(request)  # a plain function as a dependency would be run in a thread
+
+
+ApiPart = Annotated[Api, Depends(_api)]
 
 
 def identity_of(request: Request) -> Identity:
@@ -73,4 +91,8 @@ def identity_of(request: Request) -> Identity:
     return identity
 
 
-IdentityPart = Annotated[Identity, Depends(identity_of)]
+async def _identity(request: Request) -> Identity:
+    return identity_of(request)
+
+
+IdentityPart = Annotated[Identity, Depends(_identity)]

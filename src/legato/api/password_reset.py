@@ -40,7 +40,7 @@ class Reset(Shown):
     password: str
 
 
-@routes.post("/forgot", _FORGOTTEN, status_code=202)
+@routes.post("/forgot", _FORGOTTEN, status_code=202, response_class=Response)
 async def forgot(
     request: Request,
     api: ApiPart,

@@ -85,6 +85,9 @@ RETRY_AFTER_S: Final = 1
 """Where the error names no time: an outage or a full queue is asked about again soon."""
 ERRORS_MAX: Final = 50
 _SEGMENT_MAX: Final = 64
+_NAME_MAX: Final = 32
+_FOREIGN: Final = frozenset({"extra_forbidden", "repeated"})
+_LEFT_OUT: Final = "…"
 _UNNAMED: Final = "Something went wrong here; the server's log knows it by the request id."
 
 _log = logger(__name__)
@@ -234,9 +237,9 @@ def _of_document(error: InvalidDocument) -> Iterator[Fault]:
 
 def _of_validation(error: RequestValidationError) -> Iterator[Fault]:
     """Name parameters that are wrong: a path or query parameter, or a header."""
-    for each in error.errors():
+    for each in error.errors()[:ERRORS_MAX]:
         where, *rest = each.get("loc", ())
-        yield Fault(pointer([str(where), *rest]), *describe(each))
+        yield fault_of(each, [str(where), *rest])
 
 
 def _of_framework(error: HTTPException) -> Problem:
@@ -290,6 +293,20 @@ _EXPECTED_PREFIXES: Final = (
     ("time", "a time or duration"),
     ("url", "a URL"),
 )
+
+
+def fault_of(check: Mapping[str, Any], steps: Sequence[str | int]) -> Fault:
+    """Return what is wrong and where, for one failed check of pydantic's list of errors.
+
+    Args:
+        check: The check.
+        steps: They lead to what it failed at. A name that nobody knows here, and is longer than any
+            of ours, is not repeated: who forgot `name=` before a token has put it there.
+    """
+    *way, last = steps or [""]
+    is_foreign = check.get("type") in _FOREIGN and len(str(last)) > _NAME_MAX
+    place = [*way, _LEFT_OUT] if is_foreign else steps
+    return Fault(pointer(place), *describe(check))
 
 
 def describe(check: Mapping[str, Any]) -> tuple[str, str]:

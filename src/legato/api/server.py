@@ -27,25 +27,54 @@ from starlette.requests import Request
 from starlette.responses import Response
 from uvicorn import Config, Server
 
-from legato.api import health, own_account, password_reset, second_factor, setup, sign_in
+from legato.api import (
+    api_keys,
+    audit,
+    front,
+    health,
+    invitations,
+    members,
+    own_account,
+    password_reset,
+    profile,
+    registration,
+    scrape,
+    second_factor,
+    setup,
+    sign_in,
+    users,
+    workspaces,
+)
 from legato.api.access import Gate, Routes, check_routes, methods_at
 from legato.api.care import Care
 from legato.api.connection import connection_class
 from legato.api.frame import Frame, FrameOptions, exchange_of
+from legato.api.listening import bound, url_of
 from legato.api.parts import Api
 from legato.api.problems import problem_of
 from legato.api.readiness import Readiness
+from legato.api.straight import Straight
 from legato.errors import InvalidInput, LegatoError
 from legato.settings import ServerSettings, Settings
 
 RESOURCES: Final[tuple[Routes, ...]] = (health.routes, health.documents)
 """The routes of every server, in the order in which they are tried."""
 IDENTITY: Final[tuple[Routes, ...]] = (
+    api_keys.routes,
+    audit.routes,
+    front.routes,
+    invitations.routes,
+    members.routes,
     own_account.routes,
     password_reset.routes,
+    profile.routes,
+    registration.routes,
+    scrape.routes,
     second_factor.routes,
     setup.routes,
     sign_in.routes,
+    users.routes,
+    workspaces.routes,
 )
 """Those of a server that knows people: it has an `Identity` and an authenticator."""
 BACKLOG: Final = 1_024
@@ -80,14 +109,16 @@ def frame_of(application: FastAPI, gate: Gate, api: Api) -> Frame:
     """
     routes = application.router.routes
     check_routes(routes, has_authenticator=gate.authenticator is not None)
-    return Frame(
-        application,
+    frame = Frame(
+        Straight(application),
         frame_options(api.settings),
         new_id=api.clock.new_id,
         monotonic=api.clock.monotonic,
         methods_at=partial(methods_at, routes),
         is_draining=lambda: api.readiness.is_draining,
     )
+    frame.metrics = api.metrics
+    return frame
 
 
 def frame_options(settings: Settings) -> FrameOptions:
@@ -106,12 +137,14 @@ def frame_options(settings: Settings) -> FrameOptions:
 async def _answer(request: Request, error: Exception) -> Response:
     """Answer an error of a route; a defect is logged by the frame, which sees it too."""
     problem = problem_of(error)
+    exchange = exchange_of(request.scope)
+    exchange.code = problem.code
     if problem.code == "method_not_allowed":
         methods = methods_at(request.app.router.routes, request.scope)
         allow: dict[str, str] = {"allow": ", ".join(sorted(methods))}
     else:
         allow = dict(problem.headers)
-    body = problem.body(exchange_of(request.scope).request_id)
+    body = problem.body(exchange.request_id)
     response = Response(body, problem.status)
     response.raw_headers[:] = problem.raw_headers(body)
     for name, value in allow.items():
@@ -181,9 +214,8 @@ class HttpServer:
     def url(self) -> str:
         """Where it listens; the port is the one that was bound."""
         assert self._socket is not None
-        scheme = "https" if self._settings.tls_certificate else "http"
-        host, port = self._settings.host, self._socket.getsockname()[1]
-        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+        is_tls = self._settings.tls_certificate is not None
+        return url_of(self._socket, self._settings.host, is_tls=is_tls)
 
     def bind(self) -> None:
         """Take the port. Nobody can connect before `start`.
@@ -193,9 +225,13 @@ class HttpServer:
         """
         host, port = self._settings.host, self._settings.port
         try:
-            self._socket = _bound(host, port)
+            self._socket = bound(host, port)
         except OSError as error:
             raise _cannot_listen(error, host, port) from None
+
+    def take(self, listening: socket.socket) -> None:
+        """Serve on a socket of somebody else, bound to the host and port of the settings."""
+        self._socket = listening
 
     async def start(self) -> None:
         """Listen; answers are given when this returns.
@@ -203,7 +239,7 @@ class HttpServer:
         Raises:
             InvalidInput: The port was taken meanwhile.
         """
-        assert self._socket is not None, "bind first"
+        assert self._socket is not None, "bind or take first"
         for name in ("uvicorn", "uvicorn.error"):
             logging.getLogger(name).setLevel(logging.ERROR)  # the rest is said by the frame
         uvicorn = self._uvicorn = _Uvicorn(self._config())
@@ -247,7 +283,7 @@ class HttpServer:
         return Config(
             self._frame,
             interface="asgi3",
-            http=connection_class(settings),
+            http=connection_class(settings, self._frame.metrics),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -261,21 +297,6 @@ class HttpServer:
             timeout_graceful_shutdown=settings.drain_s,  # type: ignore[arg-type]
             **tls,
         )
-
-
-def _bound(host: str, port: int) -> socket.socket:
-    (found, *_) = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    family, kind, number, _, address = found
-    made = socket.socket(family, kind, number)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        made.bind(address)
-    except OSError:
-        made.close()
-        raise
-    return made
 
 
 def _cannot_listen(error: OSError, host: str, port: int) -> InvalidInput:

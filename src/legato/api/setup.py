@@ -16,6 +16,7 @@ from legato.api.access import Public, Routes
 from legato.api.body import body
 from legato.api.frame import exchange_of
 from legato.api.log_ins import LogIn, client_of, entry, hashed, logged_in, new_session
+from legato.api.openapi import refusals
 from legato.api.origin import is_loopback
 from legato.api.parts import ApiPart, IdentityPart
 from legato.api.problems import Fault, InvalidBody
@@ -69,7 +70,7 @@ async def look(api: ApiPart) -> SetupState:
     return SetupState(required=not await api.stores.accounts.is_set_up())
 
 
-@routes.post("", _PUBLIC, status_code=201, response_model=LogIn)
+@routes.post("", _PUBLIC, status_code=201, response_model=LogIn, responses=refusals(400))
 async def claim(
     request: Request,
     api: ApiPart,

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import msgspec
+import orjson
 from pydantic import BaseModel, Discriminator, RootModel, Tag
 from starlette.requests import Request
 from starlette.responses import Response
@@ -244,21 +245,22 @@ async def log_out_everywhere(request: Request, api: ApiPart) -> Response:
 
 
 @routes.get("/me", Needs("account", "me"), response_model=Me)
-async def me(request: Request) -> Me:
+async def me(request: Request) -> Response:
     """Return who asks, and their role in the workspace that is asked for."""
     principal = principal_of(request)
     user, place = principal.user, None
     if principal.workspace is not None and principal.role is not None:
         found = principal.workspace
-        place = OwnWorkspace(id=found.id, slug=found.slug, name=found.name, role=principal.role)
-    return Me(
-        id=user.id,
-        email=user.email,
-        display_name=user.display_name,
-        is_instance_admin=user.is_instance_admin,
-        has_totp=user.totp is not None,
-        workspace=place,
-    )
+        place = {"id": found.id, "slug": found.slug, "name": found.name, "role": principal.role}
+    value = {
+        "id": user.id,
+        "email": user.email,
+        "display_name": user.display_name,
+        "is_instance_admin": user.is_instance_admin,
+        "has_totp": user.totp is not None,
+        "workspace": place,
+    }
+    return Response(orjson.dumps(value), media_type="application/json")
 
 
 async def _rotate(request: Request, api: ApiPart, identity: Identity) -> tuple[Rotation, str]:

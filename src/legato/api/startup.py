@@ -27,6 +27,17 @@ def refuse_unsafe(settings: Settings) -> None:
         raise InvalidInput("\n".join(lines))
 
 
+def refuse_readable(settings: Settings) -> None:
+    """Refuse settings under which others could read along, whatever the keys are.
+
+    Raises:
+        InvalidInput: One line per mistake, each naming its variable.
+    """
+    lines = list(_transport(settings))
+    if lines:
+        raise InvalidInput("\n".join(lines))
+
+
 def _keys(settings: Settings) -> Iterator[str]:
     for name in (JWT_VARIABLE, MASTER_VARIABLE):
         fault = weakness(settings.server_keys.get(name, ""))

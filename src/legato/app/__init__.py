@@ -31,6 +31,7 @@ from legato.model.ids import EngineId
 from legato.telemetry import logger
 
 if TYPE_CHECKING:
+    from legato.adapters.env_secrets import ServerSecrets
     from legato.model.node_type import NodeTypeInfo
     from legato.ports.attempt_logs import LogLine
     from legato.ports.bus import Bus
@@ -372,6 +373,13 @@ def open_secrets(settings: Settings) -> Secrets:
     from legato.adapters.env_secrets import EnvSecrets
 
     return EnvSecrets(os.environ, settings.secrets_file or settings.home / "secrets.toml")
+
+
+def open_server_secrets(settings: Settings) -> ServerSecrets:
+    """Return where the server's own secrets are, which no workflow can name."""
+    from legato.adapters.env_secrets import ServerSecrets
+
+    return ServerSecrets(os.environ, settings.secrets_file or settings.home / "secrets.toml")
 
 
 def _grants(given: GrantSettings) -> Grants:

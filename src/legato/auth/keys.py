@@ -35,6 +35,7 @@ JWT_OLD_VARIABLE: Final = "LEGATO_JWT_SECRET_KEY_OLD"
 MASTER_OLD_VARIABLE: Final = "LEGATO_MASTER_KEY_OLD"
 VARIABLES: Final = (JWT_VARIABLE, MASTER_VARIABLE, JWT_OLD_VARIABLE, MASTER_OLD_VARIABLE)
 SECRET_BYTES_MIN: Final = 32
+MASTERS_MAX: Final = 16
 OVERLAP_MS: Final = 20 * 60_000
 """A token lives 15 minutes, clocks are a minute apart: after this none needs the old key."""
 
@@ -68,6 +69,12 @@ class Keys(msgspec.Struct, frozen=True, kw_only=True):
     refresh_key: bytes
     names_key: bytes
 
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """Every secret, for whoever has to keep them out of a log."""
+        named = (*(each.secret for each in self.jwt), *(each.secret for each in self.master))
+        return (*named, self.refresh_key, self.names_key)
+
     def __repr__(self) -> str:
         """Name them without their secrets."""
         return f"Keys(jwt={self.jwt!r}, master={self.master!r})"
@@ -81,11 +88,13 @@ class _StoredJwt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     kid: str
     secret: bytes
     ends_at: int | None = None
+    made_at: int | None = None
 
 
 class _StoredMaster(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: str
     secret: bytes
+    made_at: int | None = None
 
 
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,11 +107,12 @@ class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     names_key: bytes
 
 
-def load_or_create(home: Path) -> Keys:
+def load_or_create(home: Path, *, now_ms: int | None = None) -> Keys:
     """Return the keys of the embedded mode; the first call makes them.
 
     Args:
         home: The folder, which exists.
+        now_ms: The time that is noted of keys that are made.
 
     Raises:
         NotAllowed: Others may read the file, or it is no file of ours.
@@ -115,13 +125,23 @@ def load_or_create(home: Path) -> Keys:
         if found is None:
             found = _File(
                 version=_VERSION,
-                jwt=(_fresh_jwt(),),
-                master=(_StoredMaster(id=secrets.token_hex(8), secret=_fresh()),),
+                jwt=(_fresh_jwt(now_ms),),
+                master=(_fresh_master(now_ms),),
                 refresh_key=_fresh(),
                 names_key=_fresh(),
             )
             _write(path, found)
     return _keys(found)
+
+
+def load(home: Path) -> Keys | None:
+    """Return the keys of the embedded mode; None if there are none. It makes and locks nothing.
+
+    Raises:
+        InvalidInput: As `load_or_create`; so the others.
+    """
+    found = _read(home / FILE_NAME)
+    return None if found is None else _keys(found)
 
 
 def rotate_jwt(home: Path, *, now_ms: int, overlap_ms: int = OVERLAP_MS) -> Keys:
@@ -137,11 +157,7 @@ def rotate_jwt(home: Path, *, now_ms: int, overlap_ms: int = OVERLAP_MS) -> Keys
         NotAllowed: As `load_or_create`.
         Unavailable: As `load_or_create`.
     """
-    path = home / FILE_NAME
-    with _locked(home):
-        found = _read(path)
-        if found is None:
-            raise InvalidInput(f"there is no {path} to rotate; it is made at the first start")
+    with _changing(home) as (path, found):
         ends_at = now_ms + overlap_ms
         # No end is moved later: overlap 0 ends the keys of earlier rotations too.
         old = (
@@ -151,8 +167,43 @@ def rotate_jwt(home: Path, *, now_ms: int, overlap_ms: int = OVERLAP_MS) -> Keys
             for key in found.jwt
         )
         living = tuple(key for key in old if key.ends_at is not None and key.ends_at > now_ms)
-        changed = msgspec.structs.replace(found, jwt=(_fresh_jwt(), *living))
+        changed = msgspec.structs.replace(found, jwt=(_fresh_jwt(now_ms), *living))
         _write(path, changed)
+    return _keys(changed)
+
+
+def rotate_master(home: Path, *, now_ms: int) -> Keys:
+    """Make a new master key, which seals from now on; those before it still open.
+
+    Raises:
+        InvalidInput: As `rotate_jwt`, or there are too many old ones; so the others.
+    """
+    with _changing(home) as (path, found):
+        if len(found.master) >= MASTERS_MAX:
+            raise InvalidInput(
+                f"{path} has {len(found.master)} master keys.", hint="Drop the old ones first."
+            )
+        changed = msgspec.structs.replace(found, master=(_fresh_master(now_ms), *found.master))
+        _write(path, changed)
+    return _keys(changed)
+
+
+def drop_old_masters(home: Path, *, current: str) -> Keys:
+    """Drop every master key but the current one. What another one sealed never opens again.
+
+    Args:
+        home: The folder with the file.
+        current: The id of the key that everything was sealed with.
+
+    Raises:
+        InvalidInput: As `rotate_jwt`, or another key is the current one by now; so the others.
+    """
+    with _changing(home) as (path, found):
+        if found.master[0].id != current:
+            raise InvalidInput(f"{path} was changed meanwhile; nothing was dropped")
+        changed = msgspec.structs.replace(found, master=found.master[:1])
+        if changed != found:
+            _write(path, changed)
     return _keys(changed)
 
 
@@ -245,19 +296,36 @@ def _fresh() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def _fresh_jwt() -> _StoredJwt:
-    return _StoredJwt(kid=secrets.token_hex(8), secret=_fresh())
+def _fresh_jwt(now_ms: int | None) -> _StoredJwt:
+    return _StoredJwt(kid=secrets.token_hex(8), secret=_fresh(), made_at=now_ms)
+
+
+def _fresh_master(now_ms: int | None) -> _StoredMaster:
+    return _StoredMaster(id=secrets.token_hex(8), secret=_fresh(), made_at=now_ms)
 
 
 def _keys(file: _File) -> Keys:
     return Keys(
-        jwt=tuple(
-            SigningKey(kid=each.kid, secret=each.secret, ends_at=each.ends_at) for each in file.jwt
-        ),
-        master=tuple(MasterKey(id=each.id, secret=each.secret) for each in file.master),
+        jwt=tuple(SigningKey(**msgspec.structs.asdict(each)) for each in file.jwt),
+        master=tuple(MasterKey(**msgspec.structs.asdict(each)) for each in file.master),
         refresh_key=file.refresh_key,
         names_key=file.names_key,
     )
+
+
+@contextlib.contextmanager
+def _changing(home: Path) -> Iterator[tuple[Path, _File]]:
+    """Give what the file holds to somebody who writes it anew.
+
+    Raises:
+        InvalidInput: There is no file.
+    """
+    path = home / FILE_NAME
+    with _locked(home):
+        found = _read(path)
+        if found is None:
+            raise InvalidInput(f"there is no {path} to rotate; it is made at the first start")
+        yield path, found
 
 
 @contextlib.contextmanager

@@ -12,7 +12,9 @@ argon2-cffi's default).
 import asyncio
 import base64
 import contextlib
+import os
 import secrets
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,6 +30,9 @@ from legato.errors import InvalidInput, RateLimited
 WORKERS: Final = 2
 WAITING_MAX: Final = 256
 """With 2 workers the last in this queue waits half a minute, which is as long as anybody would."""
+NICE: Final = 10
+"""How far the threads that hash stand back behind the event loop, which has little to do and should
+not wait for it: each hash keeps four threads busy."""
 _RETRY_AFTER_S: Final = 5
 
 Returned = TypeVar("Returned")
@@ -59,10 +64,15 @@ class Passwords:
         """
         self._hasher = hasher or argon2.PasswordHasher()
         self._nobody = _hash_of_nothing(self._hasher)
-        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="legato-passwords")
+        self._pool = ThreadPoolExecutor(workers, "legato-passwords", _stand_back)
         self._lock = threading.Lock()
         self._inside = 0
         self._inside_max = workers + waiting_max
+
+    @property
+    def inside(self) -> int:
+        """How many passwords are hashed or judged now, or wait for it."""
+        return self._inside
 
     async def hash(self, password: str) -> str:
         """Return the encoded hash of a password that `check` has let through.
@@ -141,6 +151,14 @@ class Passwords:
     def _leave(self, _future: "Future[Returned] | None" = None) -> None:
         with self._lock:
             self._inside -= 1
+
+
+def _stand_back() -> None:
+    """Lower the priority of this thread and those that it starts (Linux: elsewhere it has none)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            own = os.getpriority(os.PRIO_PROCESS, 0)  # here that is the calling thread's
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), own + NICE)
 
 
 def _secret(password: str) -> bytes | None:

@@ -4,7 +4,7 @@
 The table is data, so that tests and checks of routes are made from it (`matrix`). What it does not
 name is refused: an unknown role, resource, verb or scope is no reason to guess.
 
-Rules: AU1-AU5.
+Rules: AU1-AU5, AU110.
 """
 
 from collections.abc import Iterable, Iterator
@@ -31,6 +31,20 @@ class Right(msgspec.Struct, frozen=True):
 
     role: Role
     kind: Kind | None
+
+
+class InvalidScopes(InvalidInput):
+    """The scopes of a key are not valid. `index` is the place of the one that is not, if it is one.
+
+    Nothing of what was sent is in its text.
+    """
+
+    def __init__(self, index: int | None, reason: str, expected: Iterable[str]) -> None:
+        self.index = index
+        self.reason = reason
+        self.expected = f"of: {', '.join(expected)}"
+        place = "scopes" if index is None else f"scopes[{index}]"
+        super().__init__(f"{place} {reason}; expected {self.expected}")
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -84,7 +98,7 @@ TABLE: Final[dict[str, dict[str, Right]]] = {
         **_rights("admin", "write", "quota"),
     },
     "member": {
-        **_rights("viewer", None, "list"),
+        **_rights("viewer", None, "list leave"),
         **_rights("admin", None, "invite change remove"),
         **_rights("owner", None, "grant_owner remove_owner"),
     },
@@ -97,12 +111,15 @@ TABLE: Final[dict[str, dict[str, Right]]] = {
     "api_key": _rights("admin", None, "revoke_any"),
     "workspace": _rights("owner", None, "delete"),
     "metrics": _rights("admin", "read", "read"),
-    "account": _rights("viewer", None, "me sessions password mfa api_keys"),
+    "account": _rights("viewer", None, "me profile workspaces sessions password mfa api_keys"),
 }
 """Resource to verb to right."""
 
 INSTANCE_TABLE: Final[frozenset[tuple[str, str]]] = frozenset(
-    {("workspace", "create"), ("user", "disable"), ("system", "read"), ("audit", "read_instance")}
+    {
+        *(("workspace", "create"), ("user", "disable"), ("audit", "read_instance")),
+        *(("system", "read"), ("system", "crash")),
+    }
 )
 """What the flag `is_instance_admin` allows; no role does, and the flag gives no role."""
 
@@ -138,25 +155,36 @@ def scope_allows(scopes: Iterable[str], resource: str, verb: str) -> bool:
 def may(principal: Principal, resource: str, verb: str) -> bool:
     """Tell whether somebody may do that in the workspace that was asked for.
 
-    A key has the scopes it was given, within the role that its maker has now. The own account needs
-    no workspace: its owner reaches it everywhere, and a key only learns whose it is.
+    A key has the scopes it was given, within the role that its maker has now. An identity of
+    another issuer has the role of its user: in a workspace it is that person. The own account needs
+    no workspace: its owner reaches it everywhere, but only in a session. A key only learns whose it
+    is, and so does an identity: with passwords, sessions, factors and keys it could make itself a
+    way in that its issuer can neither see nor close.
     """
-    is_person = principal.session is not None and principal.key is None
-    if principal.user.is_disabled or not (is_person or principal.key):
+    if principal.user.is_disabled or not has_shown_one(principal):
         return False
     if resource == "account":
-        return verb in TABLE[resource] and (is_person or verb == "me")
+        return verb in TABLE[resource] and (principal.session is not None or verb == "me")
     if not allows(principal.role, resource, verb):
         return False
-    return is_person or scope_allows(principal.scopes or (), resource, verb)
+    return principal.key is None or scope_allows(principal.scopes or (), resource, verb)
+
+
+def has_shown_one(principal: Principal) -> bool:
+    """Tell whether exactly one thing stands for somebody: a session, a key or an identity."""
+    shown = (principal.session, principal.key, principal.identity)
+    return sum(each is not None for each in shown) == 1
 
 
 def instance_allows(principal: Principal, resource: str, verb: str) -> bool:
-    """Tell whether somebody may do that to the installation: by the flag, and in a session."""
+    """Tell whether somebody may do that to the installation: by the flag, and in a session.
+
+    Not by an identity: whoever runs its issuer would run this installation, too.
+    """
     user = principal.user
     is_admin = user.is_instance_admin and not user.is_disabled
-    is_person = principal.session is not None and principal.key is None
-    return is_admin and is_person and (resource, verb) in INSTANCE_TABLE
+    is_here = principal.session is not None and has_shown_one(principal)
+    return is_admin and is_here and (resource, verb) in INSTANCE_TABLE
 
 
 def is_listed(resource: str, verb: str, *, of: Literal["workspace", "instance"]) -> bool:
@@ -199,16 +227,16 @@ def check_scopes(scopes: object, role: str | None) -> tuple[str, ...]:
         role: The maker's role now.
 
     Raises:
-        InvalidInput: It is no list of 1 to 64 known scopes, or one is beyond the role.
+        InvalidScopes: It is no list of 1 to 64 known scopes, or one is beyond the role.
     """
-    expected = f"expected a list of 1 to {SCOPES_MAX} of: {', '.join(sorted(SCOPES))}"
     if not isinstance(scopes, list | tuple) or not 0 < len(scopes) <= SCOPES_MAX:
-        raise InvalidInput(f"scopes: {expected}")
+        raise InvalidScopes(None, f"should be a list of 1 to {SCOPES_MAX}", sorted(SCOPES))
+    within = sorted(scope for scope in SCOPES if scope_within(role, scope))
     for index, scope in enumerate(scopes):
         if not isinstance(scope, str) or scope not in SCOPES:
-            raise InvalidInput(f"scopes[{index}] is not known; {expected}")
-        if not scope_within(role, scope):
-            raise InvalidInput(f"scopes[{index}]: {scope} is more than your role ({role}) may do")
+            raise InvalidScopes(index, "is not known", within)
+        if scope not in within:
+            raise InvalidScopes(index, "is more than your role may do", within)
     return tuple(sorted(set(scopes)))
 
 

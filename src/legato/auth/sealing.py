@@ -28,10 +28,11 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class MasterKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key of 32 bytes with its name."""
+    """A key of 32 bytes with its name. `made_at` is in ms; None where nobody knows."""
 
     id: str
     secret: bytes
+    made_at: int | None = None
 
     def __repr__(self) -> str:
         """Name it without its secret."""
@@ -51,6 +52,9 @@ class Sealer:
         Raises:
             InvalidInput: There is no key, one has not 32 bytes or an odd or double name.
         """
+        self._take(keys)
+
+    def _take(self, keys: Sequence[MasterKey]) -> None:
         if not keys:
             raise InvalidInput("there is no master key")
         for key in keys:

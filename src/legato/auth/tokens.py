@@ -9,8 +9,6 @@ told.
 Rules: AU10-AU17, AU87. Source: RFC 8725 (best practices), RFC 9068 (profile of access tokens).
 """
 
-import base64
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, Final
@@ -18,6 +16,7 @@ from typing import Any, Final
 import jwt
 import msgspec
 
+from legato.auth.compact import HEADER, compact, part_of
 from legato.auth.refresh import is_token
 from legato.errors import Internal, InvalidInput, Unauthenticated
 from legato.model.ids import UserId
@@ -31,20 +30,25 @@ KEY_BYTES_MIN: Final = 32
 TTL_S_MAX: Final = 15 * 60
 LEEWAY_S: Final = 60
 """How far clocks of two instances may be apart."""
-TOKEN_BYTES_MAX: Final = 8 * 1024
+VERIFIED_MAX: Final = 4_096
+"""Tokens whose signature is not verified again, some 4 MB; one costs as much time as the rest of a
+short request."""
 _CLAIMS: Final = ("iss", "aud", "sub", "sid", "jti", "iat", "exp")
 _HEADERS: Final = {"alg", "typ", "kid"}
 _KID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_COMPACT: Final = re.compile(r"([A-Za-z0-9_-]+)\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _ID: Final = re.compile(r"[\x21-\x7e]{1,64}")
 
 
 class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key with its name. One with `ends_at` (ms) only verifies, until then."""
+    """A key with its name. One with `ends_at` (ms) only verifies, until then.
+
+    `made_at` is in ms; None where nobody knows.
+    """
 
     kid: str
     secret: bytes
     ends_at: int | None = None
+    made_at: int | None = None
 
     def __repr__(self) -> str:
         """Name it without its secret."""
@@ -77,6 +81,19 @@ class KeyRing:
         Raises:
             InvalidInput: There is none, one is short, no key for HMAC or has an odd or double name.
         """
+        self._take(keys)
+
+    @property
+    def signing(self) -> SigningKey:
+        """The key that signs."""
+        return self._signing
+
+    @property
+    def changes(self) -> int:
+        """Grows with each change of the keys: who remembers what they verified forgets it then."""
+        return 0
+
+    def _take(self, keys: Sequence[SigningKey]) -> None:
         if not keys:
             raise InvalidInput("there is no key for access tokens")
         for key in keys:
@@ -86,7 +103,7 @@ class KeyRing:
         if keys[0].ends_at is not None:
             raise InvalidInput(f"key {keys[0].kid} signs access tokens and cannot have an end")
         self._keys = {key.kid: key for key in keys}
-        self.signing = keys[0]
+        self._signing = keys[0]
 
     def find(self, kid: str, now_ms: int) -> SigningKey | None:
         """Return the key of that name that may still verify."""
@@ -126,9 +143,17 @@ class AccessTokens:
             raise InvalidInput(f"access tokens live 1 to {TTL_S_MAX} s, got {ttl_s}")
         self._keys = keys
         self._clock = clock
-        self._issuer = issuer
+        self.issuer = issuer
         self._audience = audience
         self.ttl_s = ttl_s
+        self._verified: dict[str, tuple[AccessClaims, int]] = {}
+        """Token to what it says and until when (ms)."""
+        self._changes = keys.changes
+
+    @property
+    def remembered(self) -> int:
+        """How many tokens are known without another look at their signature."""
+        return len(self._verified)
 
     def issue(self, user: UserId, sid: str) -> str:
         """Return a token for a session.
@@ -140,7 +165,7 @@ class AccessTokens:
             raise Internal("an access token is for a user and a session")
         issued_at = self._clock.now_ms() // 1000
         claims = {
-            "iss": self._issuer,
+            "iss": self.issuer,
             "aud": self._audience,
             "sub": user,
             "sid": sid,
@@ -161,8 +186,11 @@ class AccessTokens:
         Raises:
             Unauthenticated: Anything else; it does not say why.
         """
-        text = _compact(token)
         now_ms = self._clock.now_ms()
+        known = self._remembered(token, now_ms)
+        if known is not None:
+            return known
+        text = compact(token)
         key = self._keys.find(_checked_kid(text), now_ms)
         if key is None:
             raise Unauthenticated
@@ -172,7 +200,7 @@ class AccessTokens:
                 key.secret,
                 algorithms=[ALGORITHM],
                 audience=self._audience,
-                issuer=self._issuer,
+                issuer=self.issuer,
                 options={
                     "require": list(_CLAIMS),
                     "strict_aud": True,
@@ -184,7 +212,24 @@ class AccessTokens:
             )
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise Unauthenticated from None
-        return _checked_claims(claims, now_ms)
+        checked = _checked_claims(claims, now_ms)
+        self._remember(text, checked, key)
+        return checked
+
+    def _remembered(self, token: object, now_ms: int) -> AccessClaims | None:
+        """Return what a token says that was verified before, if it and its key still count."""
+        if self._changes != self._keys.changes:
+            self._changes = self._keys.changes
+            self._verified.clear()
+        found = self._verified.get(token) if isinstance(token, str) else None
+        return found[0] if found is not None and now_ms < found[1] else None
+
+    def _remember(self, text: str, claims: AccessClaims, key: SigningKey) -> None:
+        """Keep a token until it or its key ends; of too many the oldest goes."""
+        if len(self._verified) >= VERIFIED_MAX:
+            del self._verified[next(iter(self._verified))]
+        until = (claims.expires_at + LEEWAY_S) * 1000
+        self._verified[text] = (claims, until if key.ends_at is None else min(until, key.ends_at))
 
 
 def _check_key(key: SigningKey) -> None:
@@ -200,38 +245,16 @@ def _check_key(key: SigningKey) -> None:
         raise InvalidInput(f"key {key.kid} is a certificate or key pair, no secret") from None
 
 
-def _compact(token: object) -> str:
-    """Return the token as text if it has three parts of base64url and is no longer than allowed."""
-    if isinstance(token, str | bytes) and len(token) <= TOKEN_BYTES_MAX:
-        text = token.decode("latin-1") if isinstance(token, bytes) else token
-        if _COMPACT.fullmatch(text):
-            return text
-    raise Unauthenticated
-
-
 def _checked_kid(text: str) -> str:
     """Return the kid of a header that holds what it must and nothing else."""
-    segment = text.partition(".")[0]
-    try:
-        padded = segment + "=" * (-len(segment) % 4)
-        header = json.loads(base64.urlsafe_b64decode(padded), object_pairs_hook=_once)
-    except (ValueError, RecursionError):
-        raise Unauthenticated from None
-    if not isinstance(header, dict) or header.keys() != _HEADERS:
+    header = part_of(text, HEADER)
+    if header.keys() != _HEADERS:
         raise Unauthenticated
     kid = header["kid"]
     is_ours = header["alg"] == ALGORITHM and header["typ"] == TYP and isinstance(kid, str)
     if not is_ours or not _KID.fullmatch(kid):
         raise Unauthenticated
     return str(kid)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Refuse a name that stands twice: two readers could each take another one."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
 
 
 def _checked_claims(claims: dict[str, Any], now_ms: int) -> AccessClaims:

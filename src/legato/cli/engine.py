@@ -33,13 +33,16 @@ _MOVING: Final = ("queued", "running", "waiting")
 def engine(invocation: Invocation, until_idle: bool) -> int:
     """Run every execution that has no live owner. SIGTERM or Ctrl-C drains and ends it."""
     from legato.app import build, run
+    from legato.cli.logs import begin_logs
 
     async def work() -> int:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        async with build(invocation.settings(), role="engine") as app:
+        settings = invocation.settings()
+        begin_logs(invocation, settings, quiet=True)
+        async with build(settings, role="engine") as app:
             _say_ready(invocation, app)
             if until_idle:
                 await _until_idle(app, stop)

@@ -56,24 +56,41 @@ COMMANDS: Final = {
     ),
     "nodes": ("legato.cli.nodes:nodes", "Show the node types there are, or make your own."),
     "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow or test files."),
+    "up": ("legato.cli.up:up", "Start everything on this computer, and open it in the browser."),
     "engine": ("legato.cli.engine:engine", "Run every execution that has no live owner."),
     "serve": ("legato.cli.serve:serve", "Serve the HTTP API, with an engine."),
+    "user": ("legato.cli.user:user", "Administer accounts: links, roles, passwords."),
+    "token": ("legato.cli.token:token", "Administer API keys."),
+    "keys": ("legato.cli.key_commands:keys", "Look at and rotate the keys of the installation."),
+    "audit": ("legato.cli.audit:audit", "Read, check and take away who did what."),
     "doctor": ("legato.cli.doctor:doctor", "Check this installation and say what to do."),
     "completion": ("legato.cli.completion:completion", "Print the completion script of a shell."),
     "migrate": ("legato.cli.migrate:migrate", "Bring the database to this program's schema."),
     "version": ("legato.cli.version:version", "Print the version."),
 }
+INNER_COMMANDS: Final = {"up-server": "legato.cli.up_server:up_server"}
+"""What `legato up` starts; nobody else has what they need, so the overview leaves them out."""
 
 
 class LazyGroup(click.Group):
     """A group whose commands are named in a table and imported when they are used."""
 
     def __init__(
-        self, table: Mapping[str, tuple[str, str]] | None = None, **attributes: Any
+        self,
+        table: Mapping[str, tuple[str, str]] | None = None,
+        inner: Mapping[str, str] | None = None,
+        **attributes: Any,
     ) -> None:
-        """Args: table maps a name to (`module:attribute`, one line of help)."""
+        """Make it.
+
+        Args:
+            table: Maps a name to (`module:attribute`, one line of help).
+            inner: Maps names that are not shown to `module:attribute`.
+            attributes: Of the group.
+        """
         super().__init__(**attributes)
         self.table = dict(table or {})
+        self._inner = dict(inner or {})
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""
@@ -82,18 +99,22 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import one command."""
         entry = self.table.get(cmd_name)
-        if entry is None:
+        place = self._inner.get(cmd_name) if entry is None else entry[0]
+        if place is None:
             return None
-        module, _, attribute = entry[0].partition(":")
+        module, _, attribute = place.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+    def _has(self, name: str) -> bool:
+        return name in self.table or name in self._inner
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command; of an unknown one say the nearest."""
         name = args[0] if args else ""
-        if name and not name.startswith("-") and name not in self.table:
+        if name and not name.startswith("-") and not self._has(name):
             import difflib
 
             near = difflib.get_close_matches(name, self.table, 1)
@@ -110,6 +131,7 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     table=COMMANDS,
+    inner=INNER_COMMANDS,
     name="legato",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog=examples(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from legato.settings import Settings
 
 PORT_MAX: Final = 65_535
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 @click.command(
@@ -55,13 +57,10 @@ def serve(invocation: Invocation, host: str | None, port: int | None) -> int:
 
 
 def _settings(invocation: Invocation, host: str | None, port: int | None) -> Settings:
-    from legato.telemetry import Redactor, configure_logging
+    from legato.cli.logs import begin_logs
 
     settings = invocation.settings()
-    redactor = Redactor()
-    for key in settings.server_keys.values():
-        redactor.add(key)
-    configure_logging(settings.log_level, as_json=invocation.as_json, redact=redactor)
+    begin_logs(invocation, settings)
     given = {"host": host, "port": port}
     chosen = {name: value for name, value in given.items() if value is not None}
     return settings.model_copy(update={"server": settings.server.model_copy(update=chosen)})
@@ -70,11 +69,12 @@ def _settings(invocation: Invocation, host: str | None, port: int | None) -> Set
 async def _serve(invocation: Invocation, app: App, server: HttpServer) -> int:
     from legato.api.setup import new_setup_link
 
+    def say_stopping() -> None:
+        invocation.terminal.json({"event": "stopping"})
+        invocation.terminal.line("stopping: what runs may finish, nothing new starts")
+
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGINT, signal.SIGTERM)
-    for number in signals:
-        loop.add_signal_handler(number, stop.set)
+    stop_on_signals(stop)
     async with app:
         base = app.settings.server.public_url or server.url
         setup_url = await new_setup_link(app.stores.accounts, base)
@@ -84,15 +84,27 @@ async def _serve(invocation: Invocation, app: App, server: HttpServer) -> int:
         invocation.terminal.line(f"legato serves {server.url}, process {os.getpid()}")
         if setup_url is not None:
             invocation.terminal.line(f"set it up within an hour: {setup_url}")
-        ended = asyncio.ensure_future(server.wait())
-        told = asyncio.ensure_future(stop.wait())
-        await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
-        for number in signals:
-            loop.remove_signal_handler(number)  # the next one ends it at once
-        invocation.terminal.json({"event": "stopping"})
-        invocation.terminal.line("stopping: what runs may finish, nothing new starts")
-        has_failed = ended.done()
-        told.cancel()
-        await asyncio.gather(server.stop(), app.engine.stop(drain=True))
-        await asyncio.gather(ended, told, return_exceptions=True)
+        return await until_stopped(app, server, stop, say_stopping)
+
+
+def stop_on_signals(stop: asyncio.Event) -> None:
+    """Have the first SIGINT or SIGTERM set an event."""
+    for number in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
+async def until_stopped(
+    app: App, server: HttpServer, stop: asyncio.Event, say_stopping: Callable[[], None]
+) -> int:
+    """Serve until the event is set, then drain server and engine; return the exit code."""
+    ended = asyncio.ensure_future(server.wait())
+    told = asyncio.ensure_future(stop.wait())
+    await asyncio.wait({ended, told}, return_when=asyncio.FIRST_COMPLETED)
+    for number in _SIGNALS:
+        asyncio.get_running_loop().remove_signal_handler(number)  # the next one ends it at once
+    say_stopping()
+    has_failed = ended.done()
+    told.cancel()
+    await asyncio.gather(server.stop(), app.engine.stop(drain=True))
+    await asyncio.gather(ended, told, return_exceptions=True)
     return RUN_FAILED if has_failed else OK

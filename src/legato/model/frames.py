@@ -8,7 +8,7 @@ again.
 Rules: VW.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -24,6 +24,7 @@ ExecutionStatus = Literal[
 ]  # fmt: skip
 
 FINAL_EXECUTION = frozenset({"completed", "failed", "cancelled", "timed_out"})
+OPEN_EXECUTION = frozenset(get_args(ExecutionStatus)) - FINAL_EXECUTION
 FINAL_NODE = frozenset({"completed", "failed", "skipped", "cancelled"})
 
 

@@ -14,9 +14,14 @@ import msgspec
 
 from legato.model.ids import SessionId, UserId, WorkspaceId
 from legato.ports.audit import AuditEntry
+from legato.ports.memberships import ALL, Member, Memberships, Role, Workspace
 
-Role = Literal["viewer", "operator", "editor", "admin", "owner"]
-TokenKind = Literal["setup", "link", "reset", "invitation", "mfa", "totp"]
+__all__ = [
+    "ALL", "Accounts", "ApiKey", "Member", "Memberships", "NewSession", "NewToken", "Principal",
+    "Refusal", "Renewal", "Role", "Rotation", "Session", "Token", "TokenKind", "User", "Workspace",
+]  # fmt: skip
+
+TokenKind = Literal["setup", "link", "reset", "mfa", "totp"]
 Refusal = Literal["unknown", "expired", "used", "claimed"]
 
 
@@ -39,26 +44,6 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     default_workspace: WorkspaceId | None = None
     created_at: int = 0
     version: int = 1
-
-
-class Workspace(msgspec.Struct, frozen=True, kw_only=True):
-    """A workspace; `slug` is unique."""
-
-    id: WorkspaceId
-    slug: str
-    name: str
-    created_at: int = 0
-
-
-class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """A user's role in a workspace, with what a list of members shows."""
-
-    workspace: WorkspaceId
-    user: UserId
-    role: Role
-    email: str = ""
-    display_name: str = ""
-    since: int = 0
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,15 +78,27 @@ class NewSession(msgspec.Struct, frozen=True, kw_only=True):
     user_agent: str = ""
 
 
-class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks, as one read finds it: the live session or key, its user, and the role where asked.
+class ExternalIdentity(msgspec.Struct, frozen=True, kw_only=True):
+    """How another issuer of identities names somebody: its `iss` and `sub`, compared exactly.
 
-    `role` is None for somebody who is no member there. `scopes` is None for a session.
+    Nothing else links it to a user: an e-mail address that an issuer tells is only its word.
+    """
+
+    issuer: str
+    subject: str
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks, as one read finds it: what was shown, its user, and the role where asked.
+
+    Exactly one thing was shown: a live session, a live key, or an identity of another issuer, which
+    has no log-in here. `role` is None for somebody who is no member there. `scopes` are a key's.
     """
 
     user: User
     session: Session | None = None
     key: str | None = None
+    identity: ExternalIdentity | None = None
     workspace: Workspace | None = None
     role: Role | None = None
     scopes: tuple[str, ...] | None = None
@@ -132,10 +129,7 @@ class NewToken(msgspec.Struct, frozen=True, kw_only=True):
     kind: TokenKind
     ttl_ms: int
     user: UserId | None = None
-    workspace: WorkspaceId | None = None
-    role: Role | None = None
     email: str = ""
-    by: UserId | None = None
     sealed: bytes | None = None
 
 
@@ -171,7 +165,7 @@ class Rotation(msgspec.Struct, frozen=True, kw_only=True):
     session: Session | None = None
 
 
-class Accounts(Protocol):
+class Accounts(Memberships, Protocol):
     """Keep accounts. `audit` is written in the same transaction, only if something was done."""
 
     # --- set-up ---------------------------------------------------------------------------------
@@ -250,6 +244,20 @@ class Accounts(Protocol):
         """Return a user by the folded address."""
         ...
 
+    async def users(self, *, after: str | None = None, limit: int = ALL) -> list[User]:
+        """Return users, ids descending; only those whose id is less than `after`."""
+        ...
+
+    async def disable_user(
+        self, user: UserId, audit: Sequence[AuditEntry], *, is_disabled: bool = True
+    ) -> Literal["done", "unknown", "last_admin"]:
+        """Disable a user or enable one again; never the last instance admin who is enabled.
+
+        Who is disabled loses every session, key and open token, and every invitation that they
+        made, for good. What is so already is done, without an audit.
+        """
+        ...
+
     async def add_user(
         self,
         user: User,
@@ -257,10 +265,16 @@ class Accounts(Protocol):
         *,
         member: Member | None = None,
         token_hash: bytes | None = None,
+        session: NewSession | None = None,
     ) -> bool:
         """Add a user, with a role, consuming an invitation.
 
-        Without a default workspace the user gets the one of the role.
+        Args:
+            user: Without a default workspace the user gets the one of the role.
+            audit: Written with it.
+            member: What the user is where.
+            token_hash: The invitation.
+            session: A log-in to make with it.
 
         Returns:
             False if the address is taken or the token is not good any more; nothing is done then.
@@ -290,36 +304,6 @@ class Accounts(Protocol):
             False if the user has changed meanwhile, the token is not good any more, the session to
             renew has ended or another user has the address; nothing is done then.
         """
-        ...
-
-    async def members(self, workspace: WorkspaceId) -> list[Member]:
-        """Return the members of a workspace, by name."""
-        ...
-
-    async def memberships(self, user: UserId) -> list[tuple[Workspace, Role]]:
-        """Return the workspaces of a user."""
-        ...
-
-    async def put_member(
-        self, member: Member, audit: Sequence[AuditEntry], *, token_hash: bytes | None = None
-    ) -> Literal["done", "last_owner", "token"]:
-        """Add a member or change a role; the last owner cannot be lowered.
-
-        Raises:
-            NotFound: There is no such workspace.
-        """
-        ...
-
-    async def remove_member(
-        self, workspace: WorkspaceId, user: UserId, audit: Sequence[AuditEntry]
-    ) -> Literal["done", "unknown", "last_owner"]:
-        """Take a member out; not the last owner."""
-        ...
-
-    async def add_workspace(
-        self, workspace: Workspace, owner: UserId, audit: Sequence[AuditEntry]
-    ) -> bool:
-        """Add a workspace with its owner; False if the slug is taken."""
         ...
 
     # --- log-ins ----------------------------------------------------------------------------------
@@ -379,7 +363,8 @@ class Accounts(Protocol):
 
         The current token rotates. Its immediate parent, rotated at most `grace_ms` ago while the
         child is unused, gets the same child again. Anything else that was rotated ends the session,
-        and only then `audit_reuse` is written. What a renewal made void is unknown.
+        and only then `audit_reuse` is written, with the session as its target. What a renewal made
+        void is unknown, and so is everything while the user is disabled.
         """
         ...
 
@@ -408,12 +393,29 @@ class Accounts(Protocol):
 
     # --- keys ------------------------------------------------------------------------------------
 
-    async def add_key(self, key: ApiKey, audit: Sequence[AuditEntry]) -> ApiKey:
-        """Store a key."""
+    async def add_key(
+        self, key: ApiKey, audit: Sequence[AuditEntry], *, live_max: int | None = None
+    ) -> ApiKey:
+        """Store a key.
+
+        Args:
+            key: What to store.
+            audit: Written with it.
+            live_max: Live keys that its user may have everywhere, this one among them.
+
+        Raises:
+            LimitExceeded: The user has so many, or may have none: disabled, or gone.
+        """
         ...
 
     async def keys(self, user: UserId, workspace: WorkspaceId | None = None) -> list[ApiKey]:
         """Return the live keys of a user, the newest first."""
+        ...
+
+    async def keys_of_workspace(
+        self, workspace: WorkspaceId, *, after: str | None = None, limit: int = ALL
+    ) -> list[ApiKey]:
+        """Return the live keys of a workspace, ids descending; only those less than `after`."""
         ...
 
     async def revoke_key(
@@ -425,6 +427,43 @@ class Accounts(Protocol):
         workspace: WorkspaceId | None = None,
     ) -> bool:
         """Revoke a key, of a user or of a workspace; False if there is no such live key."""
+        ...
+
+    # --- identities of other issuers --------------------------------------------------------------
+
+    async def principal_of_identity(
+        self, identity: ExternalIdentity, workspace: str | None
+    ) -> Principal | None:
+        """Return whose an identity is, and the role in a workspace (id, slug, or the default).
+
+        Nobody while the user is disabled.
+        """
+        ...
+
+    async def user_of_identity(self, identity: ExternalIdentity) -> User | None:
+        """Return whose an identity is, also while that user is disabled."""
+        ...
+
+    async def add_identity(
+        self, identity: ExternalIdentity, user: UserId, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Link an identity to a user who is there and not disabled; False if it is somebody's."""
+        ...
+
+    async def provision(
+        self, identity: ExternalIdentity, user: User, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Add a user together with an identity.
+
+        Of any number at once exactly one succeeds. False if the identity is somebody's or the
+        user's address is taken; nothing is done then.
+        """
+        ...
+
+    async def remove_identity(
+        self, identity: ExternalIdentity, audit: Sequence[AuditEntry]
+    ) -> bool:
+        """Unlink an identity; False if it is nobody's."""
         ...
 
     # --- care -------------------------------------------------------------------------------------

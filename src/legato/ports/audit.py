@@ -57,6 +57,50 @@ class Head(msgspec.Struct, frozen=True):
 
 NO_HEAD: Final = Head(0, "0" * 64)
 """The head of an audit without a sealed row."""
+LOOKED_AT_MAX: Final = 10_000
+"""Rows that one page looks at, however few of them are wanted: some 20 ms."""
+UNSEALED_MAX: Final = 100_000
+"""Up to so many unsealed rows are counted."""
+SEQ_MIN: Final = -(2**62)
+"""Before every row, also before one that somebody has given a seq under 1."""
+
+
+class AuditQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which sealed rows to return, the newest first; all conditions must hold.
+
+    `before` is the seq of the row that ended the page before. `action` is a whole one, or a group
+    of them with its dot (`auth.`). `since` and `until` are ms: from, and up to and without.
+    """
+
+    before: int | None = None
+    limit: int = 50
+    workspace: WorkspaceId | None = None
+    action: str | None = None
+    actor: str | None = None
+    since: int | None = None
+    until: int | None = None
+
+    def wants(self, row: AuditRow) -> bool:
+        """Tell whether a row keeps the conditions; `before` and `limit` are none."""
+        action = self.action or row.action
+        is_group = action.endswith(".") and row.action.startswith(action)
+        return (
+            (row.action == action or is_group)
+            and self.workspace in {None, row.workspace}
+            and self.actor in {None, row.actor}
+            and (self.since is None or row.at >= self.since)
+            and (self.until is None or row.at < self.until)
+        )
+
+
+class AuditPage(msgspec.Struct, frozen=True):
+    """Rows, and the `before` of the page that follows; None if there is none.
+
+    A page that has looked at many rows may end before it is full.
+    """
+
+    rows: list[AuditRow]
+    before: int | None
 
 
 def public(row: AuditRow) -> dict[str, Any]:
@@ -94,10 +138,18 @@ def follow(head: Head, rows: Iterable[AuditRow]) -> tuple[Head, int | None]:
     """
     for row in rows:
         seq = head.seq + 1
-        if row.seq != seq or row.hash != chained(head.hash, row):
+        if row.seq != seq or row.hash is None or row.hash != _chained_or_none(head.hash, row):
             return head, seq
         head = Head(seq, row.hash)
     return head, None
+
+
+def _chained_or_none(previous: str, row: AuditRow) -> str | None:
+    """Return what the hash should be; None of a row that nobody could have sealed."""
+    try:
+        return chained(previous, row)
+    except (ValueError, TypeError, RecursionError):  # somebody wrote what is no text, say
+        return None
 
 
 class Audit(Protocol):
@@ -122,4 +174,16 @@ class Audit(Protocol):
         self, *, after: int = 0, limit: int = 200, workspace: WorkspaceId | None = None
     ) -> list[AuditRow]:
         """Return sealed rows with a larger seq, in order; of one workspace, or of all."""
+        ...
+
+    async def newest(self, wanted: AuditQuery) -> AuditPage:
+        """Return a page of sealed rows, the newest first. It looks at `LOOKED_AT_MAX` at most."""
+        ...
+
+    async def head(self) -> Head:
+        """Return the last sealed row; it seals nothing."""
+        ...
+
+    async def unsealed(self) -> int:
+        """Return how many rows wait to be sealed, `UNSEALED_MAX` at most."""
         ...

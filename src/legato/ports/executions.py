@@ -4,13 +4,15 @@
 Rules: LG, CL.
 """
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from legato.model.frames import ExecutionStatus
 from legato.model.ids import ExecutionId, VersionHash, WorkspaceId
 from legato.model.values import BlobRef
+
+OPEN_COUNTED_MAX: Final = 100_000
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,4 +74,11 @@ class Executions(Protocol):
 
     async def counts(self, workspace: WorkspaceId) -> dict[ExecutionStatus, int]:
         """Return how many executions are in each status."""
+        ...
+
+    async def open_counts(self) -> dict[ExecutionStatus, int]:
+        """Return how many executions that have not ended are in each status, of all workspaces.
+
+        At most `OPEN_COUNTED_MAX` are looked at.
+        """
         ...

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with (
             contextlib.closing(Ledger(options.ledger, _now_ms)) as ledger,
-            _listening(options.port) as listening,
+            _listening(options) as listening,
         ):
             asyncio.run(_serve(ledger, listening, options))
     except LegatoError as error:
@@ -48,6 +48,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m legato.practice")
     parser.add_argument("--ledger", type=Path, required=True, help="folder of its ledger")
     parser.add_argument("--port", type=_port, default=0, help="on loopback; 0 takes a free one")
+    parser.add_argument(
+        "--listening", type=int, help="descriptor of a socket that listens on loopback already"
+    )
     parser.add_argument("--pipe", type=int, help="descriptor whose end of file ends the service")
     parser.add_argument(
         "--delay-factor", type=_factor, default=1.0, help="how slow it is; smaller in tests"
@@ -69,7 +72,10 @@ def _factor(text: str) -> float:
     return factor
 
 
-def _listening(port: int) -> socket.socket:
+def _listening(options: argparse.Namespace) -> socket.socket:
+    if options.listening is not None:
+        return _given(options.listening)
+    port = options.port
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -78,6 +84,20 @@ def _listening(port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise Conflict(f"cannot listen on {HOST}:{port}: {error.strerror}") from None
+    listening.settimeout(0)
+    return listening
+
+
+def _given(descriptor: int) -> socket.socket:
+    """Take a socket of the supervisor, which keeps it over our crashes."""
+    try:
+        listening = socket.socket(fileno=descriptor)
+        address = listening.getsockname()
+    except OSError as error:
+        raise Unavailable(f"--listening {descriptor}: {error.strerror}") from None
+    if listening.family != socket.AF_INET or address[0] != HOST:
+        listening.close()
+        raise Conflict(f"--listening {descriptor}: listens elsewhere than on {HOST}")
     listening.settimeout(0)
     return listening
 

@@ -31,6 +31,8 @@ from legato.errors import InvalidInput
 from legato.model.policy import Limits
 from legato.settings.auth import AuthSettings
 from legato.settings.grants import GrantSettings
+from legato.settings.issuers import IssuerSettings
+from legato.settings.log import LogSettings
 from legato.settings.section import Section
 from legato.settings.server import ALIASES, CorsSettings, RedisUrl, ServerSettings
 
@@ -38,14 +40,19 @@ __all__ = [
     "AuthSettings",
     "EngineSettings",
     "GrantSettings",
+    "IssuerSettings",
     "LimitsSettings",
+    "LogSettings",
     "ServerSettings",
     "Settings",
     "load_settings",
 ]
 
 PREFIX: Final = "LEGATO_"
-FOREIGN_PREFIXES: Final = ("LEGATO_TEST_", "LEGATO_CRASH_", "LEGATO_SECRET_")
+FOREIGN_PREFIXES: Final = (
+    *("LEGATO_TEST_", "LEGATO_CRASH_"),
+    *("LEGATO_SECRET_", "LEGATO_SERVER_SECRET_"),
+)
 """Names that test programs use, and secrets; they are no settings and no mistakes."""
 DATABASE_SCHEMES: Final = ("sqlite", "postgresql")
 BLOB_SCHEMES: Final = ("file", "memory", "s3")
@@ -119,12 +126,16 @@ class Settings(Section):
     """TOML file of secrets by name; none means `secrets.toml` in home."""
     env: Literal["production", "development"] = "production"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log: LogSettings = LogSettings()
     limits: LimitsSettings = LimitsSettings()
     engine: EngineSettings = EngineSettings()
     grants: GrantSettings = GrantSettings()
     server: ServerSettings = ServerSettings()
     cors: CorsSettings = CorsSettings()
     auth: AuthSettings = AuthSettings()
+    crash_button: bool = True
+    """With `legato up` the owner may have the server killed, to see what survives; `legato serve`
+    never has it."""
     jwt_secret_key: SecretStr | None = None
     """Signs access tokens; at least 32 bytes. `legato serve` does not start without it."""
     master_key: SecretStr | None = None
@@ -227,6 +238,8 @@ def _roots_over_own_files(settings: Settings, file: Path) -> Iterator[str]:
     own = [settings.home, file]
     if settings.secrets_file is not None:
         own.append(settings.secrets_file)
+    if settings.log.file is not None:
+        own.append(settings.log.file)
     for url in (settings.database_url, settings.blobs_url):
         scheme, _, path = url.partition("://")
         if scheme in {"sqlite", "file"}:
@@ -272,7 +285,9 @@ def _read_env(
             sources[known[name]] = name
             _merge(values, _nested(known[name], env[name]))
             continue
-        if not name.startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES):
+        if not name.startswith(PREFIX):
+            continue
+        if name not in known and name.startswith(FOREIGN_PREFIXES):
             continue
         if name in {"LEGATO_HOME", "LEGATO_CONFIG"}:
             continue
@@ -310,7 +325,13 @@ _LISTS: Final = frozenset(
 )
 
 
-_TABLES: Final = frozenset({("grants", "sql", "connections"), ("grants", "mail", "servers")})
+_TABLES: Final = frozenset(
+    {("auth", "issuers"), ("grants", "sql", "connections"), ("grants", "mail", "servers")}
+)
+
+
+_UNQUOTED: Final = ("auth", "issuers")
+"""Nothing of it is repeated: somebody may write a secret where its name belongs."""
 
 
 def _parsed(text: str, path: tuple[str, ...]) -> Any:
@@ -368,6 +389,7 @@ def _make_paths_absolute(values: dict[str, Any], user: Path, base: Path) -> None
         (values, "secrets_file"),
         (server, "tls_certificate"),
         (server, "tls_key"),
+        (values.get("log"), "file"),
     ):
         if isinstance(table, dict) and isinstance(table.get(name), str):
             table[name] = str(_absolute(table[name], user, base))
@@ -389,19 +411,29 @@ def _absolute(text: str, user: Path, base: Path) -> Path:
 def _lines(
     error: ValidationError, sources: Mapping[tuple[str, ...], str], file: Path
 ) -> Iterator[str]:
-    """Say each mistake in one line; the value of a URL is not repeated, it may hold a password."""
+    """Say each mistake in one line; what may hold a password, as a URL, is not repeated."""
     for each in error.errors(include_url=False):
         path = tuple(str(part) for part in each["loc"])
-        where = next(
-            (sources[path[:n]] for n in range(len(path), 0, -1) if path[:n] in sources), None
-        )
-        if where is None:
+        known = next((n for n in range(len(path), 0, -1) if path[:n] in sources), None)
+        if known is not None:
+            is_plain = isinstance(each["input"], str | int | float) and len(path) - known == 1
+            where = sources[path[:known]] + ("" if is_plain else _place(path[known:]))
+        else:
             where = f"{file}: {'.'.join(path)}" if path else str(file)
         message = each["msg"].removeprefix("Value error, ").removeprefix("Input ")
         if each["type"] == "extra_forbidden":
-            names = [".".join(one) for one in _paths(Settings)]
+            names = [".".join(one) for one in _paths(Settings) if one != path[: len(one)]]
             near = difflib.get_close_matches(".".join(path), names, 1)
             message = "is not a setting" + (f"; did you mean {near[0]}?" if near else "")
-        elif isinstance(each["input"], str | int | float) and not path[-1].endswith("url"):
+        elif (
+            isinstance(each["input"], str | int | float)
+            and not path[-1].endswith("url")
+            and path[:2] != _UNQUOTED
+        ):
             message += f", got {each['input']!r:.60}"
         yield f"{where}: {message}"
+
+
+def _place(rest: tuple[str, ...]) -> str:
+    """Return where in a value a mistake is, such as `[0].audience`."""
+    return "".join(f"[{each}]" if each.isdigit() else f".{each}" for each in rest)

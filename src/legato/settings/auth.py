@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`[auth]`: log-ins and passwords; names, types and bounds only. Rules: ID20."""
+"""`[auth]`: log-ins and passwords; names, types and bounds only. Rules: ID20, AU100."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from legato.errors import InvalidInput
 from legato.model.durations import parse_duration
+from legato.settings.issuers import ISSUERS_MAX, IssuerSettings
 from legato.settings.section import Section
 
 _DAY_MS: Final = 24 * 3_600_000
@@ -38,3 +39,13 @@ class AuthSettings(Section):
     refresh_grace: Duration = Field(default=10_000, le=60_000)
     """How long a request that was repeated gets the same refresh token again."""
     password_policy: Literal["nist", "composition"] = "nist"  # noqa: S105 - a name
+    registration: Literal["closed", "open"] = "closed"
+    """Whether somebody without an invitation may make an account, which is a member nowhere."""
+    issuers: tuple[IssuerSettings, ...] = Field(default=(), max_length=ISSUERS_MAX)
+    """Whose tokens are taken beside our own; none by default."""
+
+    @model_validator(mode="after")
+    def _each_issuer_once(self) -> Self:
+        if len({each.issuer for each in self.issuers}) != len(self.issuers):
+            raise ValueError("issuers should name each issuer once")
+        return self

@@ -11,8 +11,6 @@ import threading
 from types import TracebackType
 from typing import Final, Self, TextIO
 
-from legato.telemetry import escape_control
-
 LINE_CHARACTERS_MAX: Final = 4_096
 LINES_MAX: Final = 1_000
 CLOSE_WAIT_S: Final = 2.0
@@ -65,9 +63,16 @@ class Output:
 
     def line(self, prefix: str, text: str) -> None:
         """Write a line with what it comes from before it; control characters are written out."""
-        whole = f"[{prefix}] {escape_control(text)}"
+        self._put(f"[{prefix}] ", text)
+
+    def plain(self, text: str) -> None:
+        """Write a line without a name before it; control characters are written out."""
+        self._put("", text)
+
+    def _put(self, before: str, text: str) -> None:
+        whole = before + _shown(text)
         if self._left_out:
-            whole = f"[{prefix}] ({self._left_out} lines left out)\n{whole}"
+            whole = f"{before}({self._left_out} lines left out)\n{whole}"
         try:
             self._lines.put_nowait(whole)
         except queue.Full:
@@ -108,3 +113,10 @@ class Output:
     ) -> None:
         """Close it."""
         self.close()
+
+
+def _shown(text: str) -> str:
+    """Write out what cannot be printed. Not `telemetry`: it would take this process 8 MB."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

@@ -176,6 +176,6 @@ def _started(spec: ChildSpec, pipe: int) -> subprocess.Popen[bytes]:
         bufsize=0,
         env=dict(spec.env),
         cwd=spec.folder,
-        pass_fds=(pipe,),
+        pass_fds=(pipe, *spec.descriptors),
         start_new_session=True,
     )

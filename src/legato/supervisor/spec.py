@@ -24,6 +24,8 @@ class ChildSpec:
     """Program and arguments; `{pipe}` becomes the descriptor of the pipe."""
     env: Mapping[str, str] = field(default_factory=dict)
     """The whole environment."""
+    descriptors: tuple[int, ...] = ()
+    """Open files of the supervisor that each of its processes gets, under the same numbers."""
     folder: Path | None = None
     """Where it runs; else where the supervisor does."""
     announces: bool = False

@@ -101,6 +101,43 @@ def test_endless_headers_are_refused(hostile: Serving) -> None:
         assert (status, body["code"]) == (431, "headers_too_large")
 
 
+@pytest.mark.parametrize("line", [b"x: %b\r\n", b"1;%b\r\n \r\n", b"x: y%b"])
+def test_what_stands_around_chunks_is_not_kept(hostile: Serving, line: bytes) -> None:
+    """Trailers and extensions without end are cut off [HT23]."""
+    before = hostile.memory_kib()
+    start = b"1\r\n{\r\n" + (b"" if line.startswith(b"1") else b"0\r\n")
+    raw = hostile.raw().send(_post(b"Transfer-Encoding: chunked\r\n") + start)
+    with pytest.raises(OSError, match=r"reset|pipe"):
+        for _ in _chunks(FIFTY_MB):
+            raw.send(line.replace(b"%b", b"y" * 60_000))
+            assert hostile.memory_kib() - before < GROWTH_MAX_KIB
+
+
+def test_small_chunks_are_no_attack(hostile: Serving) -> None:
+    """A body of many small ones, in one packet or each in its own [HT16, HT23]."""
+    text = json.dumps({"value": "x" * 20_000}).encode()
+    parts = [b"1\r\n%c\r\n" % each for each in text]
+    end = b"0\r\nx: y\r\n\r\n"
+    for packets in ([b"".join(parts) + end], [*parts[:3000], b"".join(parts[3000:]), end]):
+        raw = hostile.raw().send(_post(b"Transfer-Encoding: chunked\r\n"))
+        for packet in packets:
+            raw.send(packet)
+        assert raw.answer() == (200, {"size": 20_002})
+
+
+@pytest.mark.parametrize(
+    "hostile", [{"LEGATO_SERVER__TRUSTED_PROXIES": "127.0.0.1"}], indirect=True
+)
+def test_what_follows_a_body_is_no_header(hostile: Serving) -> None:
+    """No address and no origin can be smuggled past a proxy there [HT23, HT30]."""
+    head = _post(b"Transfer-Encoding: chunked\r\n", b"X-Forwarded-For: 203.0.113.9\r\n")
+    late = b"X-Forwarded-For: 6.6.6.6\r\nOrigin: https://evil.example\r\nHost: evil.example\r\n"
+    raw = hostile.raw().send(head + b'b\r\n{"value":1}\r\n0\r\n' + late + b"\r\n")
+    assert raw.answer() == (200, {"size": 1})
+    lines = [json.loads(line) for line in hostile.stop().err.splitlines()]
+    assert [line["client"] for line in lines if "path" in line] == ["203.0.113.9"]
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -84,7 +84,7 @@ def test_the_overview_does_not_load_the_server(site: Site) -> None:
 
 
 def test_a_server_without_redis_does_not_load_its_client(site: Site) -> None:
-    """That would take 20 MiB and a third of a second [HT24]."""
+    """That would take 21 MiB and 0.3 s [HT24]."""
     serving = Serving(site.start("serve", "--port", 0, "--json", PYTHONPROFILEIMPORTTIME="1"))
     assert serving.get("/api/v1/setup").status_code == 200
     loaded = {line.rpartition("|")[2].strip() for line in serving.stop().err.splitlines()}

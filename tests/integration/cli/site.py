@@ -115,6 +115,14 @@ class Process:
             )
         )
 
+    def stay(self) -> None:
+        """Let it live as long as the tests that share it: they end it."""
+        self._watchdog.cancel()
+
+    def errors(self) -> str:
+        """Return what it has written to stderr until now."""
+        return self._errors.read_text(encoding="utf-8", errors="replace")
+
     def send(self, number: int) -> None:
         """Send a signal to the process."""
         os.kill(self.pid, number)

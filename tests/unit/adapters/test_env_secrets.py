@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from legato.adapters.env_secrets import EnvSecrets
+from legato.adapters.env_secrets import EnvSecrets, ServerSecrets
 from legato.errors import InvalidInput, NotAllowed, NotFound
 from legato.model.ids import WorkspaceId
 from tests.contract.build import LOCAL
@@ -86,3 +86,25 @@ async def test_a_file_that_cannot_be_opened_is_said(tmp_path: Path) -> None:
     os.symlink(loop, loop)
     with pytest.raises(NotAllowed, match=r"secrets\.toml"):
         await EnvSecrets({}, loop).get(LOCAL, "key")
+
+
+async def test_the_servers_own_secrets_are_out_of_reach_of_workflows(tmp_path: Path) -> None:
+    """From the table `[server]` or variables of their own, and the other way round [AU100]."""
+    file = tmp_path / "secrets.toml"
+    file.write_text('a = "workflows"\n[server]\nb = "ours"\nempty = ""\n', encoding="utf-8")
+    file.chmod(0o600)
+    variables = {"LEGATO_SECRET_C": "workflows", "LEGATO_SERVER_SECRET_D_E": "ours"}
+    ours, theirs = ServerSecrets(variables, file), EnvSecrets(variables, file)
+    assert [ours.find(name) for name in ("b", "d-e")] == ["ours", "ours"]
+    assert [ours.find(name) for name in ("a", "c", "empty", "server", "no")] == [None] * 5
+    for name in ("b", "d-e", "server_secret_d_e", "empty"):
+        with pytest.raises(NotFound):
+            await theirs.get(LOCAL, name)
+    with pytest.raises(InvalidInput):
+        await theirs.get(LOCAL, "server")
+    assert await theirs.get(LOCAL, "a") == "workflows"
+    file.write_text("server = 5\n", encoding="utf-8")
+    assert ServerSecrets({}, file).find("b") is None
+    file.chmod(0o644)
+    with pytest.raises(NotAllowed):
+        ServerSecrets({}, file).find("b")

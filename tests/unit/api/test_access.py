@@ -153,6 +153,32 @@ async def test_the_checks_of_a_route_have_one_order(frame: Frame, doorman: Doorm
     assert await refused(JSON, path="/api/v1/things/1") == (422, "invalid")
 
 
+async def test_what_may_have_changed_something_is_told_before_its_answer(
+    api: Api, doorman: Doorman
+) -> None:
+    """Also where it was refused at the end; what only reads is not [HT60]."""
+    told: list[str] = []
+    gate = Gate(authenticator=doorman, on_change=lambda: told.append("changed"))
+    frame = make_api(api, gate, [some_routes(), *RESOURCES])
+    thing = b'{"email": "a", "password": "b"}'
+    assert (await _send(frame, "GET", "/api/v1/things/7")).status == 200
+    assert (await _send(frame, "GET", "/health/live")).status == 200
+    assert told == []
+    seen: list[int] = []
+
+    async def note(scope: Scope) -> None:
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                seen.append(len(told))
+
+        await frame(scope, sender([thing] if scope["method"] == "POST" else []), send)
+
+    length = (b"content-length", str(len(thing)).encode())
+    await note(scope_of("POST", "/api/v1/things", [JSON, length]))
+    await note(scope_of("DELETE", "/api/v1/things/1"))
+    assert seen == [1, 2]
+
+
 async def test_a_public_route_asks_nobody_who_they_are(frame: Frame, doorman: Doorman) -> None:
     """Its address is still counted [HT14]."""
     assert (await _send(frame, "GET", "/api/v1/things/7")).json == {"thing": 7}

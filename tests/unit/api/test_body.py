@@ -98,6 +98,13 @@ def test_an_unknown_field_is_refused_at_any_depth() -> None:
     assert (fault["path"], fault["expected"]) == ("/guest/admin", "no such field")
 
 
+def test_a_name_that_may_be_a_secret_is_not_repeated() -> None:
+    """Longer than any field, and known to nobody here: its place is told, not its text [HT1]."""
+    secret = "canary-" * 5 + "x"
+    found = _faults({"id": ID, secret: 1, "guest": {"kind": "cat", secret: 1}})
+    assert {each["path"] for each in found} == {"/…", "/guest/…"}
+
+
 def test_a_rule_of_a_model_is_told_in_its_words() -> None:
     """They are ours, and say nothing of what was sent [HT3]."""
     (fault,) = _faults({"id": ID, "notes": {"password": "canary"}})

@@ -287,7 +287,7 @@ async def test_a_request_that_the_end_of_the_server_finds_is_told() -> None:
 
 
 async def test_each_request_is_one_line_without_query_or_token(log: io.StringIO) -> None:
-    """The query may hold a log-in; so may a part of an unknown path [HT18]."""
+    """The query may hold a log-in; so may a part of the path [HT18]."""
     await call(framed(hello), scope_of("POST", "/a/b", query=b"token=hunter2-canary"))
     await call(framed(hello), scope_of(path=f"/hooks/{'canary' * 8}/x"))
 
@@ -298,18 +298,41 @@ async def test_each_request_is_one_line_without_query_or_token(log: io.StringIO)
         scope["route"], scope["path_params"] = HookRoute, {"token": "canary"}
         await hello(scope, receive, send)
 
+    async def thing(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"], scope["path_params"] = HookRoute, {"name": "x"}
+        await hello(scope, receive, send)
+
     await call(framed(hook), scope_of(path="/hooks/canary"))
+    await call(framed(thing), scope_of(path=f"/things/{'a-slug-' * 6}x/{'Canary7' * 6}"))
     await call(framed(hello), scope_of(path="/x\r\nforged"))
     first, *_ = lines = _lines(log)
     assert [each["path"] for each in lines] == [
         "/a/b",
         "/hooks/…/x",
         "/hooks/{token}",
+        f"/things/{'a-slug-' * 6}x/…",
         "/x\\r\\nforged",
     ]
     assert "canary" not in log.getvalue()
     assert (first["method"], first["status"], first["sent_bytes"]) == ("POST", 200, 5)
     assert (first["client"], first["took_ms"]) == ("10.1.2.3", 1000.0)
+
+
+async def test_a_secret_in_the_place_of_an_id_is_not_logged(log: io.StringIO) -> None:
+    """Ids, and slugs of any length, are shown [HT58]."""
+
+    class ThingRoute:
+        path = "/things/{thing}"
+
+    async def thing(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"], scope["path_params"] = ThingRoute, {"thing": "x"}
+        await hello(scope, receive, send)
+
+    shown = ["018f0000-0000-7000-8000-000000000001", "a-slug-" * 8]
+    for each in (*shown, "Canary" * 8, "canary_" * 7):
+        await call(framed(thing), scope_of(path=f"/things/{each}"))
+    paths = [line["path"] for line in _lines(log)]
+    assert paths == [*(f"/things/{each}" for each in shown), "/things/…", "/things/…"]
 
 
 async def test_probes_that_succeed_are_not_in_the_way(log: io.StringIO) -> None:

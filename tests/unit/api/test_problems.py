@@ -169,3 +169,13 @@ def test_a_long_list_of_faults_is_cut() -> None:
     """An answer does not grow with the number of mistakes [HT3]."""
     many = InvalidBody([Fault(f"/{n}", "is required") for n in range(1_000)])
     assert len(body_of(many)["errors"]) == ERRORS_MAX
+
+
+def test_a_parameter_that_nobody_knows_is_not_repeated_if_it_may_be_a_secret() -> None:
+    """Who forgot `name=` before a token has put it there; a short name helps [HT1, HT3]."""
+    checks = [
+        {"type": "extra_forbidden", "loc": ("query", name), "msg": "", "input": "x"}
+        for name in ("limmit", "canary-" * 6)
+    ]
+    found = problem_of(RequestValidationError(checks))
+    assert [each.path for each in found.faults] == ["/query/limmit", "/query/…"]

@@ -2,6 +2,7 @@
 """Hashing: whole strings, equal work, few at once."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from typing import Any, Final
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from legato.auth.password_policy import About
-from legato.auth.passwords import Passwords, Verdict
+from legato.auth.passwords import NICE, Passwords, Verdict
 from legato.errors import InvalidInput, RateLimited
 
 CHEAP: Final = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -27,6 +28,7 @@ class Watched(argon2.PasswordHasher):
         super().__init__(time_cost=1, memory_cost=8, parallelism=1)
         self.verified: list[str] = []
         self.threads: set[int] = set()
+        self.nice: set[int] = set()
         self.go = threading.Event()
         self.go.set()
         self.begun = threading.Semaphore(0)
@@ -34,6 +36,7 @@ class Watched(argon2.PasswordHasher):
     def verify(self, hash: str | bytes, password: str | bytes) -> Any:
         self.verified.append(hash if isinstance(hash, str) else hash.decode())
         self.threads.add(threading.get_ident())
+        self.nice.add(os.getpriority(os.PRIO_PROCESS, 0))
         self.begun.release()
         assert self.go.wait(30)
         return super().verify(hash, password)
@@ -145,6 +148,15 @@ async def test_two_work_at_once_and_few_wait(passwords: Passwords, watched: Watc
     assert len(watched.threads) == 2
     assert threading.get_ident() not in watched.threads, "never in the loop"
     assert await passwords.verify(GOOD, None) == WRONG
+
+
+@pytest.mark.linux
+async def test_hashing_stands_back_behind_the_loop(passwords: Passwords, watched: Watched) -> None:
+    """Its threads have a lower priority, the loop has its own [AU70]."""
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert await passwords.verify(GOOD, None) == WRONG
+    assert watched.nice == {min(own + NICE, 19)}
+    assert os.getpriority(os.PRIO_PROCESS, 0) == own
 
 
 async def test_who_gives_up_makes_room(passwords: Passwords, watched: Watched) -> None:

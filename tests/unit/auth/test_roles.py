@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from legato.auth import roles
 from legato.errors import InvalidInput
 from legato.model.ids import SessionId, UserId, WorkspaceId
-from legato.ports.accounts import Principal, Session, User, Workspace
+from legato.ports.accounts import ExternalIdentity, Principal, Session, User, Workspace
 
 # resource | verbs that begin with viewer | operator | editor | admin | owner
 CONTRACT: Final = """
@@ -22,13 +22,13 @@ execution  | read events logs compare export | start cancel pause resume retry f
 retry_node skip_node force_node | | purge |
 credential | | names | use used_by | create update test delete |
 file       | read | upload delete_own | delete_any | quota |
-member     | list | | | invite change remove | grant_owner remove_owner
+member     | list leave | | | invite change remove | grant_owner remove_owner
 setting    | list | | | read update |
 audit      | | | | read export |
 api_key    | | | | revoke_any |
 workspace  | | | | | delete
 metrics    | | | | read |
-account    | me sessions password mfa api_keys | | | |
+account    | me profile workspaces sessions password mfa api_keys | | | |
 """
 ORDER: Final = ("viewer", "operator", "editor", "admin", "owner")
 
@@ -63,6 +63,12 @@ def person(role: str | None, **changes: Any) -> Principal:
 def program(role: str | None, *scopes: str, **changes: Any) -> Principal:
     """Return somebody with an API key."""
     return msgspec.structs.replace(person(role, **changes), session=None, key="k", scopes=scopes)
+
+
+def guest(role: str | None, **changes: Any) -> Principal:
+    """Return somebody with an identity of another issuer."""
+    identity = ExternalIdentity(issuer="https://id.example.org", subject="s")
+    return msgspec.structs.replace(person(role, **changes), session=None, identity=identity)
 
 
 def test_the_whole_table_is_the_contract() -> None:
@@ -141,13 +147,51 @@ def test_a_key_never_reaches_people() -> None:
     assert not roles.instance_allows(key, "workspace", "create")
 
 
+def test_an_identity_is_its_user_in_a_workspace_and_nowhere_else() -> None:
+    """By role as in a session; of the own account `me`, of the installation nothing [AU110]."""
+    for role in ORDER:
+        who = guest(role, is_instance_admin=True)
+        for cell in roles.matrix():
+            here = roles.may(person(role), cell.resource, cell.verb)
+            is_me = (cell.resource, cell.verb) == ("account", "me")
+            expected = is_me if cell.resource == "account" else here
+            assert roles.may(who, cell.resource, cell.verb) == expected
+        assert not any(roles.instance_allows(who, *each) for each in roles.INSTANCE_TABLE)
+    nobody = guest(None)
+    reached = {
+        (c.resource, c.verb) for c in roles.matrix() if roles.may(nobody, c.resource, c.verb)
+    }
+    assert reached == {("account", "me")}
+    disabled = guest("owner", is_disabled=True)
+    assert not any(roles.may(disabled, c.resource, c.verb) for c in roles.matrix())
+
+
+def test_exactly_one_thing_stands_for_somebody() -> None:
+    """Two at once would have the rights of whichever was looked at first [AU2, AU110]."""
+    shown = {
+        "session": person("owner").session,
+        "key": "k",
+        "identity": guest("owner").identity,
+    }
+    pairs = [("session", "key"), ("session", "identity"), ("key", "identity"), tuple(shown)]
+    for names in pairs:
+        both = msgspec.structs.replace(
+            person("owner", is_instance_admin=True),
+            scopes=tuple(roles.SCOPES),
+            **{name: shown[name] if name in names else None for name in shown},
+        )
+        assert not any(roles.may(both, c.resource, c.verb) for c in roles.matrix())
+        assert not roles.instance_allows(both, "system", "read")
+
+
 def test_the_own_account_needs_no_workspace() -> None:
     """Somebody who is a member nowhere still reaches the own account, and nothing else [AU1]."""
     nobody = person(None)
     allowed = {
         (c.resource, c.verb) for c in roles.matrix() if roles.may(nobody, c.resource, c.verb)
     }
-    assert allowed == {("account", v) for v in ("me", "sessions", "password", "mfa", "api_keys")}
+    verbs = ("me", "profile", "workspaces", "sessions", "password", "mfa", "api_keys")
+    assert allowed == {("account", verb) for verb in verbs}
     assert not roles.may(nobody, "account", "delete")
 
 
@@ -160,12 +204,13 @@ def test_who_is_disabled_or_has_shown_nothing_may_do_nothing() -> None:
 
 
 def test_the_flag_of_the_installation_is_no_role() -> None:
-    """`is_instance_admin` allows its four verbs, and gives no role; no role allows them [AU4]."""
+    """`is_instance_admin` allows its five verbs, and gives no role; no role allows them [AU4]."""
     admin, owner = person(None, is_instance_admin=True), person("owner")
     verbs = {
         ("workspace", "create"),
         ("user", "disable"),
         ("system", "read"),
+        ("system", "crash"),
         ("audit", "read_instance"),
     }
     assert verbs == roles.INSTANCE_TABLE
@@ -204,5 +249,11 @@ def test_a_key_is_made_with_scopes_that_its_maker_has() -> None:
         ["workflow:READ"], ["workflow:read "], ["workflow:read"] * 65, [None],
     )  # fmt: skip
     for scopes in bad:
-        with pytest.raises(InvalidInput, match="expected a list of 1 to 64"):
+        with pytest.raises(InvalidInput, match=r"1 to 64|is not known"):
             roles.check_scopes(scopes, "owner")
+    with pytest.raises(roles.InvalidScopes) as found:
+        roles.check_scopes(["workflow:read", "canary:read"], "viewer")
+    assert found.value.index == 1
+    assert "workflow:read" in found.value.expected
+    assert "workflow:write" not in found.value.expected  # a viewer learns what a viewer may choose
+    assert "canary" not in str(found.value)

@@ -16,7 +16,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from legato.auth import refresh
-from legato.auth.tokens import TOKEN_BYTES_MAX, AccessTokens, KeyRing, SigningKey
+from legato.auth.compact import TOKEN_BYTES_MAX
+from legato.auth.tokens import VERIFIED_MAX, AccessTokens, KeyRing, SigningKey
 from legato.errors import Internal, InvalidInput, Unauthenticated
 from legato.model.ids import UserId
 from legato.testing.clock import FakeClock
@@ -297,6 +298,60 @@ def test_a_new_key_signs_while_the_old_one_verifies_until_it_ends() -> None:
     refused(before, after)
     refused(tokens(clock).issue(USER, SID), after)
     assert after.verify(after.issue(USER, SID)).user == USER
+
+
+class Changing(KeyRing):
+    """A ring whose keys change."""
+
+    def __init__(self, *keys: SigningKey) -> None:
+        super().__init__(keys)
+        self.count = 0
+
+    @property
+    def changes(self) -> int:
+        return self.count
+
+    def change(self, *keys: SigningKey) -> None:
+        self._take(keys)
+        self.count += 1
+
+
+def test_a_signature_is_verified_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token that was verified is known by its whole text, until its key is taken away [HT64]."""
+    decoded: list[str] = []
+    decode = jwt.decode
+
+    def counted(token: str, *rest: Any, **options: Any) -> Any:
+        decoded.append(token)
+        return decode(token, *rest, **options)
+
+    monkeypatch.setattr(jwt, "decode", counted)
+    ring = Changing(KEY)
+    ours = AccessTokens(ring, FakeClock(), issuer=ISSUER)
+    token = ours.issue(USER, SID)
+    first = ours.verify(token)
+    assert (ours.verify(token), ours.verify(token.encode())) == (first, first)
+    assert decoded == [token, token], "bytes are taken as they always were"
+    head, _, signature = token.rpartition(".")
+    for forged in (f"{token}x", f"{head}.", f"{head}.{signature[::-1]}", token.upper()):
+        refused(forged, ours)
+        refused(forged, ours)
+    ring.change(SigningKey(kid="k2", secret=SECRET[::-1]))
+    refused(token, ours)
+    ring.change(KEY)
+    assert ours.verify(token) == first
+
+
+def test_few_tokens_are_remembered() -> None:
+    """The oldest makes room; what was refused takes none [HT64]."""
+    ours = tokens()
+    made = [ours.issue(USER, SID) for _ in range(VERIFIED_MAX + 2)]
+    for each in made:
+        assert ours.verify(each).sid == SID
+        refused(each + "x", ours)
+    assert ours.remembered == VERIFIED_MAX
+    assert ours.verify(made[0]) == ours.verify(made[0])
+    assert ours.remembered == VERIFIED_MAX
 
 
 def test_a_key_verifies_only_under_its_own_name() -> None:

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from legato.adapters.memory.database import MemoryDatabase, Record
 from legato.adapters.search import holds, search_words
 from legato.errors import LimitExceeded, NotFound
-from legato.model.frames import ExecutionStatus
+from legato.model.frames import OPEN_EXECUTION, ExecutionStatus
 from legato.model.ids import ExecutionId, NodeId, VersionHash, WorkspaceId
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
@@ -94,6 +94,15 @@ class MemoryExecutions:
             return dict(Counter(each.status for each in records if each.workspace == workspace))
 
         return await self._database.run(self._process, "counts", work)
+
+    async def open_counts(self) -> dict[ExecutionStatus, int]:
+        """Keep `Executions.open_counts`."""
+
+        def work() -> dict[ExecutionStatus, int]:
+            statuses = (each.status for each in self._database.records.values())
+            return dict(Counter(each for each in statuses if each in OPEN_EXECUTION))
+
+        return await self._database.run(self._process, "open_counts", work)
 
 
 class MemoryVersions:

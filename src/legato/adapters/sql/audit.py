@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The audit on both databases: written with its effect, sealed by one at a time.
 
-Rules: AD1-AD5.
+Rules: AD1-AD5, AD10-AD12.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,20 @@ from legato.adapters.sql.clean import clean
 from legato.adapters.sql.script import Driver, Row, Script, step, steps
 from legato.errors import Internal
 from legato.model.ids import WorkspaceId
-from legato.ports.audit import NO_HEAD, AuditEntry, AuditRow, Head, chained
+from legato.ports.audit import (
+    LOOKED_AT_MAX,
+    NO_HEAD,
+    UNSEALED_MAX,
+    AuditEntry,
+    AuditPage,
+    AuditQuery,
+    AuditRow,
+    Head,
+    chained,
+)
 
+_ALWAYS: Final = 2**62
+"""After every seq and time."""
 _COLUMNS: Final = (
     "actor_kind", "actor", "action", "target_kind", "target", "result", "ip", "request_id",
 )  # fmt: skip
@@ -49,6 +61,38 @@ class SqlAudit:
             )
         return [_row(row) for row in rows]
 
+    async def newest(self, wanted: AuditQuery) -> AuditPage:
+        """Keep `Audit.newest`."""
+        of = "" if wanted.workspace is None else "_of"
+        place: dict[str, object] = {"before": _ALWAYS if wanted.before is None else wanted.before}
+        if wanted.workspace is not None:
+            place["workspace"] = wanted.workspace
+        chosen = (wanted.action, wanted.actor, wanted.since, wanted.until)
+        has_choice = any(each is not None for each in chosen)
+        found = await self._driver.fetch(
+            f"audit.newest{of}",
+            **place,
+            **_conditions(wanted),
+            looked_at=LOOKED_AT_MAX if has_choice else wanted.limit + 1,
+            limit=wanted.limit + 1,
+        )
+        rows = [_row(row) for row in found[: wanted.limit]]
+        if len(found) > wanted.limit:
+            return AuditPage(rows, rows[-1].seq)
+        if not has_choice:
+            return AuditPage(rows, None)
+        end = await self._driver.fetch(f"audit.floor{of}", **place, looked_at=LOOKED_AT_MAX - 1)
+        return AuditPage(rows, end[0]["seq"] if end else None)
+
+    async def head(self) -> Head:
+        """Keep `Audit.head`."""
+        return _head(await self._driver.fetch("audit.head"))
+
+    async def unsealed(self) -> int:
+        """Keep `Audit.unsealed`."""
+        (row,) = await self._driver.fetch("audit.unsealed_count", limit=UNSEALED_MAX)
+        return int(row["count"])
+
 
 def record(entries: Sequence[AuditEntry]) -> Script[None]:
     """Write rows in the transaction of their effect.
@@ -71,6 +115,17 @@ def _seal(limit: int) -> Script[Head]:
         sealed.append({"row": row.id, "seq": head.seq, "hash": head.hash})
     yield from steps("audit.seal", sealed)
     return head
+
+
+def _conditions(wanted: AuditQuery) -> dict[str, object]:
+    is_group = wanted.action is not None and wanted.action.endswith(".")
+    return {
+        "action": None if is_group else wanted.action,
+        "action_group": wanted.action if is_group else None,
+        "actor": wanted.actor,
+        "since": 0 if wanted.since is None else wanted.since,
+        "until": _ALWAYS if wanted.until is None else wanted.until,
+    }
 
 
 def _values(entry: AuditEntry) -> dict[str, Any]:
@@ -103,4 +158,15 @@ def _head(rows: Sequence[Row]) -> Head:
 
 
 def _row(row: Row) -> AuditRow:
-    return AuditRow(**{**dict(row), "data": msgspec.json.decode(row["data"])})
+    return AuditRow(**{**dict(row), "data": _data(row["data"])})
+
+
+def _data(text: Any) -> Any:
+    """Return what is stored; what is no JSON was not written by us, and cannot be what was hashed.
+
+    A reader of the audit must not end at the row that somebody spoilt.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError):
+        return {"damaged": str(text)[:200]}

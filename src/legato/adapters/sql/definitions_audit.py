@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The statements of the audit, for both databases. Not imported at run time.
 
-Rules: AD1, AD3.
+Rules: AD1, AD3, AD10.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import literal_column, select, update
+from sqlalchemy import Select, Text, func, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
-from legato.adapters.sql.definitions_shared import NOW, P, insert, try_audit_lock
+from legato.adapters.sql.definitions_shared import NOW, P, if_given, insert, try_audit_lock
 from legato.adapters.sql.schema_accounts import audit
 
 
@@ -34,3 +35,29 @@ def audit_statements() -> Iterator[tuple[str, ClauseElement]]:
     later = select(audit).where(c.seq > P("after")).order_by(c.seq).limit(P("limit"))
     yield "audit.read", later
     yield "audit.read_of", later.where(c.workspace == P("workspace"))
+    unsealed = select(literal_column("1")).where(c.seq.is_(None)).limit(P("limit")).subquery()
+    yield "audit.unsealed_count", select(func.count().label("count")).select_from(unsealed)
+    earlier = select(audit).where(c.seq < P("before")).order_by(c.seq.desc())
+    for name, some in (("", earlier), ("_of", earlier.where(c.workspace == P("workspace")))):
+        yield f"audit.newest{name}", _wanted(some)
+        last = some.with_only_columns(c.seq).limit(literal_column("1")).offset(P("looked_at"))
+        yield f"audit.floor{name}", last
+
+
+def _wanted(rows: Select[Any]) -> ClauseElement:
+    """Return those of the first rows that keep the conditions."""
+    looked_at = rows.limit(P("looked_at")).subquery()
+    c = looked_at.c
+    group = P("action_group", type_=Text)
+    return (
+        select(looked_at)
+        .where(
+            if_given("action", c.action == P("action")),
+            or_(group.is_(None), func.substr(c.action, 1, func.length(group)) == group),
+            if_given("actor", c.actor == P("actor")),
+            c.at >= P("since"),
+            c.at < P("until"),
+        )
+        .order_by(c.seq.desc())
+        .limit(P("limit"))
+    )

@@ -6,10 +6,27 @@ Rules: AC3, AC4, AD3.
 
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Integer, bindparam
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Select,
+    Text,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert as insert_of_postgres
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
+
+from legato.adapters.sql.schema import executions
+from legato.adapters.sql.schema_accounts import workspaces
+from legato.model.frames import OPEN_EXECUTION
+from legato.model.ids import LOCAL_WORKSPACE
+from legato.ports.executions import OPEN_COUNTED_MAX
 
 P: Final = bindparam
 
@@ -18,6 +35,31 @@ insert: Final = insert_of_postgres
 
 AUDIT_LOCK: Final = 0x6C656761756474
 """Key of the advisory lock ("legaudt" in ASCII) under which one process seals the audit."""
+
+
+def if_given(name: str, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return a condition that holds, too, where its parameter is NULL."""
+    return or_(P(name, type_=Text).is_(None), condition)
+
+
+def open_counts() -> Select[Any]:
+    """Return the query for how many executions are in each status that is no end.
+
+    It names the workspaces, or no index would help.
+    """
+    first: Select[Any] = select(literal_column(f"'{LOCAL_WORKSPACE}'"))
+    row = executions.c
+    looked_at = (
+        select(row.status)
+        .where(
+            row.workspace.in_(select(workspaces.c.id).union(first)),
+            row.status.in_([literal_column(f"'{each}'") for each in sorted(OPEN_EXECUTION)]),
+        )
+        .limit(literal_column(str(OPEN_COUNTED_MAX)))
+        .subquery()
+    )
+    status = looked_at.c.status
+    return select(status, func.count().label("count")).group_by(status)
 
 
 class now_ms(FunctionElement[int]):

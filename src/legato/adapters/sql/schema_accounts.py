@@ -66,6 +66,18 @@ members: Final = Table(
     sqlite_with_rowid=False,
 )
 
+identities: Final = Table(
+    "identities",
+    metadata,
+    # As another issuer names somebody; both compared exactly.
+    Column("issuer", KEY, nullable=False),
+    Column("subject", KEY, nullable=False),
+    Column("user_id", KEY, nullable=False),
+    Column("added_at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("issuer", "subject"),
+    sqlite_with_rowid=False,
+)
+
 sessions: Final = Table(
     "sessions",
     metadata,
@@ -119,6 +131,8 @@ one_time_tokens: Final = Table(
     Column("sealed", LargeBinary),
     # When it was used, or became void.
     Column("used_at", BigInteger),
+    # What lists show of an invitation; other kinds have none.
+    Column("id", KEY),
     # Of two that are made at once, one waits here for the other and then makes it void.
     Index(
         "ix_one_time_tokens_open",
@@ -135,6 +149,7 @@ one_time_tokens: Final = Table(
         postgresql_where=text("used_at IS NULL AND kind = 'setup'"),
         sqlite_where=text("used_at IS NULL AND kind = 'setup'"),
     ),
+    Index("ix_one_time_tokens_workspace", "workspace", "id", unique=True),
 )
 
 api_keys: Final = Table(
@@ -152,6 +167,7 @@ api_keys: Final = Table(
     Column("last_used", BigInteger),
     Column("revoked_at", BigInteger),
     Index("ix_api_keys_user", "user_id"),
+    Index("ix_api_keys_workspace", "workspace", "id"),
 )
 
 setup: Final = Table(

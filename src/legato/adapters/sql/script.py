@@ -54,6 +54,13 @@ class Driver(Protocol):
         """
         ...
 
+    async def look_up(self, name: str, /, **values: object) -> list[Row]:
+        """Do the same with a query that finds a row or two by their keys, at each request.
+
+        It may run in the event loop, where that is quicker than to have another thread do it.
+        """
+        ...
+
     async def run(self, make: Callable[[], Script[T]]) -> T:
         """Run a script to its end in one transaction and return its result.
 

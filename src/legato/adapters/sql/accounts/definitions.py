@@ -10,11 +10,13 @@ Rules: AC1, AC3-AC6, AC10-AC12.
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Column, Text, and_, delete, exists, literal_column, or_, select, update
-from sqlalchemy.sql import ClauseElement, ColumnElement
+from sqlalchemy import Column, and_, delete, exists, func, literal_column, or_, select, update
+from sqlalchemy.sql import ClauseElement
 
+from legato.adapters.sql.accounts.definitions_identities import identity_statements
+from legato.adapters.sql.accounts.definitions_members import member_statements, page
 from legato.adapters.sql.accounts.definitions_sessions import session_statements
-from legato.adapters.sql.definitions_shared import DAY_MS, NOW, P, insert
+from legato.adapters.sql.definitions_shared import DAY_MS, NOW, P, if_given, insert
 from legato.adapters.sql.schema_accounts import (
     api_keys,
     members,
@@ -35,14 +37,10 @@ _IS_LIVE_KEY = and_(
 
 def account_statements() -> Named:
     """Yield every statement of accounts with its name."""
-    for group in (_setup, _tokens, _users, _members, _keys, _key_use, session_statements):
+    groups = (_setup, _tokens, _users, _disabling, _keys, _key_use)
+    for group in (*groups, member_statements, session_statements, identity_statements):
         for name, statement in group():
             yield f"accounts.{name}", statement
-
-
-def if_given(name: str, condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return a condition that holds, too, where its parameter is NULL."""
-    return or_(P(name, type_=Text).is_(None), condition)
 
 
 def _setup() -> Named:
@@ -88,7 +86,7 @@ def _tokens() -> Named:
         .values(used_at=NOW)
         .where(c.user_id == P("user_id"), c.used_at.is_(None), of_log_ins),
     )
-    columns = ("hash", "kind", "user_id", "workspace", "role", "email", "made_by", "sealed")
+    columns = ("hash", "kind", "user_id", "email", "sealed")
     yield (
         "token_add",
         insert(one_time_tokens).values(
@@ -138,6 +136,7 @@ def _users() -> Named:
     )
     yield "user", select(users).where(c.id == P("id"))
     yield "user_by_email", select(users).where(c.email == P("email"))
+    yield "users", page(select(users), c.id)
     # Whoever changes the user waits, and whoever waits here sees the change.
     yield (
         "user_lock",
@@ -157,57 +156,28 @@ def _users() -> Named:
     )
 
 
-def _members() -> Named:
-    c = members.c
-    this = and_(c.workspace == P("workspace"), c.user_id == P("user_id"))
+def _disabling() -> Named:
+    c = users.c
+    # Two who disable each other at once do so one after the other.
+    admins = select(c.id).where(c.is_instance_admin, ~c.is_disabled).order_by(c.id)
+    yield "instance_admins_lock", admins.with_for_update()
     yield (
-        "workspace_add",
-        insert(workspaces)
-        .values(id=P("id"), slug=P("slug"), name=P("name"), created_at=NOW)
-        .on_conflict_do_nothing()
-        .returning(workspaces.c.id),
+        "user_disable",
+        update(users)
+        .values(is_disabled=P("is_disabled"), version=c.version + literal_column("1"))
+        .where(c.id == P("user_id"), c.is_disabled != P("is_disabled"))
+        .returning(c.id),
     )
-    # Changes of one workspace's owners happen one after the other.
+    tokens = one_time_tokens.c
     yield (
-        "workspace_lock",
-        select(workspaces.c.id).where(workspaces.c.id == P("workspace")).with_for_update(),
-    )
-    yield (
-        "members",
-        select(members, users.c.email, users.c.display_name)
-        .select_from(members)
-        .join(users, users.c.id == c.user_id)
-        .where(c.workspace == P("workspace")),
-    )
-    yield (
-        "memberships",
-        select(workspaces, c.role)
-        .select_from(workspaces)
-        .join(members, c.workspace == workspaces.c.id)
-        .where(c.user_id == P("user_id"))
-        .order_by(workspaces.c.slug),
-    )
-    yield "member_role", select(c.role).where(this)
-    yield (
-        "other_owner",
-        select(c.user_id)
+        "tokens_end",
+        update(one_time_tokens)
+        .values(used_at=NOW)
         .where(
-            c.workspace == P("workspace"),
-            c.role == literal_column("'owner'"),
-            c.user_id != P("user_id"),
-        )
-        .limit(literal_column("1")),
-    )
-    put = insert(members).values(
-        workspace=P("workspace"), user_id=P("user_id"), role=P("role"), since=NOW
-    )
-    yield (
-        "member_put",
-        put.on_conflict_do_update(
-            index_elements=["workspace", "user_id"], set_={"role": put.excluded.role}
+            tokens.used_at.is_(None),
+            or_(tokens.user_id == P("user_id"), tokens.made_by == P("user_id")),
         ),
     )
-    yield "member_drop", delete(members).where(this)
 
 
 def _keys() -> Named:
@@ -241,6 +211,20 @@ def _keys() -> Named:
         )
         .returning(c.id),
     )
+    yield (
+        "keys_revoke",
+        update(api_keys)
+        .values(revoked_at=NOW)
+        .where(
+            c.user_id == P("user_id"),
+            if_given("workspace", c.workspace == P("workspace")),
+            c.revoked_at.is_(None),
+        ),
+    )
+    count = select(func.count().label("count")).select_from(api_keys)
+    yield "keys_live", count.where(c.user_id == P("user_id"), _IS_LIVE_KEY)
+    here = select(api_keys).where(c.workspace == P("workspace"), _IS_LIVE_KEY)
+    yield "keys_of_workspace", page(here, c.id)
     yield "keys_clean", _cleaned(c.revoked_at, c.expires_at)
 
 

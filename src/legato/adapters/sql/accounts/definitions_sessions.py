@@ -5,8 +5,21 @@ Rules: AC3, AC4, AC7-AC9, AC12.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
-from sqlalchemy import Text, and_, case, delete, exists, func, literal_column, or_, select, update
+from sqlalchemy import (
+    Select,
+    Text,
+    and_,
+    case,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.definitions_shared import DAY_MS, NOW, P, insert
@@ -89,10 +102,13 @@ def _reading() -> Named:
             _C.created_at.desc(), _C.id.desc()
         ),
     )
-    asked = P("workspace", type_=KEY)
+    yield "principal_of_session", principal(P("sid_hash"), P("workspace", type_=KEY))
+
+
+def principal(sid_hash: ColumnElement[Any], asked: ColumnElement[Any]) -> Select[Any]:
+    """Return who has a live session, in the workspace that is asked for."""
     wanted = func.coalesce(asked, users.c.default_workspace)
-    yield (
-        "principal_of_session",
+    return (
         select(
             *(column.label(f"s_{column.name}") for column in sessions.c),
             presence.c.last_active.label("s_last_active"),
@@ -109,10 +125,10 @@ def _reading() -> Named:
             members,
             and_(members.c.workspace == workspaces.c.id, members.c.user_id == users.c.id),
         )
-        .where(_C.sid_hash == P("sid_hash"), ~users.c.is_disabled, _IS_LIVE_JOINED)
+        .where(_C.sid_hash == sid_hash, ~users.c.is_disabled, _IS_LIVE_JOINED)
         # An id is meant before a slug that looks like one.
         .order_by((workspaces.c.id == wanted).desc())
-        .limit(_ONE),
+        .limit(_ONE)
     )
 
 
@@ -124,9 +140,10 @@ def _refreshing() -> Named:
     )
     yield "refresh_drop", delete(refresh_tokens).where(c.session_id == P("id"))
     owner = select(c.session_id).where(c.hash == P("hash")).scalar_subquery()
-    of_token = select(_C.id).where(_C.id == owner, _IS_LIVE)
+    is_open = exists().where(users.c.id == _C.user_id, ~users.c.is_disabled)
+    of_token = select(_C.id).where(_C.id == owner, _IS_LIVE, is_open)
     yield "refresh_session", of_token
-    # Tokens of one session are exchanged one after the other.
+    # Tokens of one session are exchanged one after the other, and none while its user is disabled.
     yield "refresh_lock", of_token.with_for_update()
     yield (
         "refresh_use",

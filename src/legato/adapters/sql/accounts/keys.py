@@ -14,9 +14,9 @@ from legato.adapters.sql.accounts.part import Part
 from legato.adapters.sql.accounts.rows import key_of, key_values, principal_of, scopes_of
 from legato.adapters.sql.audit import record
 from legato.adapters.sql.script import Script, step
-from legato.errors import Unavailable
+from legato.errors import LimitExceeded, Unavailable
 from legato.model.ids import UserId, WorkspaceId
-from legato.ports.accounts import ApiKey, Principal
+from legato.ports.accounts import ALL, ApiKey, Principal
 from legato.ports.audit import AuditEntry
 
 NOTE_PAUSE_MS: Final = 60_000
@@ -26,10 +26,17 @@ NOTE_PAUSE_MS: Final = 60_000
 class Keys(Part):
     """Keys, and the care of what is over."""
 
-    async def add_key(self, key: ApiKey, audit: Sequence[AuditEntry]) -> ApiKey:
+    async def add_key(
+        self, key: ApiKey, audit: Sequence[AuditEntry], *, live_max: int | None = None
+    ) -> ApiKey:
         """Keep `Accounts.add_key`."""
 
         def script() -> Script[ApiKey]:
+            if live_max is not None:
+                is_there = yield from step("accounts.user_lock", id=key.user)
+                (live,) = yield from step("accounts.keys_live", user_id=key.user)
+                if not is_there or live["count"] >= live_max:
+                    raise LimitExceeded(f"a user may have {live_max} keys")
             (made,) = yield from step("accounts.key_add", **key_values(key))
             yield from record(audit)
             return msgspec.structs.replace(key, created_at=made["created_at"], last_used=None)
@@ -39,6 +46,15 @@ class Keys(Part):
     async def keys(self, user: UserId, workspace: WorkspaceId | None = None) -> list[ApiKey]:
         """Keep `Accounts.keys`."""
         rows = await self._driver.fetch("accounts.keys", user_id=user, workspace=workspace)
+        return [key_of(row) for row in rows]
+
+    async def keys_of_workspace(
+        self, workspace: WorkspaceId, *, after: str | None = None, limit: int = ALL
+    ) -> list[ApiKey]:
+        """Keep `Accounts.keys_of_workspace`."""
+        rows = await self._driver.fetch(
+            "accounts.keys_of_workspace", workspace=workspace, after=after, limit=limit
+        )
         return [key_of(row) for row in rows]
 
     async def revoke_key(
@@ -63,7 +79,7 @@ class Keys(Part):
 
     async def principal_of_key(self, key_id: str, secret_hash: bytes) -> Principal | None:
         """Keep `Accounts.principal_of_key`. A write, too, once a minute."""
-        rows = await self._driver.fetch(
+        rows = await self._driver.look_up(
             "accounts.principal_of_key",
             id=key_id,
             secret_hash=secret_hash,

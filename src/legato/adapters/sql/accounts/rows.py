@@ -21,6 +21,7 @@ from legato.ports.accounts import (
     User,
     Workspace,
 )
+from legato.ports.memberships import Invitation
 
 _TEXTS: Final = msgspec.json.Decoder(tuple[str, ...])
 
@@ -58,6 +59,19 @@ def member_of(row: Row) -> Member:
     return Member(user=row["user_id"], **{name: row[name] for name in names})
 
 
+def invitation_of(row: Row) -> Invitation:
+    """Return an invitation."""
+    names = ("id", "hash", "workspace", "role", "email", "expires_at")
+    return Invitation(by=row["made_by"], **{name: row[name] for name in names})
+
+
+def invitation_values(invitation: Invitation) -> dict[str, Any]:
+    """Return what is stored of a new invitation, but when it expires."""
+    names = ("id", "hash", "workspace", "role", "email")
+    values = {name: getattr(invitation, name) for name in names}
+    return {**values, "made_by": invitation.by}
+
+
 def session_of(row: Row, prefix: str = "") -> Session:
     """Return the session in a row whose columns begin with the prefix."""
     values = {name: row[prefix + name] for name in Session.__struct_fields__ if name != "user"}
@@ -78,16 +92,16 @@ def session_values(session: NewSession) -> dict[str, Any]:
 
 def token_of(row: Row) -> Token:
     """Return a token; what is left of its life is not kept, only when it ends."""
-    names = ("hash", "kind", "workspace", "role", "email", "sealed", "expires_at", "tries")
+    names = ("hash", "kind", "email", "sealed", "expires_at", "tries")
     values = {name: row[name] for name in names}
-    return Token(ttl_ms=0, user=row["user_id"], by=row["made_by"], **values)
+    return Token(ttl_ms=0, user=row["user_id"], **values)
 
 
 def token_values(token: NewToken) -> dict[str, Any]:
     """Return what is stored of a new token."""
-    names = ("hash", "kind", "ttl_ms", "workspace", "role", "email", "sealed")
+    names = ("hash", "kind", "ttl_ms", "email", "sealed")
     values = {name: getattr(token, name) for name in names}
-    return {**values, "user_id": token.user, "made_by": token.by}
+    return {**values, "user_id": token.user}
 
 
 def key_of(row: Row) -> ApiKey:
@@ -115,7 +129,7 @@ def principal_of(row: Row, **whose: Any) -> Principal:
 
     Args:
         row: With the columns of a user (`u_`) and a workspace (`w_`), and `role`.
-        whose: `session` and `at`, or `key` and `scopes`.
+        whose: `session` and `at`, `identity` and `at`, or `key` and `scopes`.
     """
     workspace = None if row["w_id"] is None else workspace_of(row, "w_")
     return Principal(user=user_of(row, "u_"), workspace=workspace, role=row["role"], **whose)

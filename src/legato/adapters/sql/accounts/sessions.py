@@ -6,6 +6,8 @@ Rules: AC2, AC5, AC7-AC9.
 
 from collections.abc import Sequence
 
+import msgspec
+
 from legato.adapters.sql.accounts.part import (
     Part,
     is_version,
@@ -49,7 +51,7 @@ class Sessions(Part):
         self, sid_hash: bytes, workspace: str | None
     ) -> Principal | None:
         """Keep `Accounts.principal_of_session`."""
-        rows = await self._driver.fetch(
+        rows = await self._driver.look_up(
             "accounts.principal_of_session", sid_hash=sid_hash, workspace=workspace
         )
         if not rows:
@@ -89,7 +91,7 @@ class Sessions(Part):
                 )
             ):
                 yield from step("accounts.session_end", id=session)
-                yield from record(audit_reuse)
+                yield from record([_about(session, each) for each in audit_reuse])
                 return Rotation(outcome="reused")
             yield from step("accounts.touch", id=session, idle_ms=idle_ms)
             alive = yield from written_session(session)
@@ -135,3 +137,8 @@ class Sessions(Part):
             return (yield from written_session(renewal.id))
 
         return await self._driver.run(script)
+
+
+def _about(session: SessionId, entry: AuditEntry) -> AuditEntry:
+    """Return an entry that names a session, which its writer did not know yet."""
+    return msgspec.structs.replace(entry, target_kind="session", target=session)

@@ -38,7 +38,9 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.accounts.definitions import account_statements
 from legato.adapters.sql.definitions_audit import audit_statements
+from legato.adapters.sql.definitions_shared import open_counts
 from legato.adapters.sql.postgres.definitions_catalogue import catalogue
+from legato.adapters.sql.postgres.definitions_look_ups import look_ups
 from legato.adapters.sql.schema import (
     NOBODYS,
     attempt_logs,
@@ -88,7 +90,7 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), catalogue(), _steps(),
         _search(),
-        account_statements(), audit_statements(),
+        account_statements(), audit_statements(), look_ups(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 
@@ -409,6 +411,7 @@ def _lists() -> Iterator[tuple[str, ClauseElement]]:
         .where(row.c.workspace == P("workspace"))
         .group_by(row.c.status),
     )
+    yield "open_counts", open_counts()
     tree = select(row.c.id).where(row.c.parent == P("execution_id")).cte("tree", recursive=True)
     below = executions.alias("below")
     tree = tree.union(select(below.c.id).where(below.c.parent == tree.c.id))

@@ -85,6 +85,11 @@ class PostgresExecutions:
         rows = await self._database.fetch("counts", workspace=workspace)
         return {row[0]: row[1] for row in rows}
 
+    async def open_counts(self) -> dict[ExecutionStatus, int]:
+        """Keep `Executions.open_counts`."""
+        rows = await self._database.fetch("open_counts")
+        return {row[0]: row[1] for row in rows}
+
     async def _text(self, workspace: WorkspaceId, words: list[str]) -> dict[str, Any]:
         fresh = await self._database.fetch(
             "fresh_texts", workspace=workspace, limit=FRESH_TEXTS_MAX

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 import asyncpg
 
 from legato.adapters.sql.postgres.database import Database
+from legato.adapters.sql.postgres.look_ups import LookUps
 from legato.adapters.sql.postgres.statements import SQL
 from legato.adapters.sql.script import Row, Script, Step, Undo, storable
 from legato.errors import LegatoError
@@ -18,6 +19,8 @@ T = TypeVar("T")
 
 TRIES_MAX: Final = 10
 """Each lost try means that another transaction got through."""
+SHARED: Final = ("accounts.principal_of_session",)
+"""Look-ups of which there are many at once."""
 _RACES: Final = (
     asyncpg.UniqueViolationError,
     asyncpg.DeadlockDetectedError,
@@ -31,10 +34,18 @@ class PostgresScripts:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._look_ups = {name: LookUps(database, name) for name in SHARED}
 
     async def fetch(self, name: str, /, **values: Any) -> list[Row]:
         """Keep `Driver.fetch`."""
         return await self._database.fetch(name, **storable(values))
+
+    async def look_up(self, name: str, /, **values: Any) -> list[Row]:
+        """Keep `Driver.look_up`."""
+        shared = self._look_ups.get(name)
+        if shared is None:
+            return await self.fetch(name, **values)
+        return await shared.ask(storable(values))
 
     async def run(self, make: Callable[[], Script[T]]) -> T:
         """Keep `Driver.run`."""

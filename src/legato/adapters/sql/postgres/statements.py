@@ -26,6 +26,11 @@ class Statement:
         self.sql = sql
         self._order = order
 
+    @property
+    def names(self) -> list[str]:
+        """The names of its parameters."""
+        return [each for each in self._order if isinstance(each, str)]
+
     def arguments(self, values: dict[str, Any]) -> list[Any]:
         """Return named values in the order of the text."""
         return [each[0] if isinstance(each, list) else values[each] for each in self._order]

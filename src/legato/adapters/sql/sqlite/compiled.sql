@@ -62,6 +62,8 @@ CREATE TABLE members ( workspace TEXT NOT NULL, user_id TEXT NOT NULL, role TEXT
 -- schema:
 CREATE INDEX ix_members_user ON members (user_id);
 -- schema:
+CREATE TABLE identities ( issuer TEXT NOT NULL, subject TEXT NOT NULL, user_id TEXT NOT NULL, added_at BIGINT NOT NULL, CONSTRAINT pk_identities PRIMARY KEY (issuer, subject) ) WITHOUT ROWID;
+-- schema:
 CREATE TABLE setup ( id INTEGER NOT NULL, user_id TEXT NOT NULL, at BIGINT NOT NULL, CONSTRAINT pk_setup PRIMARY KEY (id) );
 -- schema:
 CREATE TABLE sessions ( id TEXT NOT NULL, sid_hash BLOB NOT NULL, user_id TEXT NOT NULL, created_at BIGINT NOT NULL, authenticated_at BIGINT NOT NULL, expires_at BIGINT NOT NULL, ended_at BIGINT, ip TEXT NOT NULL, user_agent TEXT NOT NULL, version BIGINT NOT NULL, CONSTRAINT pk_sessions PRIMARY KEY (id), CONSTRAINT uq_sessions_sid_hash UNIQUE (sid_hash) );
@@ -76,15 +78,19 @@ CREATE TABLE refresh_tokens ( hash BLOB NOT NULL, session_id TEXT NOT NULL, numb
 -- schema:
 CREATE UNIQUE INDEX ix_refresh_tokens_session ON refresh_tokens (session_id, number);
 -- schema:
-CREATE TABLE one_time_tokens ( hash BLOB NOT NULL, kind TEXT NOT NULL, user_id TEXT, workspace TEXT, role TEXT, email TEXT NOT NULL, made_by TEXT, expires_at BIGINT NOT NULL, tries INTEGER NOT NULL, sealed BLOB, used_at BIGINT, CONSTRAINT pk_one_time_tokens PRIMARY KEY (hash) );
+CREATE TABLE one_time_tokens ( hash BLOB NOT NULL, kind TEXT NOT NULL, user_id TEXT, workspace TEXT, role TEXT, email TEXT NOT NULL, made_by TEXT, expires_at BIGINT NOT NULL, tries INTEGER NOT NULL, sealed BLOB, used_at BIGINT, id TEXT, CONSTRAINT pk_one_time_tokens PRIMARY KEY (hash) );
 -- schema:
 CREATE UNIQUE INDEX ix_one_time_tokens_open ON one_time_tokens (kind, user_id) WHERE used_at IS NULL AND kind <> 'mfa';
 -- schema:
 CREATE UNIQUE INDEX ix_one_time_tokens_setup ON one_time_tokens (kind) WHERE used_at IS NULL AND kind = 'setup';
 -- schema:
+CREATE UNIQUE INDEX ix_one_time_tokens_workspace ON one_time_tokens (workspace, id);
+-- schema:
 CREATE TABLE api_keys ( id TEXT NOT NULL, secret_hash BLOB NOT NULL, workspace TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT NOT NULL, scopes TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, last_used BIGINT, revoked_at BIGINT, CONSTRAINT pk_api_keys PRIMARY KEY (id) );
 -- schema:
 CREATE INDEX ix_api_keys_user ON api_keys (user_id);
+-- schema:
+CREATE INDEX ix_api_keys_workspace ON api_keys (workspace, id);
 -- schema:
 CREATE TABLE audit ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, at BIGINT NOT NULL, workspace TEXT, actor_kind TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL, target_kind TEXT NOT NULL, target TEXT NOT NULL, result TEXT NOT NULL, ip TEXT NOT NULL, request_id TEXT NOT NULL, data TEXT NOT NULL, seq BIGINT, hash TEXT, CONSTRAINT uq_audit_seq UNIQUE (seq) );
 -- schema:
@@ -101,6 +107,26 @@ INSERT INTO meta VALUES ('epoch', '1');
 INSERT INTO alembic_version VALUES ('0003');
 -- accounts.claim:
 INSERT INTO setup (id, user_id, at) VALUES (1, :user_id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING id;
+-- accounts.default_leave:
+UPDATE users SET default_workspace=(SELECT members.workspace FROM members WHERE members.user_id = :user_id ORDER BY members.since, members.workspace LIMIT 1 OFFSET 0), version=(users.version + 1) WHERE users.id = :user_id AND users.default_workspace = :workspace;
+-- accounts.default_set:
+UPDATE users SET default_workspace=:workspace, version=(users.version + 1) WHERE users.id = :user_id AND (users.default_workspace IS NULL OR NOT (EXISTS (SELECT * FROM members WHERE members.user_id = users.id AND members.workspace = users.default_workspace)));
+-- accounts.identity_add:
+INSERT INTO identities (issuer, subject, user_id, added_at) VALUES (:issuer, :subject, :user_id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING user_id;
+-- accounts.identity_drop:
+DELETE FROM identities WHERE identities.issuer = :issuer AND identities.subject = :subject RETURNING user_id;
+-- accounts.instance_admins_lock:
+SELECT users.id FROM users WHERE users.is_instance_admin = 1 AND users.is_disabled = 0 ORDER BY users.id;
+-- accounts.invitation:
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.hash = :token;
+-- accounts.invitation_add:
+INSERT INTO one_time_tokens (hash, kind, workspace, role, email, made_by, expires_at, tries, id) VALUES (:hash, 'invitation', :workspace, :role, :email, :made_by, (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms), 0, :id) RETURNING expires_at;
+-- accounts.invitation_revoke:
+UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.workspace = :workspace AND one_time_tokens.id = :id RETURNING id;
+-- accounts.invitations:
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.workspace = :workspace ORDER BY one_time_tokens.id DESC;
+-- accounts.invitations_void:
+UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.kind = 'invitation' AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.workspace = :workspace AND one_time_tokens.email = :email;
 -- accounts.is_set_up:
 SELECT setup.id FROM setup;
 -- accounts.key_add:
@@ -113,6 +139,14 @@ UPDATE api_keys SET last_used=CAST((julianday('now') - 2440587.5) * 86400000 AS 
 SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = :user_id AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
 -- accounts.keys_clean:
 DELETE FROM api_keys WHERE api_keys.revoked_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR api_keys.expires_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 RETURNING 1;
+-- accounts.keys_live:
+SELECT count(*) AS count FROM api_keys WHERE api_keys.user_id = :user_id AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
+-- accounts.keys_of_workspace:
+SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.workspace = :workspace AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) AND (:after IS NULL OR api_keys.id < :after) ORDER BY api_keys.id DESC LIMIT :limit OFFSET 0;
+-- accounts.keys_revoke:
+UPDATE api_keys SET revoked_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE api_keys.user_id = :user_id AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL;
+-- accounts.member:
+SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = :workspace AND members.user_id = :user_id;
 -- accounts.member_drop:
 DELETE FROM members WHERE members.workspace = :workspace AND members.user_id = :user_id;
 -- accounts.member_put:
@@ -120,15 +154,17 @@ INSERT INTO members (workspace, user_id, role, since) VALUES (:workspace, :user_
 -- accounts.member_role:
 SELECT members.role FROM members WHERE members.workspace = :workspace AND members.user_id = :user_id;
 -- accounts.members:
-SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = :workspace;
+SELECT members.workspace, members.user_id, members.role, members.since, users.email, users.display_name FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = :workspace AND (:after IS NULL OR members.user_id < :after) ORDER BY members.user_id DESC LIMIT :limit OFFSET 0;
 -- accounts.memberships:
 SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.created_at, members.role FROM workspaces JOIN members ON members.workspace = workspaces.id WHERE members.user_id = :user_id ORDER BY workspaces.slug;
 -- accounts.other_owner:
-SELECT members.user_id FROM members WHERE members.workspace = :workspace AND members.role = 'owner' AND members.user_id != :user_id LIMIT 1 OFFSET 0;
+SELECT members.user_id FROM members JOIN users ON users.id = members.user_id WHERE members.workspace = :workspace AND members.role = 'owner' AND members.user_id != :user_id AND users.is_disabled = 0 LIMIT 1 OFFSET 0;
 -- accounts.presence_add:
 INSERT INTO presence (session_id, last_active, idle_at) VALUES (:id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :idle_ms));
 -- accounts.presence_clean:
 DELETE FROM presence WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id = presence.session_id)) RETURNING 1;
+-- accounts.principal_of_identity:
+SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS at FROM identities JOIN users ON users.id = identities.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce(:workspace, users.default_workspace) OR workspaces.slug = :workspace LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE identities.issuer = :issuer AND identities.subject = :subject AND users.is_disabled = 0 ORDER BY workspaces.id = coalesce(:workspace, users.default_workspace) DESC LIMIT 1 OFFSET 0;
 -- accounts.principal_of_key:
 SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :pause_ms AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = :id AND api_keys.secret_hash = :secret_hash AND users.is_disabled = 0 AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
 -- accounts.principal_of_session:
@@ -142,9 +178,9 @@ DELETE FROM refresh_tokens WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessi
 -- accounts.refresh_drop:
 DELETE FROM refresh_tokens WHERE refresh_tokens.session_id = :id;
 -- accounts.refresh_lock:
-SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = :hash) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)));
+SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = :hash) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))) AND (EXISTS (SELECT * FROM users WHERE users.id = sessions.user_id AND users.is_disabled = 0));
 -- accounts.refresh_session:
-SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = :hash) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)));
+SELECT sessions.id FROM sessions WHERE sessions.id = (SELECT refresh_tokens.session_id FROM refresh_tokens WHERE refresh_tokens.hash = :hash) AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND (EXISTS (SELECT * FROM presence WHERE presence.session_id = sessions.id AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER))) AND (EXISTS (SELECT * FROM users WHERE users.id = sessions.user_id AND users.is_disabled = 0));
 -- accounts.refresh_use:
 UPDATE refresh_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE refresh_tokens.hash = :hash AND refresh_tokens.used_at IS NULL RETURNING number;
 -- accounts.session:
@@ -166,17 +202,19 @@ SELECT one_time_tokens.used_at IS NOT NULL AS is_used FROM one_time_tokens WHERE
 -- accounts.setup_token_use:
 UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.hash = :token AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.kind = 'setup' RETURNING hash;
 -- accounts.token:
-SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.hash = :token AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.hash = :token AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
 -- accounts.token_add:
-INSERT INTO one_time_tokens (hash, kind, user_id, workspace, role, email, made_by, expires_at, tries, sealed) VALUES (:hash, :kind, :user_id, :workspace, :role, :email, :made_by, (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms), 0, :sealed);
+INSERT INTO one_time_tokens (hash, kind, user_id, email, expires_at, tries, sealed) VALUES (:hash, :kind, :user_id, :email, (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms), 0, :sealed);
 -- accounts.token_of:
-SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at FROM one_time_tokens WHERE one_time_tokens.user_id = :user_id AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
+SELECT one_time_tokens.hash, one_time_tokens.kind, one_time_tokens.user_id, one_time_tokens.workspace, one_time_tokens.role, one_time_tokens.email, one_time_tokens.made_by, one_time_tokens.expires_at, one_time_tokens.tries, one_time_tokens.sealed, one_time_tokens.used_at, one_time_tokens.id FROM one_time_tokens WHERE one_time_tokens.user_id = :user_id AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
 -- accounts.token_try:
 UPDATE one_time_tokens SET tries=(one_time_tokens.tries + 1) WHERE one_time_tokens.hash = :token AND one_time_tokens.kind = :kind AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.tries < :tries_max RETURNING hash;
 -- accounts.token_use:
 UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.hash = :token AND one_time_tokens.used_at IS NULL AND one_time_tokens.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND one_time_tokens.kind != 'setup' AND (:user_id IS NULL OR one_time_tokens.user_id IS NULL OR one_time_tokens.user_id = :user_id) AND (:workspace IS NULL OR one_time_tokens.workspace IS NULL OR one_time_tokens.workspace = :workspace) RETURNING hash;
 -- accounts.tokens_clean:
 DELETE FROM one_time_tokens WHERE one_time_tokens.used_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR one_time_tokens.expires_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 RETURNING 1;
+-- accounts.tokens_end:
+UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.used_at IS NULL AND (one_time_tokens.user_id = :user_id OR one_time_tokens.made_by = :user_id);
 -- accounts.tokens_of_user_void:
 UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.user_id = :user_id AND one_time_tokens.used_at IS NULL AND (one_time_tokens.kind = 'link' OR one_time_tokens.kind = 'reset' OR one_time_tokens.kind = 'mfa' OR one_time_tokens.kind = 'totp');
 -- accounts.tokens_void:
@@ -191,20 +229,38 @@ INSERT INTO users (id, email, display_name, password_hash, is_disabled, is_insta
 SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE users.email = :email;
 -- accounts.user_change:
 UPDATE users SET email=:email, display_name=:display_name, password_hash=:password_hash, is_disabled=:is_disabled, is_instance_admin=:is_instance_admin, totp=:totp, totp_step=:totp_step, recovery=:recovery, default_workspace=:default_workspace, version=(users.version + 1) WHERE users.id = :id AND users.version = :was AND NOT (EXISTS (SELECT * FROM users AS other WHERE other.email = :email AND other.id != :id)) RETURNING id;
+-- accounts.user_disable:
+UPDATE users SET is_disabled=:is_disabled, version=(users.version + 1) WHERE users.id = :user_id AND users.is_disabled != :is_disabled RETURNING id;
 -- accounts.user_lock:
 SELECT users.version FROM users WHERE users.id = :id AND users.is_disabled = 0;
+-- accounts.user_of_identity:
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM identities JOIN users ON users.id = identities.user_id WHERE identities.issuer = :issuer AND identities.subject = :subject;
+-- accounts.users:
+SELECT users.id, users.email, users.display_name, users.password_hash, users.is_disabled, users.is_instance_admin, users.totp, users.totp_step, users.recovery, users.default_workspace, users.created_at, users.version FROM users WHERE :after IS NULL OR users.id < :after ORDER BY users.id DESC LIMIT :limit OFFSET 0;
+-- accounts.workspace:
+SELECT workspaces.id, workspaces.slug, workspaces.name, workspaces.created_at FROM workspaces WHERE workspaces.id = :named OR workspaces.slug = :named ORDER BY workspaces.id = :named DESC LIMIT 1 OFFSET 0;
 -- accounts.workspace_add:
 INSERT INTO workspaces (id, slug, name, created_at) VALUES (:id, :slug, :name, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING id;
+-- accounts.workspace_change:
+UPDATE workspaces SET slug=:slug, name=:name WHERE workspaces.id = :id AND NOT (EXISTS (SELECT * FROM workspaces AS other WHERE other.slug = :slug AND other.id != :id)) RETURNING id;
 -- accounts.workspace_lock:
 SELECT workspaces.id FROM workspaces WHERE workspaces.id = :workspace;
 -- anything:
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_5 FROM owners WHERE owners.owner IS NOT NULL) SELECT (EXISTS (SELECT anon_2.id FROM (SELECT DISTINCT inbox.execution_id AS id FROM inbox WHERE NOT inbox.consumed AND (EXISTS (SELECT * FROM executions WHERE executions.id = inbox.execution_id AND executions.owner IS NULL AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out'))) LIMIT 1 OFFSET 0) AS anon_2 UNION SELECT anon_3.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.wake_at IS NOT NULL AND executions.wake_at <= :now LIMIT 1 OFFSET 0) AS anon_3 UNION SELECT anon_4.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.is_busy LIMIT 1 OFFSET 0) AS anon_4)) OR (EXISTS (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines)))) OR (EXISTS (SELECT 1 FROM executions WHERE executions.status = 'queued' AND executions.owner IS NULL)) AS anon_1;
 -- audit.add:
 INSERT INTO audit (at, workspace, actor_kind, actor, action, target_kind, target, result, ip, request_id, data) VALUES (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), :workspace, :actor_kind, :actor, :action, :target_kind, :target, :result, :ip, :request_id, :data);
+-- audit.floor:
+SELECT audit.seq FROM audit WHERE audit.seq < :before ORDER BY audit.seq DESC LIMIT 1 OFFSET :looked_at;
+-- audit.floor_of:
+SELECT audit.seq FROM audit WHERE audit.seq < :before AND audit.workspace = :workspace ORDER BY audit.seq DESC LIMIT 1 OFFSET :looked_at;
 -- audit.head:
 SELECT audit.seq, audit.hash FROM audit WHERE audit.seq IS NOT NULL ORDER BY audit.seq DESC LIMIT 1 OFFSET 0;
 -- audit.lock:
 SELECT 1 AS is_mine;
+-- audit.newest:
+SELECT anon_1.id, anon_1.at, anon_1.workspace, anon_1.actor_kind, anon_1.actor, anon_1.action, anon_1.target_kind, anon_1.target, anon_1.result, anon_1.ip, anon_1.request_id, anon_1.data, anon_1.seq, anon_1.hash FROM (SELECT audit.id AS id, audit.at AS at, audit.workspace AS workspace, audit.actor_kind AS actor_kind, audit.actor AS actor, audit.action AS action, audit.target_kind AS target_kind, audit.target AS target, audit.result AS result, audit.ip AS ip, audit.request_id AS request_id, audit.data AS data, audit.seq AS seq, audit.hash AS hash FROM audit WHERE audit.seq < :before ORDER BY audit.seq DESC LIMIT :looked_at OFFSET 0) AS anon_1 WHERE (:action IS NULL OR anon_1.action = :action) AND (:action_group IS NULL OR substr(anon_1.action, 1, length(:action_group)) = :action_group) AND (:actor IS NULL OR anon_1.actor = :actor) AND anon_1.at >= :since AND anon_1.at < :until ORDER BY anon_1.seq DESC LIMIT :limit OFFSET 0;
+-- audit.newest_of:
+SELECT anon_1.id, anon_1.at, anon_1.workspace, anon_1.actor_kind, anon_1.actor, anon_1.action, anon_1.target_kind, anon_1.target, anon_1.result, anon_1.ip, anon_1.request_id, anon_1.data, anon_1.seq, anon_1.hash FROM (SELECT audit.id AS id, audit.at AS at, audit.workspace AS workspace, audit.actor_kind AS actor_kind, audit.actor AS actor, audit.action AS action, audit.target_kind AS target_kind, audit.target AS target, audit.result AS result, audit.ip AS ip, audit.request_id AS request_id, audit.data AS data, audit.seq AS seq, audit.hash AS hash FROM audit WHERE audit.seq < :before AND audit.workspace = :workspace ORDER BY audit.seq DESC LIMIT :looked_at OFFSET 0) AS anon_1 WHERE (:action IS NULL OR anon_1.action = :action) AND (:action_group IS NULL OR substr(anon_1.action, 1, length(:action_group)) = :action_group) AND (:actor IS NULL OR anon_1.actor = :actor) AND anon_1.at >= :since AND anon_1.at < :until ORDER BY anon_1.seq DESC LIMIT :limit OFFSET 0;
 -- audit.read:
 SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq > :after ORDER BY audit.seq LIMIT :limit OFFSET 0;
 -- audit.read_of:
@@ -213,6 +269,8 @@ SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit
 UPDATE audit SET seq=:seq, hash=:hash WHERE audit.id = :row;
 -- audit.unsealed:
 SELECT audit.id, audit.at, audit.workspace, audit.actor_kind, audit.actor, audit.action, audit.target_kind, audit.target, audit.result, audit.ip, audit.request_id, audit.data, audit.seq, audit.hash FROM audit WHERE audit.seq IS NULL ORDER BY audit.id LIMIT :limit OFFSET 0;
+-- audit.unsealed_count:
+SELECT count(*) AS count FROM (SELECT 1 FROM audit WHERE audit.seq IS NULL LIMIT :limit OFFSET 0) AS anon_1;
 -- blobs_of:
 SELECT CAST(json_group_array(json_object('hash', r.hash, 'size', r.size)) AS BLOB) AS json_group_array_1 FROM (SELECT blobs.hash AS hash, blobs.size AS size FROM blobs WHERE blobs.execution_id = :execution_id ORDER BY blobs.hash) AS r;
 -- by_prefix:
@@ -285,6 +343,8 @@ SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution
 SELECT meta.value FROM meta WHERE meta."key" = :key;
 -- newest:
 SELECT CAST(json_group_array(json_object('workspace', r.workspace, 'name', r.name, 'number', r.number, 'version', r.version, 'at', r.at, 'by', r."by", 'restores', r.restores)) AS BLOB) AS json_group_array_1 FROM (SELECT publications.workspace AS workspace, publications.name AS name, publications.number AS number, publications.version AS version, publications.at AS at, publications."by" AS "by", publications.restores AS restores FROM publications WHERE publications.workspace = :workspace AND NOT (EXISTS (SELECT * FROM publications AS later WHERE later.workspace = publications.workspace AND later.name = publications.name AND later.number > publications.number)) ORDER BY publications.name) AS r;
+-- open_counts:
+SELECT CAST(json_group_object(anon_1.status, anon_1.count) AS BLOB) AS json_group_object_1 FROM (SELECT anon_2.status AS status, count(*) AS count FROM (SELECT executions.status AS status FROM executions WHERE executions.workspace IN (SELECT workspaces.id FROM workspaces UNION SELECT '01900000-0000-7000-8000-000000000001') AND executions.status IN ('needs_attention', 'paused', 'queued', 'running', 'waiting') LIMIT 100000 OFFSET 0) AS anon_2 GROUP BY anon_2.status) AS anon_1;
 -- orphaned:
 WITH RECURSIVE owners(owner) AS (SELECT min(executions.owner) AS owner FROM executions WHERE executions.owner IS NOT NULL UNION ALL SELECT (SELECT min(following.owner) AS min_1 FROM executions AS following WHERE following.owner IS NOT NULL AND following.owner > owners.owner) AS anon_1 FROM owners WHERE owners.owner IS NOT NULL) SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'workspace', r.workspace, 'version', r.version, 'workflow', r.workflow, 'fence', r.fence, 'head_seq', r.head_seq, 'status', r.status, 'created_at', r.created_at, 'owner', r.owner, 'is_busy', r.is_busy, 'start', r.start)) AS BLOB) AS json_group_array_1 FROM (SELECT executions.id AS execution_id, executions.workspace AS workspace, executions.version AS version, executions.workflow AS workflow, executions.fence AS fence, executions.head_seq AS head_seq, executions.status AS status, executions.created_at AS created_at, executions.owner AS owner, executions.is_busy AS is_busy, CAST(executions.start AS TEXT) AS start FROM executions WHERE executions.owner IN (SELECT owners.owner FROM owners WHERE owners.owner IS NOT NULL AND (owners.owner NOT IN (SELECT engines.id FROM engines))) ORDER BY executions.created_at, executions.id LIMIT :limit OFFSET 0) AS r;
 -- owner_of:

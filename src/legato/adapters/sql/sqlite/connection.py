@@ -81,18 +81,24 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def connect_reader(path: Path) -> sqlite3.Connection:
+def connect_reader(path: Path, *, busy_ms: int = BUSY_TIMEOUT_MS) -> sqlite3.Connection:
     """Open a connection that cannot write.
+
+    Args:
+        path: The database file.
+        busy_ms: How long a read waits where it has to, which is seldom.
 
     Raises:
         StoreUnavailable: The file cannot be opened.
     """
-    connection = _connect(path, "ro", READ_CACHE_KIB)
+    connection = _connect(path, "ro", READ_CACHE_KIB, busy_ms)
     connection.execute("PRAGMA query_only = ON")
     return connection
 
 
-def _connect(path: Path, mode: str, cache_kib: int) -> sqlite3.Connection:
+def _connect(
+    path: Path, mode: str, cache_kib: int, busy_ms: int = BUSY_TIMEOUT_MS
+) -> sqlite3.Connection:
     try:
         connection = sqlite3.connect(
             f"file:{quote(str(path))}?mode={mode}",
@@ -100,7 +106,7 @@ def _connect(path: Path, mode: str, cache_kib: int) -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,
             cached_statements=STATEMENTS_CACHED,
-            timeout=BUSY_TIMEOUT_MS / 1000,
+            timeout=busy_ms / 1000,
         )
         connection.execute(f"PRAGMA cache_size = -{cache_kib}")
         connection.execute("PRAGMA temp_store = MEMORY")

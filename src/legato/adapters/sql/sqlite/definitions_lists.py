@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
+from legato.adapters.sql.definitions_shared import open_counts
 from legato.adapters.sql.schema import (
     attempt_logs,
     blobs,
@@ -138,6 +139,11 @@ def lists() -> Iterator[tuple[str, ClauseElement]]:
     yield (
         "counts",
         select(cast(func.json_group_object(counted.c.status, counted.c.count), LargeBinary)),
+    )
+    opened = open_counts().subquery()
+    yield (
+        "open_counts",
+        select(cast(func.json_group_object(opened.c.status, opened.c.count), LargeBinary)),
     )
     tree = select(row.c.id).where(row.c.parent == P("execution_id")).cte("tree", recursive=True)
     below = executions.alias("below")

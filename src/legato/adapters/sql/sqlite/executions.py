@@ -38,6 +38,7 @@ _BY_PREFIX: Final = Query("by_prefix", list[ExecutionId])
 _DESCENDANTS: Final = Query("descendants", list[ExecutionRow])
 _BLOBS: Final = Query("blobs_of", list[BlobRef])
 _COUNTS: Final = Query("counts", dict[ExecutionStatus, int])
+_OPEN_COUNTS: Final = Query("open_counts", dict[ExecutionStatus, int])
 _FRESH: Final = Query("fresh_texts", list[Text])
 _FIND: Final = {
     letters: Query(f"find_{letters}", list[ExecutionRow])
@@ -106,6 +107,10 @@ class SqliteExecutions:
             return found
 
         return await self._readers.call(read)
+
+    async def open_counts(self) -> dict[ExecutionStatus, int]:
+        """Keep `Executions.open_counts`."""
+        return await self._readers.call(_OPEN_COUNTS.run)
 
 
 def _find(connection: sqlite3.Connection, wanted: ExecutionFilter) -> list[ExecutionRow]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading: two threads, each with a connection that cannot write.
+"""Reading: two threads, each with a connection that cannot write, and one for the loop.
 
 Rules: LG7, LG9, LG28.
 """
@@ -26,7 +26,7 @@ READERS: Final = 2
 
 
 class Readers:
-    """Runs functions of a read-only connection, off the event loop."""
+    """Runs functions of a read-only connection, off the event loop or, the quickest, in it."""
 
     def __init__(self, path: Path) -> None:
         """Make readers; connections are opened when they are first needed.
@@ -37,6 +37,7 @@ class Readers:
         self._path = path
         self._pool: ThreadPoolExecutor | None = None
         self._local = threading.local()
+        self._here: sqlite3.Connection | None = None
         self._connections: list[sqlite3.Connection] = []
 
     def start(self) -> None:
@@ -48,6 +49,7 @@ class Readers:
         pool, self._pool = self._pool, None
         if pool is not None:
             await asyncio.to_thread(pool.shutdown)
+            self._here = None
             while self._connections:
                 with suppress(sqlite3.Error):
                     self._connections.pop().close()
@@ -63,6 +65,25 @@ class Readers:
             raise Unavailable("the store is closed")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, self._run, function)
+
+    def call_here(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run a function that reads a few pages, here and now; nothing is waited for.
+
+        Raises:
+            sqlite3.Error: It cannot be done now; `call` knows what to say about it.
+            Unavailable: The store is closed.
+        """
+        if self._pool is None:
+            raise Unavailable("the store is closed")
+        if self._here is None:
+            self._here = connect_reader(self._path, busy_ms=0)
+            self._connections.append(self._here)
+        try:
+            return function(self._here)
+        except sqlite3.Error:
+            here, self._here = self._here, None
+            self._close(here)
+            raise
 
     def _run(self, function: Callable[[sqlite3.Connection], T]) -> T:
         try:
@@ -86,6 +107,9 @@ class Readers:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if connection is not None:
             self._local.connection = None
-            self._connections.remove(connection)
-            with suppress(sqlite3.Error):
-                connection.close()
+            self._close(connection)
+
+    def _close(self, connection: sqlite3.Connection) -> None:
+        self._connections.remove(connection)
+        with suppress(sqlite3.Error):
+            connection.close()

@@ -132,6 +132,15 @@ def _people() -> None:
     )
     op.create_index("ix_members_user", "members", ["user_id"])
     op.create_table(
+        "identities",
+        _key("issuer"),
+        _key("subject"),
+        _key("user_id"),
+        _big("added_at"),
+        sa.PrimaryKeyConstraint("issuer", "subject", name="pk_identities"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "setup",
         sa.Column("id", sa.Integer, nullable=False, autoincrement=False),
         _key("user_id"),
@@ -193,6 +202,7 @@ def _tokens() -> None:
         _int("tries"),
         _bytes("sealed", nullable=True),
         _big("used_at", nullable=True),
+        _key("id", nullable=True),
         sa.PrimaryKeyConstraint("hash", name="pk_one_time_tokens"),
     )
     _partial(
@@ -204,6 +214,9 @@ def _tokens() -> None:
     )
     _partial(
         "one_time_tokens", "setup", ["kind"], "used_at IS NULL AND kind = 'setup'", unique=True
+    )
+    op.create_index(
+        "ix_one_time_tokens_workspace", "one_time_tokens", ["workspace", "id"], unique=True
     )
     op.create_table(
         "api_keys",
@@ -220,6 +233,7 @@ def _tokens() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_api_keys"),
     )
     op.create_index("ix_api_keys_user", "api_keys", ["user_id"])
+    op.create_index("ix_api_keys_workspace", "api_keys", ["workspace", "id"])
 
 
 def _audit() -> None:

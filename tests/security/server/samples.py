@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How each route is called: the one table that a new route must be added to.
+
+A route that is not here fails the tests of this folder.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from legato.ports.accounts import TokenKind
+
+if TYPE_CHECKING:
+    from tests.security.server.crowd import Crowd
+
+Kind = TokenKind | Literal["invitation"]
+UNKNOWN: Final = "01900000-0000-7000-8000-000000000404"
+"""An id that nothing has."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How a route is called.
+
+    Args:
+        path: A value for each parameter of the path, well formed and of nothing that exists.
+        body: One that is good, if it has one. What `token` stands in it does not matter.
+        foreign: Parameters of the path that name something of somebody else, made when asked for.
+        token_body: A body with a token, where another has none.
+        token_kind: Of the token that is good once in its body.
+        token_refusal: What a well-formed token that is no good gets there.
+    """
+
+    path: Mapping[str, str] = field(default_factory=dict)
+    body: Any = None
+    foreign: "Callable[[Crowd], Mapping[str, str]] | None" = None
+    token_body: Any = None
+    token_kind: Kind | None = None
+    token_refusal: tuple[int, str] = (400, "token_invalid")
+
+
+def _own_key(crowd: "Crowd") -> Mapping[str, str]:
+    return {"key_id": crowd.key(crowd.stranger, ("workflow:read",)).split("_")[1]}
+
+
+def _key_elsewhere(crowd: "Crowd") -> Mapping[str, str]:
+    key = crowd.key(crowd.stranger, ("workflow:read",), crowd.elsewhere)
+    return {"key_id": key.split("_")[1]}
+
+
+def _invitation(crowd: "Crowd") -> Mapping[str, str]:
+    return {"invitation_id": crowd.invitation(crowd.elsewhere)[0]}
+
+
+def _member(crowd: "Crowd") -> Mapping[str, str]:
+    return {"user_id": crowd.stranger}
+
+
+def _session(crowd: "Crowd") -> Mapping[str, str]:
+    return {"session_id": crowd.log_in(crowd.stranger).session}
+
+
+PASSWORD: Final = "canary-Correct-Horse-41-Battery"
+AUTH: Final = "/api/v1/auth"
+MEMBERS: Final = "/api/v1/members"
+USERS: Final = "/api/v1/users"
+PLACES: Final = "/api/v1/workspaces"
+PAGES: Final = ("/", "/setup", "/login", "/reset", "/invite")
+SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
+    ("GET", "/health/live"): Sample(),
+    ("GET", "/health/ready"): Sample(),
+    ("GET", "/api/v1/openapi.json"): Sample(),
+    ("GET", "/schemas/workflow.json"): Sample(),
+    **{("GET", each): Sample() for each in PAGES},
+    ("GET", "/api/v1/setup"): Sample(),
+    ("POST", "/api/v1/setup"): Sample(
+        body={"token": "x", "email": "new@example.org", "password": PASSWORD},
+        token_kind="setup",
+        token_refusal=(409, "already_set_up"),
+    ),
+    ("POST", f"{AUTH}/login"): Sample(
+        body={"email": "new@example.org", "password": PASSWORD},
+        token_body={"token": "x"},
+        token_kind="link",
+    ),
+    ("POST", f"{AUTH}/login/mfa"): Sample(
+        body={"mfa_token": "x", "code": "123456"}, token_kind="mfa"
+    ),
+    ("POST", f"{AUTH}/mfa/totp"): Sample(body={"current_password": PASSWORD}),
+    ("POST", f"{AUTH}/mfa/totp/confirm"): Sample(body={"code": "123456"}),
+    ("DELETE", f"{AUTH}/mfa/totp"): Sample(body={"current_password": PASSWORD, "code": "123456"}),
+    ("POST", f"{AUTH}/password/forgot"): Sample(body={"email": "new@example.org"}),
+    ("POST", f"{AUTH}/password/reset"): Sample(
+        body={"token": "x", "password": PASSWORD}, token_kind="reset"
+    ),
+    ("POST", f"{AUTH}/refresh"): Sample(),
+    ("POST", f"{AUTH}/logout"): Sample(),
+    ("POST", f"{AUTH}/logout-all"): Sample(),
+    ("GET", f"{AUTH}/me"): Sample(),
+    ("POST", f"{AUTH}/password"): Sample(
+        body={"current_password": PASSWORD, "new_password": "another-Correct-Horse-17"}
+    ),
+    ("GET", f"{AUTH}/sessions"): Sample(),
+    ("DELETE", f"{AUTH}/sessions/{{session_id}}"): Sample(
+        path={"session_id": UNKNOWN}, foreign=_session
+    ),
+    ("PATCH", f"{AUTH}/me"): Sample(body={"display_name": "Ada"}),
+    ("POST", f"{AUTH}/register"): Sample(
+        body={"email": "new@example.org", "password": PASSWORD, "display_name": "New"}
+    ),
+    ("POST", f"{AUTH}/invitations/accept"): Sample(
+        body={"token": "x", "password": PASSWORD, "display_name": "New"}, token_kind="invitation"
+    ),
+    ("GET", f"{AUTH}/api-keys"): Sample(),
+    ("POST", f"{AUTH}/api-keys"): Sample(body={"name": "key", "scopes": ["workflow:read"]}),
+    ("DELETE", f"{AUTH}/api-keys/{{key_id}}"): Sample(
+        path={"key_id": "aaaaaaaaaaaa"}, foreign=_own_key
+    ),
+    ("GET", MEMBERS): Sample(),
+    ("DELETE", f"{MEMBERS}/me"): Sample(),
+    ("PATCH", f"{MEMBERS}/{{user_id}}"): Sample(
+        path={"user_id": UNKNOWN}, body={"role": "viewer"}, foreign=_member
+    ),
+    ("DELETE", f"{MEMBERS}/{{user_id}}"): Sample(path={"user_id": UNKNOWN}, foreign=_member),
+    ("GET", f"{MEMBERS}/invitations"): Sample(),
+    ("POST", f"{MEMBERS}/invitations"): Sample(body={"email": "new@example.org", "role": "viewer"}),
+    ("DELETE", f"{MEMBERS}/invitations/{{invitation_id}}"): Sample(
+        path={"invitation_id": UNKNOWN}, foreign=_invitation
+    ),
+    ("GET", f"{MEMBERS}/api-keys"): Sample(),
+    ("DELETE", f"{MEMBERS}/api-keys/{{key_id}}"): Sample(
+        path={"key_id": "aaaaaaaaaaaa"}, foreign=_key_elsewhere
+    ),
+    ("GET", USERS): Sample(),
+    ("PATCH", f"{USERS}/{{user_id}}"): Sample(
+        path={"user_id": UNKNOWN}, body={"is_disabled": True}
+    ),
+    ("GET", "/api/v1/audit"): Sample(),
+    ("GET", "/api/v1/audit/export"): Sample(),
+    ("GET", "/api/v1/system/audit"): Sample(),
+    ("GET", "/metrics"): Sample(),
+    ("GET", PLACES): Sample(),
+    ("POST", PLACES): Sample(body={"name": "New"}),
+    ("GET", f"{PLACES}/{{workspace_id}}"): Sample(),
+    ("PATCH", f"{PLACES}/{{workspace_id}}"): Sample(body={"name": "Main"}),
+}
+
+PUBLIC: Final = frozenset(
+    {
+        *(("GET", each) for each in PAGES),
+        *(("GET", "/health/live"), ("GET", "/health/ready")),
+        *(("GET", "/api/v1/setup"), ("POST", "/api/v1/setup")),
+        *(("POST", f"{AUTH}/login"), ("POST", f"{AUTH}/login/mfa")),
+        *(("POST", f"{AUTH}/refresh"), ("POST", f"{AUTH}/logout"), ("POST", f"{AUTH}/register")),
+        *(("POST", f"{AUTH}/password/forgot"), ("POST", f"{AUTH}/password/reset")),
+        ("POST", f"{AUTH}/invitations/accept"),
+        *(("GET", "/api/v1/openapi.json"), ("GET", "/schemas/workflow.json")),
+    }
+)
+"""What the contract lets anybody use; a public route that is not here fails."""
+
+APART: Final[frozenset[tuple[str, str]]] = frozenset(
+    {("GET", "/api/v1/system/practice"), ("POST", "/api/v1/system/crash")}
+)
+"""Routes that only `legato up` has, with tests of their own."""
