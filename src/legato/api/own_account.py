@@ -6,7 +6,6 @@ Rules: ID14, ID15, ID38, ID39.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -29,6 +28,7 @@ from legato.api.log_ins import (
 )
 from legato.api.parts import ApiPart, IdentityPart
 from legato.api.problems import Fault, InvalidBody
+from legato.api.times import time_text
 from legato.auth.password_policy import About
 from legato.errors import NotFound, Refused
 from legato.model.ids import SessionId
@@ -105,8 +105,8 @@ async def list_sessions(request: Request, api: ApiPart) -> OwnSessions:
     items = [
         OwnSession(
             id=each.id,
-            created_at=_time(each.created_at),
-            last_active=_time(each.last_active),
+            created_at=time_text(each.created_at),
+            last_active=time_text(each.last_active),
             ip=each.ip,
             user_agent=each.user_agent,
             current=each.id == current.id,
@@ -129,7 +129,3 @@ async def end_session(request: Request, api: ApiPart, session_id: str) -> Respon
     if not ended:
         raise NotFound
     return logged_out(request) if session_id == current.id else Response(status_code=204)
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
