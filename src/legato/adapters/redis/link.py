@@ -168,7 +168,8 @@ class RedisLink:
 
     def _tell_back(self) -> None:
         if self._is_told:
-            _log.info("Redis is back: limits are shared again")
+            # As loud as the other line: who is told of the one waits for this one.
+            _log.warning("Redis is back: limits are shared again")
         self._is_told = False
 
 
