@@ -198,9 +198,12 @@ def test_a_flat_record_passes_the_same_gates_as_a_deep_one(stream: io.StringIO) 
     """One look at all texts finds what a look at each would [CL16, HT57]."""
     redactor = Redactor()
     redactor.add("s3cret value")
+    redactor.add("p1n!")
     configure_logging(as_json=True, stream=stream, redact=redactor)
     for text in (
         "fine",
+        "p1n!",
+        "x p1n! y",
         "é\u00a0",
         "a s3cret value b",
         "lgt_abcdefghij23_SECRETSECRET",
@@ -215,6 +218,7 @@ def test_a_flat_record_passes_the_same_gates_as_a_deep_one(stream: io.StringIO) 
         assert (flat["number"], flat["nothing"]) == (1, None)
     shown = stream.getvalue()
     assert "s3cret" not in shown
+    assert "p1n!" not in shown
     assert "SECRETSECRET" not in shown
     assert shown.count("\n") == len(records)
 

@@ -93,7 +93,7 @@ class BearerAuthenticator:
             found = await self.person(text, asked, recent)
             if found is None:
                 raise Refused("session_ended", "The log-in has ended.", hint="Log in again.")
-        request.state.principal = found
+        request.scope["state"]["principal"] = found
 
     async def person(
         self, text: str, workspace: str | None = None, recent: Recent | None = None
@@ -198,7 +198,7 @@ def _named(request: Request) -> list[str]:
 
 def principal_of(request: Request) -> Principal:
     """Return who asks, on a route that needs somebody."""
-    principal: Principal = request.state.principal
+    principal: Principal = request.scope["state"]["principal"]
     return principal
 
 

@@ -55,6 +55,7 @@ _ALWAYS: Final = (
     (b"cache-control", b"no-store"),
 )
 """On every answer that does not say it otherwise itself."""
+_ALWAYS_NAMES: Final = frozenset(name for name, _ in _ALWAYS)
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 _CSP: Final = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _CSP_HTML: Final = (
@@ -309,7 +310,8 @@ class _Answer:
 
     def _completed(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in headers}
-        headers += [pair for pair in _ALWAYS if pair[0] not in present]
+        is_usual = present.isdisjoint(_ALWAYS_NAMES)
+        headers += _ALWAYS if is_usual else [p for p in _ALWAYS if p[0] not in present]
         if b"content-security-policy" not in present:
             kinds = [value for name, value in headers if name.lower() == b"content-type"]
             is_page = any(value.startswith(b"text/html") for value in kinds)
@@ -341,6 +343,8 @@ def shown_path(scope: Scope) -> str:
     shown only where a route can name something by its slug, and only in the form of one.
     """
     route: Any = scope.get("route")
+    if route is not None and route.path == scope["path"]:
+        return str(route.path)  # words of ours
     if route is not None and not _SECRET_PARAMETERS.isdisjoint(scope.get("path_params", ())):
         return str(route.path)
     parts = str(scope["path"])[:_PATH_LOOKED_AT_MAX].split("/")

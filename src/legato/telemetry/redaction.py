@@ -15,7 +15,7 @@ REDACTED: Final = "[redacted]"
 SECRET_LENGTH_MIN: Final = 4
 """A shorter value would be found in every other word; it is not replaced."""
 
-_MARKED_MIN: Final = 20
+MARKED_MIN: Final = 20
 """A shorter text holds no credential of those forms."""
 _MARK: Final = re.compile("lgt_|eyJ|token=|ticket=|earer |legato_refresh")
 """Stands in every text that `_TOKENS` finds something in: looking for it is quick."""
@@ -35,7 +35,7 @@ def hide_tokens(text: str) -> str:
 
     Nobody logs one on purpose; an exception of a library may quote a URL or a header.
     """
-    if len(text) < _MARKED_MIN or _MARK.search(text) is None:
+    if len(text) < MARKED_MIN or _MARK.search(text) is None:
         return text
     return _TOKENS.sub(lambda found: f"{found[found.lastindex or 0]}{REDACTED}", text)
 
@@ -48,7 +48,8 @@ class Redactor:
 
     def __init__(self) -> None:
         self._values: set[str] = set()
-        self._shortest = 0
+        self.shortest = 0
+        """Characters of the shortest value or form; 0: there is none."""
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, value: str) -> None:
@@ -63,7 +64,7 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """Return the text with every known value replaced."""
-        if self._pattern is None or len(text) < self._shortest:
+        if self._pattern is None or len(text) < self.shortest:
             return text
         return self._pattern.sub(REDACTED, text)
 
@@ -71,7 +72,7 @@ class Redactor:
         self._values.update(form for form in forms if len(form) >= SECRET_LENGTH_MIN)
         # Longest first, so that a form is not cut by a shorter one inside it.
         ordered = sorted(self._values, key=len, reverse=True)
-        self._shortest = len(ordered[-1])
+        self.shortest = len(ordered[-1])
         self._pattern = re.compile("|".join(map(re.escape, ordered)))
 
 

@@ -28,7 +28,7 @@ class Users(Part):
 
     async def user_by_email(self, email: str) -> User | None:
         """Keep `Accounts.user_by_email`."""
-        rows = await self._driver.fetch("accounts.user_by_email", email=email)
+        rows = await self._driver.look_up("accounts.user_by_email", email=email)
         return user_of(rows[0]) if rows else None
 
     async def users(self, *, after: str | None = None, limit: int = ALL) -> list[User]:
