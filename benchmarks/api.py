@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks import api_load, api_site, record
-from benchmarks.api_site import Place, Server
+from benchmarks.api_site import RAISED, Place, Server
 from benchmarks.goals import Bound, Goal, judge
 from benchmarks.report import Figures, Samples, number, table
 
@@ -312,6 +312,8 @@ def _heading(run: Run) -> list[str]:
         f"{run.load['before'][0]} before, {run.load['after'][0]} after; "
         f"a million steps of a Python loop take {machine['python_ms']:g} ms",
     ]
+    rates = (f"{name.rpartition('__')[2].lower()} {each}" for name, each in RAISED.items())
+    lines.append(f"limits that are raised, all others as they come: {', '.join(rates)}")
     if run.is_quick:
         lines.append("QUICK: short and few; not to be quoted")
     return [*lines, ""]
@@ -329,6 +331,7 @@ def _keep(options: argparse.Namespace, run: Run) -> None:
         "machine": run.machine,
         "versions": record.versions({}),
         "load": run.load,
+        "raised": RAISED,
         "skipped": [record.short_failure(each) for each in run.skipped],
         "rows": run.rows(),
     }
