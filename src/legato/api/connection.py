@@ -31,42 +31,6 @@ CHUNK_FRAME_BYTES: Final = 16
 _log = logger(__name__)
 
 
-class _Joined:
-    """A transport that sends the head of an answer together with what follows.
-
-    Each by itself is a packet and a call of the system, which takes as long as a short route.
-    """
-
-    __slots__ = ("_cycle", "_has_begun", "_head", "_transport")
-
-    def __init__(self, transport: asyncio.Transport, cycle: RequestResponseCycle) -> None:
-        """Args: cycle knows whether a body follows the head; a stream may take its time."""
-        self._transport = transport
-        self._cycle = cycle
-        self._head = b""
-        self._has_begun = False
-
-    def write(self, data: bytes) -> None:
-        """Keep the head, or write."""
-        if not self._has_begun:
-            self._has_begun = True
-            if self._cycle.expected_content_length and self._cycle.scope["method"] != "HEAD":
-                self._head = data
-                return
-        head, self._head = self._head, b""
-        self._transport.writelines([head, data] if head else [data])
-
-    def close(self) -> None:
-        """Close; a head whose body never came is sent before."""
-        if self._head:
-            self.write(b"")
-        self._transport.close()
-
-    def is_closing(self) -> bool:
-        """Tell whether it is."""
-        return self._transport.is_closing()
-
-
 class Connection(HttpToolsProtocol):
     """One connection; the class that `connection_class` makes has what belongs to its server."""
 
@@ -139,7 +103,6 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = self._frame_bytes = 0
         self._cancel_header_timer()
         super().on_headers_complete()
-        self.cycle.transport = _Joined(self.transport, self.cycle)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         """The next byte belongs to the next request."""
