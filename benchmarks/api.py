@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -303,15 +302,7 @@ def _more(name: str, figures: Figures) -> Iterator[str]:
 
 def _heading(run: Run) -> list[str]:
     """Say what was measured on what; nobody should quote a figure without it."""
-    commit, is_dirty = record.commit()
-    machine = run.machine
-    lines = [
-        f"commit {commit}{' with changes beside it' if is_dirty else ''}",
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
-        f"{machine['system']}, {machine['filesystem']}; load average of one minute "
-        f"{run.load['before'][0]} before, {run.load['after'][0]} after; "
-        f"a million steps of a Python loop take {machine['python_ms']:g} ms",
-    ]
+    lines = record.heading(run.machine, run.load)
     rates = (f"{name.rpartition('__')[2].lower()} {each}" for name, each in RAISED.items())
     lines.append(f"limits that are raised, all others as they come: {', '.join(rates)}")
     if run.is_quick:
@@ -321,16 +312,9 @@ def _heading(run: Run) -> list[str]:
 
 def _keep(options: argparse.Namespace, run: Run) -> None:
     """Keep the figures: a whole run among the results, any other only where it is asked for."""
-    commit, is_dirty = record.commit()
     kept = {
-        "format": 1,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit,
-        "has_changes_beside_commit": is_dirty,
+        **record.head(run.machine, run.load, {}),
         "is_quick": run.is_quick,
-        "machine": run.machine,
-        "versions": record.versions({}),
-        "load": run.load,
         "raised": RAISED,
         "skipped": [record.short_failure(each) for each in run.skipped],
         "rows": run.rows(),

@@ -13,7 +13,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -249,15 +248,7 @@ async def _postgres_version(url: str) -> str:
 
 def _heading(options: argparse.Namespace, run: Run) -> list[str]:
     """Say what was measured on what; nobody should quote a figure without it."""
-    commit, is_dirty = record.commit()
-    machine = run.machine
-    lines = [
-        f"commit {commit}{' with changes beside it' if is_dirty else ''}, median of {options.runs}",
-        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
-        f"{machine['system']}, {machine['filesystem']}; load average of one minute "
-        f"{run.load['before'][0]} before, {run.load['after'][0]} after; "
-        f"a million steps of a Python loop take {machine['python_ms']:g} ms",
-    ]
+    lines = record.heading(run.machine, run.load, f", median of {options.runs}")
     if options.quick:
         lines.append("QUICK: one run, smaller sizes than the titles say; not to be quoted")
     return [*lines, ""]
@@ -265,17 +256,10 @@ def _heading(options: argparse.Namespace, run: Run) -> list[str]:
 
 def _keep(options: argparse.Namespace, run: Run, rows: list[Row]) -> None:
     """Keep the figures: a whole run among the results, any other only where it is asked for."""
-    commit, is_dirty = record.commit()
     kept = {
-        "format": 1,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit,
-        "has_changes_beside_commit": is_dirty,
+        **record.head(run.machine, run.load, run.servers),
         "is_quick": options.quick,
         "runs": options.runs,
-        "machine": run.machine,
-        "versions": record.versions(run.servers),
-        "load": run.load,
         "skipped": [record.short_failure(each) for each in run.skipped],
         "rows": [row.as_dict() for row in rows],
         "raw": {store: each.medians() for store, each in run.raw.items()},

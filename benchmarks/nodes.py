@@ -11,7 +11,6 @@ import statistics
 import sys
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,16 +111,9 @@ def _table(rows: list[dict[str, Any]]) -> str:
 def _keep(
     options: argparse.Namespace, rows: list[dict[str, Any]], found: dict[str, Any], load: list[Any]
 ) -> None:
-    commit, is_dirty = record.commit()
     kept = {
-        "format": 1,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit,
-        "has_changes_beside_commit": is_dirty,
+        **record.head(record.machine(Path(tempfile.gettempdir())), load, {}),
         "runs": RUNS,
-        "machine": record.machine(Path(tempfile.gettempdir())),
-        "versions": record.versions({}),
-        "load": load,
         "rows": rows,
         "figures": found,
     }

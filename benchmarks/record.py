@@ -101,6 +101,38 @@ def load() -> list[float]:
     return [round(each, 2) for each in os.getloadavg()]
 
 
+def heading(machine: dict[str, Any], load: dict[str, list[float]], more: str = "") -> list[str]:
+    """Say what was measured on what; nobody should quote a figure without it.
+
+    Args:
+        machine: As `machine` describes it.
+        load: `before` and `after` the run.
+        more: Follows the commit.
+    """
+    name, is_dirty = commit()
+    return [
+        f"commit {name}{' with changes beside it' if is_dirty else ''}{more}",
+        f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']} GB, "
+        f"{machine['system']}, {machine['filesystem']}; load average of one minute "
+        f"{load['before'][0]} before, {load['after'][0]} after; "
+        f"a million steps of a Python loop take {machine['python_ms']:g} ms",
+    ]
+
+
+def head(machine: dict[str, Any], load: Any, servers: dict[str, str]) -> dict[str, Any]:
+    """Return what every record begins with: what was measured, when and on what."""
+    name, is_dirty = commit()
+    return {
+        "format": 1,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": name,
+        "has_changes_beside_commit": is_dirty,
+        "machine": machine,
+        "versions": versions(servers),
+        "load": load,
+    }
+
+
 def short_failure(failure: str) -> str:
     """Return one line of a failure that may be kept: paths taken out."""
     lines = [line.strip() for line in failure.splitlines() if line.strip()]
