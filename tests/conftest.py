@@ -4,12 +4,17 @@
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import hypothesis
 import pytest
 
 from tests import redis_service, services
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+T = TypeVar("T")
 
 # A developer's own LEGATO_* settings must not reach the tests; LEGATO_TEST_* are ours.
 for _name in [name for name in os.environ if name.startswith("LEGATO_")]:
@@ -76,7 +81,13 @@ def own_redis() -> Iterator[redis_service.OwnRedis]:
         yield _entered(stack, "Redis", redis_service.own_redis())
 
 
-T = TypeVar("T")
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """A real Chromium, as `postgres_server` is a PostgreSQL."""
+    from tests.support.chromium import chromium  # most tests need no browser
+
+    with ExitStack() as stack:
+        yield _entered(stack, "Chromium", chromium())
 
 
 def _entered(stack: ExitStack, name: str, service: AbstractContextManager[T]) -> T:

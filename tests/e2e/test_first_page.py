@@ -3,7 +3,6 @@
 
 import asyncio
 import secrets
-import shutil
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,33 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect
 
 from legato.api.links import new_login_link
 from legato.app import build
 from legato.cli.browser import Door
 from legato.settings import load_settings
-from tests import services
 from tests.integration.api.serving import Serving
 from tests.integration.api.visitor import EMAIL, PASSWORD
 from tests.integration.cli.site import Site, fresh_site
 from tests.integration.cli.upped import Upped
 
 pytestmark = pytest.mark.linux
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        if services.is_ci():
-            pytest.fail("CI needs Chromium", pytrace=False)
-        pytest.skip("SKIP Chromium is not installed")
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield made
-        made.close()
 
 
 @pytest.fixture

@@ -8,15 +8,13 @@ is CVE-2025-34291: a lax cookie, a lax CORS and an endpoint made a takeover of o
 
 import http.server
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests import services
 from tests.integration.api.visitor import EMAIL, PASSWORD
 from tests.security.server.crowd import Crowd
 
@@ -105,21 +103,6 @@ def evil_port() -> Iterator[int]:
         yield server.server_port
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A real Chromium that finds every name on this machine."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        if services.is_ci():
-            pytest.fail("CI needs Chromium", pytrace=False)
-        pytest.skip("SKIP Chromium: is not installed, a foreign page was not tried")
-    arguments = ["--no-sandbox", "--host-resolver-rules=MAP *.example 127.0.0.1"]
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")
