@@ -35,6 +35,12 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     forked_from: ExecutionId | None = None
     owner: str | None = None
     trigger: str = "manual"
+    workflow_id: str | None = None
+    number: int | None = None
+    is_test: bool = False
+    trigger_id: str | None = None
+    scheduled_at: int | None = None
+    is_held: bool = False
 
 
 class ExecutionFilter(msgspec.Struct, frozen=True, kw_only=True):

@@ -51,6 +51,8 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
     With `owner` the creating engine owns it from the first moment, with fence 1; without, it is
     queued and any engine may claim it. Creating an id that exists changes nothing. `blobs_of`: a
     fork keeps the payloads of these executions too, from the moment on at which it exists.
+    `number` is that of the publication it runs; None for what was never published. A test may use
+    pinned outputs and is no run of the published workflow. `scheduled_at` is the tick's, in ms.
     """
 
     execution_id: ExecutionId
@@ -64,6 +66,11 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
     root: ExecutionId | None = None
     forked_from: ExecutionId | None = None
     trigger: str = "manual"
+    workflow_id: str | None = None
+    number: int | None = None
+    is_test: bool = False
+    trigger_id: str | None = None
+    scheduled_at: int | None = None
     nodes_total: int = 0
     blobs_of: tuple[ExecutionId, ...] = ()
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from legato.ports.accounts import Accounts
+from legato.ports.admission import Admissions
 from legato.ports.attempt_logs import AttemptLogs
 from legato.ports.audit import Audit
 from legato.ports.blobs import Blobs
@@ -78,5 +79,6 @@ class Stores:
     attempt_logs: AttemptLogs
     blobs: Blobs
     changes: Changes
+    admissions: Admissions
     accounts: Accounts
     audit: Audit

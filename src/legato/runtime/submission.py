@@ -34,7 +34,8 @@ class Submission:
     """A wish to run a workflow with inputs that were checked against its schema.
 
     `called` holds every workflow that may be called by name. `source` is the file's text. A fork
-    keeps `reused` of its source, and the payloads of the executions `blobs_of`.
+    keeps `reused` of its source, and the payloads of the executions `blobs_of`. The last five are as
+    in `NewExecution`.
     """
 
     workflow: Workflow
@@ -48,6 +49,11 @@ class Submission:
     reused: tuple[Reuse, ...] = ()
     forked_from: Source | None = None
     blobs_of: tuple[ExecutionId, ...] = ()
+    workflow_id: str | None = None
+    number: int | None = None
+    is_test: bool = False
+    trigger_id: str | None = None
+    scheduled_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,11 @@ def prepare(
         root=execution_id,
         forked_from=submission.forked_from.execution_id if submission.forked_from else None,
         trigger=str(submission.trigger.get("kind", "manual")),
+        workflow_id=submission.workflow_id,
+        number=submission.number,
+        is_test=submission.is_test,
+        trigger_id=submission.trigger_id,
+        scheduled_at=submission.scheduled_at,
         nodes_total=len(workflow.nodes),
         blobs_of=submission.blobs_of,
     )

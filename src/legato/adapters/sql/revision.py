@@ -3,5 +3,5 @@
 
 from typing import Final
 
-REVISION: Final = "0003"
+REVISION: Final = "0009"
 """What this program expects to find in the database."""

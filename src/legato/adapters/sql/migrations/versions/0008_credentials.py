@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Credentials."""
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Change nothing so far."""
