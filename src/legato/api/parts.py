@@ -20,8 +20,10 @@ from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens
 from legato.errors import Internal
+from legato.model.node_type import NodeTypeInfo
 from legato.ports.clock import Clock
 from legato.ports.stores import Stores
+from legato.runtime.engine import Engine
 from legato.settings import Settings
 
 
@@ -50,6 +52,14 @@ PracticeCounts = Callable[[str | None], Awaitable[Mapping[str, int]]]
 """Asks the practice service for its counts: of one execution, or of all."""
 
 
+def _no_engine() -> Engine:
+    raise Internal("this server has no engine")
+
+
+def _no_node_types() -> Mapping[str, NodeTypeInfo]:
+    raise Internal("this server has no node types")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Api:
     """The parts of one server."""
@@ -66,6 +76,10 @@ class Api:
     """None: no practice service is beside this server."""
     crash_button: CrashButton | None = None
     """None: nobody may have this process killed."""
+    engine: Callable[[], Engine] = _no_engine
+    """Gives the running engine of this process."""
+    node_types: Callable[[], Mapping[str, NodeTypeInfo]] = _no_node_types
+    """Gives what validation needs to know of the node types of this installation."""
     metrics: Metrics | None = None
     figures: StoreFigures | None = None
 

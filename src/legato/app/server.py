@@ -6,6 +6,7 @@ Imported only by commands that serve. Rules: HT24, HT44, ID20, UP3.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from legato.adapters.memory.counters import MemoryCounters
@@ -22,6 +23,7 @@ from legato.api.parts import Api, Identity
 from legato.api.readiness import Readiness
 from legato.api.recent import Recent
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
+from legato.app import node_catalogue
 from legato.app.embedded import neighbours
 from legato.app.issuers import make_foreign_tokens
 from legato.auth import keys
@@ -62,6 +64,7 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     api = Api(
         settings=settings, stores=stores, clock=clock, readiness=readiness, identity=identity,
         limits=limits, practice=None if embedded is None else embedded.practice(),
+        engine=lambda: app.engine, node_types=functools.cache(node_catalogue),
         crash_button=None if embedded is None else embedded.crash_button(app),
         metrics=_metrics(identity, limits, lag), figures=StoreFigures(stores, clock.monotonic),
     )  # fmt: skip

@@ -16,7 +16,11 @@ OPEN_COUNTED_MAX: Final = 100_000
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution as lists show it. Times are ms since the Unix epoch."""
+    """One execution as lists show it. Times are ms since the Unix epoch.
+
+    With `held_below` it waits until fewer than so many others of its workflow are open. The fields
+    from `workflow_id` on are as in `ports.log.NewExecution`.
+    """
 
     execution_id: ExecutionId
     workspace: WorkspaceId
@@ -40,7 +44,7 @@ class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):
     is_test: bool = False
     trigger_id: str | None = None
     scheduled_at: int | None = None
-    is_held: bool = False
+    held_below: int | None = None
 
 
 class ExecutionFilter(msgspec.Struct, frozen=True, kw_only=True):

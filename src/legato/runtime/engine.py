@@ -2,14 +2,13 @@
 """The engine: what doors and commands use to run executions, put together from its parts.
 
 It owns executions, takes their turns (`loop`), lets effects out (`relay`), brings executions in
-(`recovery`) and keeps time and lease (`wake`). Hints make it fast; polls make it sure.
-
+(`recovery`, `admitting`), keeps time and lease (`wake`). Hints make it fast; polls make it sure.
 Rules: EN, OW.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -23,28 +22,27 @@ from legato.errors import (
     StoreUnavailable,
     Unavailable,
 )
-from legato.model.document.inputs import check_inputs
 from legato.model.events import FinalStatus
 from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.policy import Limits
 from legato.model.signals import AnySignal, StartExecution, encode_signal
-from legato.model.values import Value, encode
-from legato.ports.blobs import keep_value
+from legato.ports.admission import Admitted, Once, Terms
+from legato.ports.audit import AuditEntry
 from legato.ports.log import NewExecution
 from legato.runtime.active import Active, Letter
+from legato.runtime.admitting import Admitting
 from legato.runtime.callers import Callers
-from legato.runtime.child_inputs import checked_start
 from legato.runtime.creations import Creations
 from legato.runtime.evaluate import Evaluator
 from legato.runtime.loop import Loop, refusal
 from legato.runtime.outage import Outage
 from legato.runtime.parts import EngineOptions, EngineParts
-from legato.runtime.plan import Plans
+from legato.runtime.plan import Plan, Plans
 from legato.runtime.recovery import Recovery
 from legato.runtime.relay import Relay
 from legato.runtime.slots import HeldSlots, SlotPool
-from legato.runtime.submission import Submission, prepare
+from legato.runtime.submission import Submission
 from legato.runtime.turn import Pending, Turns
 from legato.runtime.wake import Keeper, Lease, Timers
 from legato.telemetry import logger
@@ -53,7 +51,6 @@ _log = logger(__name__)
 
 _CLAIM_GAP_S: Final = 0.005
 """Smallest pause between two claims, so that a stream of short runs claims in batches."""
-
 _STOPPING: Final = "the engine is stopping; start it again or use another one"
 
 
@@ -75,7 +72,7 @@ class Engine:
         evaluator = Evaluator(parts.stores.blobs, parts.evaluations, limits)
         turns = Turns(engine_id, parts.clock, evaluator)
         self._loop = Loop(turns, parts.stores.log, parts.bus, self._slots, self)
-        self._loop.own_children = self._has_room
+        self._loop.own_children = self.has_room
         self._relay = Relay(self._loop, parts.runner, evaluator, parts.queue, options.pools)
         self._outage = Outage(parts.clock)
         self._recovery = Recovery(
@@ -100,7 +97,7 @@ class Engine:
         self._queued_may_wait = options.adopts
         self._background: list[asyncio.Task[Any]] = []
         self._draining = False
-        self._known_versions: set[str] = set()
+        self._admitting = Admitting(parts.stores, parts.clock, self._plans, limits, self)
 
     @property
     def before_adoption(self) -> Callable[[], None]:
@@ -169,36 +166,57 @@ class Engine:
         if self._callers.is_starting(execution_id):  # the same wish again, before its answer
             await self._callers.wait_started(execution_id)
             return execution_id
-        inputs = await self._store_inputs(submission)
-        prepared = prepare(submission, execution_id, inputs, self._clock.now_ms(), self._limits)
+        prepared = await self._admitting.prepare(submission, execution_id)
         for row in prepared.versions:
-            if row.version not in self._known_versions:
+            if row.version not in self._admitting.known_versions:
                 crash_point("catalogue.before_write")
                 await self._stores.versions.put(row)
                 crash_point("catalogue.after_commit")
-                self._known_versions.add(row.version)
+                self._admitting.known_versions.add(row.version)
         plan = self._plans.put(submission.workflow, prepared.new.version)
-        if self._is_known(execution_id):
+        if self.is_known(execution_id):
             raise Conflict(f"the execution {execution_id} exists already")
         if self._draining:
             raise Unavailable(_STOPPING)
-        if not self._has_room():
+        if not self.has_room():
             new = replace(prepared.new, start=encode_signal(prepared.start))
             if not await self._creations.add(new):
                 raise Conflict(f"the execution {execution_id} exists already")
-            self._queued_may_wait = True
-            self._more.set()
+            self.look_at_queue()
             return execution_id
-        active = Active(execution_id, submission.workspace, plan, 1, HeldSlots(self._slots))
-        active.new = replace(prepared.new, owner=self.engine_id)
-        self._busy.add(execution_id)
-        self._loop.add(active)
-        self._loop.post(active, prepared.start)
+        new = replace(prepared.new, owner=self.engine_id)
+        self.begin(new, plan, prepared.start, is_new=True)
         await self._callers.wait_started(execution_id)
         return execution_id
 
-    async def send(self, execution_id: ExecutionId, signal: AnySignal, dedupe_key: str) -> bool:
+    async def admit(self, submission: Submission, terms: Terms) -> Admitted:
+        """Start an execution under terms; durable with all they ask for when this returns.
+
+        Raises:
+            AlreadyDone: A request with the same key has taken effect.
+            LegatoError: As `submit`; a `LimitExceeded` also if too many of the workflow wait.
+        """
+        if self._draining:
+            raise Unavailable(_STOPPING)
+        return await asyncio.shield(self._loop.spawn(self._admitting.admit(submission, terms)))
+
+    async def send(
+        self,
+        execution_id: ExecutionId,
+        signal: AnySignal,
+        dedupe_key: str,
+        *,
+        once: Once | None = None,
+        audit: Sequence[AuditEntry] = (),
+    ) -> bool:
         """Put a signal into an execution's inbox; taken at once if this engine owns it.
+
+        Args:
+            execution_id: Whose inbox.
+            signal: The wish.
+            dedupe_key: Names the wish.
+            once: The answer to the request it comes from, kept with it.
+            audit: Rows that are written with it.
 
         Returns:
             False if a signal with this key was sent before.
@@ -207,8 +225,15 @@ class Engine:
             NotFound: No such execution.
             Conflict: It has ended.
             LimitExceeded: Its inbox is full.
+            AlreadyDone: A request with the same key has taken effect.
         """
-        is_new = await self._stores.inbox.send(execution_id, dedupe_key, encode_signal(signal))
+        body = encode_signal(signal)
+        if once is None and not audit:
+            is_new = await self._stores.inbox.send(execution_id, dedupe_key, body)
+        else:
+            is_new = await self._stores.admissions.send(
+                execution_id, dedupe_key, body, once=once, audit=audit
+            )
         await self._recovery.fetch([execution_id])
         self._more.set()
         return is_new
@@ -237,7 +262,7 @@ class Engine:
             OwnershipLost: Another engine owns it.
             Unavailable: This engine has stopped.
         """
-        if not self._is_known(execution_id):
+        if not self.is_known(execution_id):
             row = await self._stores.executions.get(execution_id)
             if row is None:
                 raise NotFound(f"there is no execution {execution_id}")
@@ -277,7 +302,7 @@ class Engine:
         self._relay.issue(pending)
         for new, start in pending.children:
             if new.owner is not None:
-                self._loop.spawn(self._begin_child(new, start))
+                self._loop.spawn(self._admitting.begin_child(new, start))
             else:
                 self._more.set()
         if pending.told:
@@ -330,20 +355,38 @@ class Engine:
 
     # --- inside --------------------------------------------------------------------------------
 
-    async def _store_inputs(self, submission: Submission) -> Value:
-        """Return the inputs, checked and filled in, as a value; large ones go to the blob store."""
-        limits = self._limits
-        # The doors check, too, and say it better; nothing may start with inputs that do not fit.
-        given = check_inputs(bytes(submission.workflow.inputs_schema), submission.inputs)
-        data = encode(given, what="inputs", size_bytes_max=limits.max_output_bytes)
-        blobs, workspace = self._stores.blobs, submission.workspace
-        return await keep_value(blobs, workspace, data, limits.max_inline_bytes)
-
-    def _has_room(self) -> bool:
+    def has_room(self) -> bool:
         """Tell whether one more execution may run here; an engine's own tree always may."""
         if not self._options.adopts:
             return True
         return len(self._busy) < self._limits.max_running_executions and not self._draining
+
+    def hold_place(self, execution_id: ExecutionId) -> None:
+        """Keep room for an execution."""
+        self._busy.add(execution_id)
+
+    def begin(
+        self, new: NewExecution, plan: Plan, start: StartExecution, *, is_new: bool = False
+    ) -> None:
+        """Take the first turn of an execution of ours; with `is_new` the turn creates it."""
+        if self.is_known(new.execution_id):
+            return
+        active = Active(new.execution_id, new.workspace, plan, 1, HeldSlots(self._slots))
+        active.new = new if is_new else None
+        self._busy.add(new.execution_id)
+        self._loop.add(active)
+        self._loop.post(active, start)
+
+    def give_up_place(self, execution_id: ExecutionId, *, is_ours: bool = False) -> None:
+        """Give the room up; with `is_ours` the store may have made it ours all the same."""
+        self._leave_busy(execution_id)
+        if is_ours:
+            self._recovery.give_back(execution_id, 1)
+
+    def look_at_queue(self) -> None:
+        """Claim soon."""
+        self._queued_may_wait = True
+        self._more.set()
 
     def _wake_hungry(self, execution_id: ExecutionId) -> None:
         self._loop.wake_id(execution_id)
@@ -353,7 +396,7 @@ class Engine:
         if self._queued_may_wait:
             self._more.set()
 
-    def _is_known(self, execution_id: ExecutionId) -> bool:
+    def is_known(self, execution_id: ExecutionId) -> bool:
         """Tell whether it is in memory here, or on its way there again."""
         return execution_id in self._loop.actives or self._recovery.is_loading(execution_id)
 
@@ -383,22 +426,6 @@ class Engine:
             if not await self.resume(execution_id):
                 await self._look_for_end(execution_id)
 
-    async def _begin_child(self, new: NewExecution, start: StartExecution) -> None:
-        crash_point("child.before_begin")
-        try:
-            plan = await self._plans.get(new.version)
-            start = await checked_start(start, plan, self._stores.blobs, new.workspace)
-        except LegatoError as error:
-            _log.warning("a child cannot be begun now", error=str(error))
-            self._recovery.give_back(new.execution_id, 1)
-            return
-        if self._is_known(new.execution_id):
-            return
-        active = Active(new.execution_id, new.workspace, plan, 1, HeldSlots(self._slots))
-        self._busy.add(new.execution_id)
-        self._loop.add(active)
-        self._loop.post(active, start)
-
     async def _fetch(self, execution_ids: list[ExecutionId]) -> None:
         with contextlib.suppress(StoreUnavailable):
             await self._recovery.fetch(execution_ids)
@@ -417,7 +444,7 @@ class Engine:
         if self._loop.actives:
             await self._recovery.fetch()
         for execution_id in self._callers.awaited:
-            if not self._is_known(execution_id):
+            if not self.is_known(execution_id):
                 await self._look_for_end(execution_id)
         self._more.set()
 

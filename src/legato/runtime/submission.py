@@ -34,8 +34,8 @@ class Submission:
     """A wish to run a workflow with inputs that were checked against its schema.
 
     `called` holds every workflow that may be called by name. `source` is the file's text. A fork
-    keeps `reused` of its source, and the payloads of the executions `blobs_of`. The last five are as
-    in `NewExecution`.
+    keeps `reused` of its source, and the payloads of the executions `blobs_of`. The last five
+    are as in `NewExecution`.
     """
 
     workflow: Workflow

@@ -160,6 +160,11 @@ def _create(database: MemoryDatabase, new: NewExecution) -> bool:
         root=new.root,
         forked_from=new.forked_from,
         trigger=new.trigger,
+        workflow_id=new.workflow_id,
+        number=new.number,
+        is_test=new.is_test,
+        trigger_id=new.trigger_id,
+        scheduled_at=new.scheduled_at,
         start=new.start,
     )
     database.records[new.execution_id] = record

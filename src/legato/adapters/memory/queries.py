@@ -349,4 +349,9 @@ def _row(record: Record) -> ExecutionRow:
         forked_from=record.forked_from,
         owner=record.owner,
         trigger=record.trigger,
+        workflow_id=record.workflow_id,
+        number=record.number,
+        is_test=record.is_test,
+        trigger_id=record.trigger_id,
+        scheduled_at=record.scheduled_at,
     )

@@ -19,6 +19,7 @@ from legato.adapters.memory.queries import (
 )
 from legato.errors import Unavailable
 from legato.ports.accounts import Accounts
+from legato.ports.admission import Admissions
 from legato.ports.audit import Audit
 from legato.ports.clock import Clock
 from legato.ports.stores import StoreLook, Stores
@@ -99,6 +100,7 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         attempt_logs=MemoryAttemptLogs(database, process),
         blobs=MemoryBlobs(database, process),
         changes=MemoryChanges(database, process),
+        admissions=cast(Admissions, NotInMemory()),
         accounts=cast(Accounts, NotInMemory()),
         audit=cast(Audit, NotInMemory()),
     )

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    false,
     text,
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
@@ -34,9 +35,18 @@ from legato.adapters.sql import schema_accounts
 from legato.adapters.sql.schema_base import KEY as _Key
 from legato.adapters.sql.schema_base import only as _only
 from legato.adapters.sql.schema_base import row_id as _row_id
+from legato.model.frames import FINAL_EXECUTION
 
 metadata: Final = schema_accounts.users.metadata
 """All tables: those of accounts are in it already."""
+
+QUEUED: Final = "status = 'queued' AND held_below IS NULL"
+"""What an engine with room may claim."""
+OPEN_ROOT: Final = (
+    "workflow_id IS NOT NULL AND parent IS NULL AND held_below IS NULL AND NOT is_test"
+    f" AND status NOT IN {tuple(sorted(FINAL_EXECUTION))}"
+)
+"""What an overlap rule counts."""
 
 executions: Final = Table(
     "executions",
@@ -63,11 +73,20 @@ executions: Final = Table(
     Column("forked_from", _Key),
     Column("trigger", Text, nullable=False),
     Column("start", LargeBinary),
+    Column("workflow_id", _Key),
+    Column("number", Integer),
+    Column("is_test", Boolean(create_constraint=False), nullable=False, server_default=false()),
+    Column("trigger_id", _Key),
+    Column("scheduled_at", BigInteger),
+    # Waits until fewer than so many others of its workflow are open; NULL: it waits for none.
+    Column("held_below", Integer),
     Index("ix_executions_all", "workspace", "created_at", "id"),
     Index("ix_executions_workflow", "workspace", "workflow", "created_at", "id"),
     Index("ix_executions_status", "workspace", "status", "created_at", "id"),
     _only("executions", "roots", ("workspace", "created_at", "id"), "parent IS NULL"),
-    _only("executions", "queued", ("workspace", "created_at", "id"), "status = 'queued'"),
+    _only("executions", "queued", ("workspace", "created_at", "id"), QUEUED),
+    _only("executions", "open", ("workflow_id",), OPEN_ROOT),
+    _only("executions", "held", ("workflow_id", "id"), "held_below IS NOT NULL"),
     _only("executions", "owner", ("owner",), "owner IS NOT NULL"),
     _only("executions", "wake", ("wake_at",), "owner IS NULL AND wake_at IS NOT NULL"),
     _only("executions", "drained", ("created_at",), "owner IS NULL AND is_busy"),
@@ -206,6 +225,34 @@ search_texts: Final = Table(
     Column("words", TSVECTOR().with_variant(Text(), "sqlite")),
     _only("search_texts", "waiting", ("workspace", "id"), "text IS NOT NULL"),
     Index("ix_search_texts_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
+)
+
+answers: Final = Table(
+    "answers",
+    metadata,
+    # What was answered to requests with an Idempotency-Key, and the hash of what was asked.
+    Column("scope", _Key, primary_key=True),
+    Column("request", _Key, nullable=False),
+    Column("status", Integer, nullable=False),
+    # A JSON list of pairs.
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_answers_at", "at"),
+)
+
+places: Final = Table(
+    "places",
+    metadata,
+    # Ticks of schedules and messages of webhooks: each starts one execution at most.
+    Column("trigger", _Key, nullable=False),
+    Column("key", _Key, nullable=False),
+    Column("kind", _Key, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    # NULL: the overlap rule of its workflow skipped it.
+    Column("execution_id", _Key),
+    PrimaryKeyConstraint("trigger", "key"),
+    Index("ix_places_at", "at"),
 )
 
 meta: Final = Table(

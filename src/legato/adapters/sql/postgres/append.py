@@ -41,6 +41,8 @@ _CREATED: Final = (
     ("nodes_total", "int"), ("created_at", "bigint"), ("started_at", "bigint"),
     ("ended_at", "bigint"), ("error", "text"), ("waiting_for", "text"), ("parent", "text"),
     ("root", "text"), ("forked_from", "text"), ("trigger", "text"), ("start", "bytea"),
+    ("workflow_id", "text"), ("number", "int"), ("is_test", "bool"), ("trigger_id", "text"),
+    ("scheduled_at", "bigint"),
 )  # fmt: skip
 _SIGNALS: Final = (
     ("ord", "int"), ("id", "text"), ("key", "text"), ("body", "bytea"), ("at", "bigint"),
@@ -94,7 +96,7 @@ class Batch:
                  None if is_last else new.owner, turn.fence, head, None if is_last else p.wake_at,
                  p.is_busy and not is_last, p.nodes_done, p.nodes_total, new.created_at,
                  p.started_at, p.ended_at, error, waiting_for, new.parent, new.root,
-                 new.forked_from, clean(new.trigger), None if head else new.start)
+                 new.forked_from, clean(new.trigger), None if head else new.start, *_admitted(new))
             )  # fmt: skip
         if turn.events:
             crc = turn_checksum(turn.execution_id, turn.prev_seq, turn.at, turn.events)
@@ -157,7 +159,12 @@ def created_row(new: NewExecution) -> tuple[Any, ...]:
         new.execution_id, new.workspace, new.workflow, new.version, "queued", new.owner,
         0 if new.owner is None else 1, 0, None, False, 0, new.nodes_total, new.created_at, None,
         None, None, None, new.parent, new.root, new.forked_from, clean(new.trigger), new.start,
+        *_admitted(new),
     )  # fmt: skip
+
+
+def _admitted(new: NewExecution) -> tuple[Any, ...]:
+    return new.workflow_id, new.number, new.is_test, new.trigger_id, new.scheduled_at
 
 
 def waves(turns: Sequence[Turn]) -> Iterator[list[Turn]]:

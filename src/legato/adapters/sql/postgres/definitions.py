@@ -37,6 +37,7 @@ from sqlalchemy.dialects.postgresql import TSVECTOR, insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.accounts.definitions import account_statements
+from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
 from legato.adapters.sql.definitions_shared import open_counts
 from legato.adapters.sql.postgres.definitions_catalogue import catalogue
@@ -59,7 +60,7 @@ P: Final = bindparam
 NOW_MS: Final = cast(extract("epoch", func.clock_timestamp()) * 1000, BigInteger)
 FINAL: Final = text(f"executions.status NOT IN {tuple(sorted(FINAL_EXECUTION))}")
 WAITING: Final = text("NOT inbox.consumed")
-QUEUED: Final = text("executions.status = 'queued'")
+QUEUED: Final = text("executions.status = 'queued' AND executions.held_below IS NULL")
 FREE: Final = executions.c.owner.is_(None)
 NOT_INDEXED: Final = search_texts.c.text.is_not(None)
 
@@ -90,7 +91,7 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), catalogue(), _steps(),
         _search(),
-        account_statements(), audit_statements(), look_ups(),
+        account_statements(), admission_statements(), audit_statements(), look_ups(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 
@@ -100,7 +101,8 @@ def row_columns() -> list[ColumnElement[Any]]:
     names = (
         "workspace", "workflow", "version", "status", "head_seq", "nodes_done", "nodes_total",
         "created_at", "started_at", "ended_at", "error", "waiting_for", "parent", "forked_from",
-        "owner", "trigger",
+        "owner", "trigger", "workflow_id", "number", "is_test", "trigger_id",
+        "scheduled_at", "held_below",
     )  # fmt: skip
     return [executions.c.id.label("execution_id"), *(executions.c[name] for name in names)]
 
@@ -238,7 +240,7 @@ def _claims() -> Iterator[tuple[str, ClauseElement]]:
         "take",
         update(executions)
         .where(among(executions.c.id, "ids"))
-        .values(owner=P("engine"), fence=executions.c.fence + 1),
+        .values(owner=P("engine"), fence=executions.c.fence + 1, held_below=None),
     )
     # Waits for whoever holds the row: the caller wants this one and no other.
     yield "claim_row", claim.where(executions.c.id == P("execution_id")).with_for_update()

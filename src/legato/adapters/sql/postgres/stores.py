@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 
 from legato.adapters.sql.accounts.store import SqlAccounts
+from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal
@@ -186,6 +187,9 @@ def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None
         attempt_logs=PostgresAttemptLogs(database, lines_max=limits.max_log_lines_per_attempt),
         blobs=blobs,
         changes=lifecycle.changes,
+        admissions=SqlAdmissions(
+            scripts, limits, monotonic=time.monotonic, notify=committer.tell_others
+        ),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
     )

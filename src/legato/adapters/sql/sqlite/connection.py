@@ -186,7 +186,8 @@ class Query:
             shape: What the JSON is decoded into.
         """
         self._sql = SQL[name]
-        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape)
+        # Not strict: what is true or false is 1 or 0 here.
+        self._decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(shape, strict=False)
 
     def run(self, connection: sqlite3.Connection, **parameters: object) -> Any:
         """Run it and return the decoded value.

@@ -33,6 +33,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
 
 from legato.adapters.sql.accounts.definitions import account_statements
+from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
 from legato.adapters.sql.schema import (
     NOBODYS,
@@ -45,6 +46,7 @@ from legato.adapters.sql.sqlite.definitions_base import (
     BUSY,
     FINAL,
     INDEX,
+    QUEUED,
     WAITING,
     P,
     array,
@@ -76,7 +78,7 @@ def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
     groups = (
         _log(), _inbox(), _owners(), finds(), lists(), catalogue(), steps(), search(),
-        account_statements(), audit_statements(),
+        account_statements(), admission_statements(), audit_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 
@@ -134,7 +136,7 @@ def _log() -> Iterator[tuple[str, ClauseElement]]:
     )
     yield (
         "queued_count",
-        select(func.count()).select_from(executions).where(text("executions.status = 'queued'")),
+        select(func.count()).select_from(executions).where(QUEUED),
     )
 
 
@@ -211,7 +213,7 @@ def _owners() -> Iterator[tuple[str, ClauseElement]]:
         "take",
         update(executions)
         .where(executions.c.id.in_(array("ids")))
-        .values(owner=P("engine"), fence=executions.c.fence + 1),
+        .values(owner=P("engine"), fence=executions.c.fence + 1, held_below=None),
     )
     yield (
         "claim_row",
@@ -258,7 +260,7 @@ def _owners() -> Iterator[tuple[str, ClauseElement]]:
                 exists(
                     select(text("1"))
                     .select_from(executions)
-                    .where(text("executions.status = 'queued'"), executions.c.owner.is_(None))
+                    .where(QUEUED, executions.c.owner.is_(None))
                 ),
             )
         ),
@@ -306,17 +308,16 @@ def _woken(limit: int | None = None) -> Any:
 
 def _queued() -> Select[Any]:
     """Return queued executions, one of each workspace in turn, the oldest of each first."""
-    queued = text("executions.status = 'queued'")
     by = INDEX.format("ix_executions_queued")
     spaces = (
         select(func.min(executions.c.workspace).label("workspace"))
-        .where(queued)
+        .where(QUEUED)
         .with_hint(executions, by)
         .cte("spaces", recursive=True)
     )
     following = (
         select(func.min(executions.c.workspace))
-        .where(queued, executions.c.workspace > spaces.c.workspace)
+        .where(QUEUED, executions.c.workspace > spaces.c.workspace)
         .with_hint(executions, by)
         .scalar_subquery()
     )
@@ -324,7 +325,7 @@ def _queued() -> Select[Any]:
     line = (
         select(executions.c.id)
         .where(
-            queued,
+            QUEUED,
             executions.c.workspace == spaces.c.workspace,
             executions.c.owner.is_(None),
         )

@@ -25,6 +25,7 @@ from legato.model.frames import FINAL_EXECUTION
 P: Final = bindparam
 WAITING: Final = text("NOT inbox.consumed")
 """Written as in the partial index: SQLite compares the text."""
+QUEUED: Final = text("executions.status = 'queued' AND executions.held_below IS NULL")
 BUSY: Final = text("executions.is_busy")
 INDEX: Final = "INDEXED BY {}"
 """Hint for where SQLite, which keeps no statistics here, would choose another index."""

@@ -49,7 +49,8 @@ def _row_columns(table: Any) -> list[ColumnElement[Any]]:
     names = (
         "workspace", "workflow", "version", "status", "head_seq", "nodes_done", "nodes_total",
         "created_at", "started_at", "ended_at", "error", "waiting_for", "parent", "forked_from",
-        "owner", "trigger",
+        "owner", "trigger", "workflow_id", "number", "is_test", "trigger_id",
+        "scheduled_at", "held_below",
     )  # fmt: skip
     return [table.c.id.label("execution_id"), *(table.c[name] for name in names)]
 

@@ -123,7 +123,8 @@ def pack_new(new: NewExecution, *, op: int = CHILD) -> list[Any]:
     return _padded(
         op, new.execution_id, new.workspace, new.workflow, new.version, new.created_at,
         new.owner, 0 if new.owner is None else 1, new.start, new.parent, new.root,
-        new.forked_from, clean_or_none(new.trigger), new.nodes_total,
+        new.forked_from, clean_or_none(new.trigger), new.nodes_total, new.workflow_id,
+        new.number, new.is_test, new.trigger_id, new.scheduled_at,
     )  # fmt: skip
 
 
@@ -199,8 +200,10 @@ def _create(otherwise: str) -> str:
     return (
         f"INSERT{otherwise} INTO executions (id, workspace, workflow, version, status, owner,"
         " fence, head_seq, is_busy, nodes_done, nodes_total, created_at, parent, root,"
-        " forked_from, \"trigger\", start) VALUES (NEW.id, NEW.c1, NEW.c2, NEW.c3, 'queued',"
-        " NEW.c5, NEW.c6, 0, 0, 0, NEW.c12, NEW.c4, NEW.c8, NEW.c9, NEW.c10, NEW.c11, NEW.c7);"
+        ' forked_from, "trigger", start, workflow_id, number, is_test, trigger_id, scheduled_at)'
+        " VALUES (NEW.id, NEW.c1, NEW.c2, NEW.c3, 'queued', NEW.c5, NEW.c6, 0, 0, 0, NEW.c12,"
+        " NEW.c4, NEW.c8, NEW.c9, NEW.c10, NEW.c11, NEW.c7, NEW.c13, NEW.c14, NEW.c15, NEW.c16,"
+        " NEW.c17);"
     )
 
 

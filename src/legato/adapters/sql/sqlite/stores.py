@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from legato.adapters.sql.accounts.store import SqlAccounts
+from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
@@ -228,6 +229,7 @@ def make_sqlite_stores(
         attempt_logs=SqliteAttemptLogs(writer, readers, lines_max=limits.max_log_lines_per_attempt),
         blobs=blobs,
         changes=lifecycle.changes,
+        admissions=SqlAdmissions(scripts, limits, monotonic=time.monotonic, notify=lambda: None),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
     )
