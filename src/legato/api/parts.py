@@ -80,6 +80,8 @@ class Api:
     """Gives the running engine of this process."""
     node_types: Callable[[], Mapping[str, NodeTypeInfo]] = _no_node_types
     """Gives what validation needs to know of the node types of this installation."""
+    is_supervised: bool = False
+    """Somebody starts this process again when it ends."""
     metrics: Metrics | None = None
     figures: StoreFigures | None = None
 

@@ -42,6 +42,7 @@ from legato.api import (
     second_factor,
     setup,
     sign_in,
+    system,
     users,
     workspaces,
 )
@@ -73,6 +74,7 @@ IDENTITY: Final[tuple[Routes, ...]] = (
     second_factor.routes,
     setup.routes,
     sign_in.routes,
+    system.info,
     users.routes,
     workspaces.routes,
 )

@@ -64,7 +64,8 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     api = Api(
         settings=settings, stores=stores, clock=clock, readiness=readiness, identity=identity,
         limits=limits, practice=None if embedded is None else embedded.practice(),
-        engine=lambda: app.engine, node_types=functools.cache(node_catalogue),
+        is_supervised=embedded is not None, engine=lambda: app.engine,
+        node_types=functools.cache(node_catalogue),
         crash_button=None if embedded is None else embedded.crash_button(app),
         metrics=_metrics(identity, limits, lag), figures=StoreFigures(stores, clock.monotonic),
     )  # fmt: skip

@@ -97,6 +97,7 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("POST", f"{AUTH}/logout"): Sample(),
     ("POST", f"{AUTH}/logout-all"): Sample(),
     ("GET", f"{AUTH}/me"): Sample(),
+    ("GET", "/api/v1/system/info"): Sample(),
     ("POST", f"{AUTH}/password"): Sample(
         body={"current_password": PASSWORD, "new_password": "another-Correct-Horse-17"}
     ),
