@@ -30,6 +30,7 @@ from uvicorn import Config, Server
 from legato.api import (
     api_keys,
     audit,
+    files,
     front,
     health,
     invitations,
@@ -63,6 +64,7 @@ RESOURCES: Final[tuple[Routes, ...]] = (health.routes, health.documents)
 IDENTITY: Final[tuple[Routes, ...]] = (
     api_keys.routes,
     audit.routes,
+    files.routes,
     front.routes,
     invitations.routes,
     members.routes,

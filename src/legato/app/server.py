@@ -32,6 +32,7 @@ from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens, KeyRing
+from legato.runtime.sweep import DAY_MS, Sweep
 from legato.telemetry import lines_dropped
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
                 await each()
 
     close = identity.passwords.close
-    care = Care(stores, close=close, hang_up=hang_up, beside=[lag])
+    files = settings.files
+    keep_ms = round(files.keep_days * DAY_MS)
+    sweep = Sweep(stores, clock, every_s=files.sweep_s, keep_ms=keep_ms)
+    care = Care(stores, close=close, hang_up=hang_up, beside=[lag, sweep])
     frame = make_api(api, gate, (*RESOURCES, *IDENTITY, *neighbours(api)))
     return HttpServer(frame, readiness, settings.server, care)
 

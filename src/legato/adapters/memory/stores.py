@@ -22,6 +22,7 @@ from legato.ports.accounts import Accounts
 from legato.ports.admission import Admissions
 from legato.ports.audit import Audit
 from legato.ports.clock import Clock
+from legato.ports.files import Files
 from legato.ports.stores import StoreLook, Stores
 
 
@@ -68,7 +69,7 @@ class MemoryChanges:
 
 
 class NotInMemory:
-    """Stands for accounts and audit: what nobody could log in to again is not kept in memory."""
+    """Stands for accounts, audit and files: what belongs to people is not kept in memory."""
 
     def __getattr__(self, name: str) -> Any:
         """Refuse every use.
@@ -77,7 +78,8 @@ class NotInMemory:
             Unavailable: Always.
         """
         raise Unavailable(
-            "a store in memory keeps no accounts and no audit.", hint="Use SQLite or PostgreSQL."
+            "a store in memory keeps no accounts, no audit and no files.",
+            hint="Use SQLite or PostgreSQL.",
         )
 
 
@@ -103,4 +105,5 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         admissions=cast(Admissions, NotInMemory()),
         accounts=cast(Accounts, NotInMemory()),
         audit=cast(Audit, NotInMemory()),
+        files=cast(Files, NotInMemory()),
     )

@@ -13,6 +13,7 @@ import asyncpg
 from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
+from legato.adapters.sql.files import SqlFiles
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal
 from legato.adapters.sql.postgres.catalogue import PostgresVersions
@@ -28,7 +29,7 @@ from legato.adapters.sql.revision import REVISION
 from legato.crashpoints import crash_point
 from legato.errors import StoreUnavailable
 from legato.model.policy import Limits
-from legato.ports.blobs import Blobs
+from legato.ports.blobs import BlobStore
 from legato.ports.stores import StoreLook, Stores
 
 MIGRATION_LOCK: Final = 0x6C656761746F
@@ -159,7 +160,7 @@ class PostgresLifecycle:
             return None if revision is None else str(revision)
 
 
-def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None) -> Stores:
+def make_postgres_stores(url: str, blobs: BlobStore, *, limits: Limits | None = None) -> Stores:
     """Make the ports on one database; nothing is opened yet.
 
     Args:
@@ -192,4 +193,5 @@ def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None
         ),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
+        files=SqlFiles(scripts),
     )
