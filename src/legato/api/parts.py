@@ -15,6 +15,7 @@ from legato.api.figures import StoreFigures
 from legato.api.limits import RequestLimits
 from legato.api.metrics import Metrics
 from legato.api.readiness import Readiness
+from legato.api.workflow_cache import WorkflowCache
 from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
@@ -82,6 +83,7 @@ class Api:
     """Gives what validation needs to know of the node types of this installation."""
     metrics: Metrics | None = None
     figures: StoreFigures | None = None
+    workflow_cache: WorkflowCache = field(default_factory=WorkflowCache)
 
 
 def api_of(request: Request) -> Api:
