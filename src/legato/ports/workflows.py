@@ -26,6 +26,7 @@ PIN_BYTES_MAX: Final = 1024 * 1024
 PINS_MAX: Final = 100
 """Of one workflow."""
 ALIAS_LENGTH_MAX: Final = 200
+RUNS_SHOWN: Final = 10
 EDIT_TOLD_MS: Final = 3_600_000
 """The audit hears of one who edits a draft this often."""
 PREFERENCES_BYTES_MAX: Final = 64 * 1024
@@ -81,6 +82,14 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     draft_at: int
     draft_by: str
     is_ahead: bool
+
+
+class RunMark(msgspec.Struct, frozen=True):
+    """One execution in the strip of the last ones."""
+
+    id: str
+    status: str
+    created_at: int
 
 
 class WorkflowQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,6 +200,15 @@ class Workflows(Protocol):
 
     async def page(self, workspace: WorkspaceId, wanted: WorkflowQuery) -> list[Listed]:
         """Return a part of the list."""
+        ...
+
+    async def last_runs(
+        self, workspace: WorkspaceId, workflows: Sequence[str]
+    ) -> dict[str, list[RunMark]]:
+        """Return the last `RUNS_SHOWN` root executions of each workflow, the newest first.
+
+        Tests are not among them. Costs one query by keys per workflow.
+        """
         ...
 
     async def create(

@@ -50,6 +50,9 @@ OPEN_ROOT: Final = (
 )
 """What an overlap rule counts."""
 
+RUNS: Final = "workflow_id IS NOT NULL AND parent IS NULL AND NOT is_test"
+"""What the strip of a workflow's last executions shows."""
+
 executions: Final = Table(
     "executions",
     metadata,
@@ -88,6 +91,7 @@ executions: Final = Table(
     _only("executions", "roots", ("workspace", "created_at", "id"), "parent IS NULL"),
     _only("executions", "queued", ("workspace", "created_at", "id"), QUEUED),
     _only("executions", "open", ("workflow_id",), OPEN_ROOT),
+    _only("executions", "runs", ("workflow_id", "created_at", "id"), RUNS),
     _only("executions", "held", ("workflow_id", "id"), "held_below IS NOT NULL"),
     _only("executions", "owner", ("owner",), "owner IS NOT NULL"),
     _only("executions", "wake", ("wake_at",), "owner IS NULL AND wake_at IS NOT NULL"),

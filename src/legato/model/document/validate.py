@@ -33,6 +33,7 @@ from legato.model.document.read import read_with_report
 from legato.model.document.reads import check_template
 from legato.model.document.scope import Scope
 from legato.model.document.secrecy import check_texts
+from legato.model.document.tree import Document, Report
 from legato.model.document.waits import check_wait
 from legato.model.ids import NodeId
 from legato.model.node_type import NodeTypeInfo
@@ -88,6 +89,17 @@ def check_workflow(
 ) -> tuple[Workflow | None, tuple[Problem, ...]]:
     """Do the same without raising: the workflow (None if there are problems), and the problems."""
     document, report = read_with_report(text, file=file, limits=limits)
+    return check_read(document, report, catalogue=catalogue, limits=limits)
+
+
+def check_read(
+    document: Document | None,
+    report: Report,
+    *,
+    catalogue: Mapping[str, NodeTypeInfo],
+    limits: Limits,
+) -> tuple[Workflow | None, tuple[Problem, ...]]:
+    """Do the same with what `read_with_report` has read."""
     if document is None:
         return None, report.finish()
     scope = Scope(report, catalogue, limits)

@@ -132,6 +132,8 @@ CREATE TABLE pins ( workspace TEXT NOT NULL, workflow TEXT NOT NULL, node TEXT N
 -- schema:
 CREATE TABLE drafts ( workspace TEXT NOT NULL, workflow TEXT NOT NULL, revision INTEGER NOT NULL, base_version INTEGER, source BLOB NOT NULL, size INTEGER NOT NULL, hash TEXT NOT NULL, "by" TEXT NOT NULL, at BIGINT NOT NULL, CONSTRAINT pk_drafts PRIMARY KEY (workflow, revision) );
 -- schema:
+CREATE INDEX ix_executions_runs ON executions (workflow_id, created_at, id) WHERE workflow_id IS NOT NULL AND parent IS NULL AND NOT is_test;
+-- schema:
 INSERT INTO meta VALUES ('epoch', '1');
 -- schema:
 INSERT INTO alembic_version VALUES ('0009');
@@ -481,6 +483,8 @@ UPDATE workflows SET draft=:revision WHERE workflows.id = :workflow;
 DELETE FROM drafts WHERE drafts.workflow = :workflow AND drafts.revision < :revision AND (drafts.revision <= :revision - 50 OR drafts.revision IN (SELECT anon_1.revision FROM (SELECT drafts.revision AS revision, sum(drafts.size) OVER (ORDER BY drafts.revision DESC) AS total FROM drafts WHERE drafts.workflow = :workflow) AS anon_1 WHERE anon_1.total > 8388608));
 -- workflows.edit_told:
 INSERT INTO draft_editors (workflow, "by", told_at) VALUES (:workflow, :by, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT (workflow, "by") DO UPDATE SET told_at = excluded.told_at WHERE draft_editors.told_at <= excluded.told_at - 3600000 RETURNING told_at;
+-- workflows.last_runs:
+SELECT executions.id, executions.status, executions.created_at FROM executions WHERE executions.workspace = :workspace AND executions.workflow_id = :workflow AND executions.parent IS NULL AND executions.is_test = 0 ORDER BY executions.created_at DESC, executions.id DESC LIMIT 10 OFFSET 0;
 -- workflows.lock:
 SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp FROM workflows WHERE workflows.id = :named AND workflows.workspace = :workspace;
 -- workflows.lock_slug:
@@ -489,6 +493,8 @@ SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workf
 SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications."by", publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE workflows.workspace = :workspace AND workflows.archived_at IS NULL AND publications.number = workflows.published ORDER BY workflows.slug;
 -- workflows.now:
 SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS at;
+-- workflows.open_execution:
+SELECT executions.id FROM executions WHERE executions.workspace = :workspace AND executions.status IN ('needs_attention', 'paused', 'queued', 'running', 'waiting') AND executions.workflow_id = :workflow LIMIT 1 OFFSET 0;
 -- workflows.page:
 SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, drafts.at AS draft_at, drafts."by" AS draft_by, drafts.hash AS draft_hash, publications.hash AS published_hash FROM workflows JOIN drafts ON drafts.workflow = workflows.id AND drafts.revision = workflows.draft LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.workspace = :workspace AND (:is_published IS NULL OR :is_published = (workflows.published IS NOT NULL)) AND (:text IS NULL OR replace(workflows.folded, :text, '') != workflows.folded) AND (:after IS NULL OR workflows.id < :after) AND workflows.archived_at IS NULL ORDER BY workflows.id DESC LIMIT :limit OFFSET 0;
 -- workflows.page_archived:

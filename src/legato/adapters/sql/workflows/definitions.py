@@ -11,7 +11,7 @@ from sqlalchemy import Select, and_, delete, exists, literal_column, or_, select
 from sqlalchemy.sql import ClauseElement
 
 from legato.adapters.sql.definitions_shared import NOW, P, insert
-from legato.adapters.sql.schema import versions
+from legato.adapters.sql.schema import executions, versions
 from legato.adapters.sql.schema_workflows import (
     draft_editors,
     drafts,
@@ -23,6 +23,7 @@ from legato.adapters.sql.schema_workflows import (
 )
 from legato.adapters.sql.workflows.definitions_drafts import draft_statements
 from legato.adapters.sql.workflows.definitions_lists import list_statements
+from legato.model.frames import OPEN_EXECUTION
 
 Named = Iterator[tuple[str, ClauseElement]]
 
@@ -211,6 +212,18 @@ def if_below(name: str) -> Any:
 
 
 def _purge() -> Named:
+    e = executions.c
+    open_status: list[Any] = [literal_column(f"'{each}'") for each in sorted(OPEN_EXECUTION)]
+    yield (
+        "open_execution",
+        select(e.id)
+        .where(
+            e.workspace == P("workspace"),
+            e.status.in_(open_status),
+            e.workflow_id == P("workflow"),
+        )
+        .limit(ONE),
+    )
     for name, table in (
         ("aliases", workflow_aliases),
         ("publications", publications),

@@ -11,7 +11,9 @@ from sqlalchemy import Boolean, Integer, Text, and_, func, literal_column, or_, 
 from sqlalchemy.sql import ClauseElement
 
 from legato.adapters.sql.definitions_shared import P, if_given
+from legato.adapters.sql.schema import executions
 from legato.adapters.sql.schema_workflows import drafts, publications, workflows
+from legato.ports.workflows import RUNS_SHOWN
 
 Named = Iterator[tuple[str, ClauseElement]]
 
@@ -48,3 +50,16 @@ def list_statements() -> Named:
     )
     yield "page", found.where(c.archived_at.is_(None))
     yield "page_archived", found.where(c.archived_at.is_not(None))
+    e = executions.c
+    yield (
+        "last_runs",
+        select(e.id, e.status, e.created_at)
+        .where(
+            e.workspace == P("workspace"),
+            e.workflow_id == P("workflow"),
+            e.parent.is_(None),
+            ~e.is_test,
+        )
+        .order_by(e.created_at.desc(), e.id.desc())
+        .limit(literal_column(str(RUNS_SHOWN))),
+    )

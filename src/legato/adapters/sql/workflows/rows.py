@@ -34,6 +34,7 @@ from legato.ports.workflows import (
     NewWorkflow,
     PublishedText,
     Refusal,
+    RunMark,
     WorkflowQuery,
     WorkflowRow,
 )
@@ -92,6 +93,18 @@ class Rows(Part):
             )
             for row in found
         ]
+
+    async def last_runs(
+        self, workspace: WorkspaceId, workflows: Sequence[str]
+    ) -> dict[str, list[RunMark]]:
+        """Keep `Workflows.last_runs`."""
+        found: dict[str, list[RunMark]] = {}
+        for each in workflows:
+            rows = await self._driver.look_up(
+                "workflows.last_runs", workspace=workspace, workflow=each
+            )
+            found[each] = [RunMark(row["id"], row["status"], row["created_at"]) for row in rows]
+        return found
 
     async def create(
         self, new: NewWorkflow, audit: Sequence[AuditEntry], *, once: Once | None = None
@@ -192,6 +205,9 @@ class Rows(Part):
                 return seen
             if seen.archived_at is None:
                 return "not_archived"
+            place = {"workspace": row.workspace, "workflow": row.id}
+            if (yield from step("workflows.open_execution", **place)):
+                return "in_use"
             for each in ("aliases", "publications", "drafts", "draft_editors", "pins"):
                 yield from step(f"workflows.purge_{each}", workflow=row.id)
             yield from step("workflows.purge", workflow=row.id)

@@ -36,6 +36,11 @@ def upgrade() -> None:
     for workspace, name in _named():
         _lift(workspace, name, publications, drafts)
     op.drop_table("publications_old")
+    runs = sa.text("workflow_id IS NOT NULL AND parent IS NULL AND NOT is_test")
+    columns = ["workflow_id", "created_at", "id"]
+    op.create_index(
+        "ix_executions_runs", "executions", columns, postgresql_where=runs, sqlite_where=runs
+    )
 
 
 def _named() -> Iterable[tuple[str, str]]:
