@@ -370,12 +370,13 @@ def test_a_file_is_applied_in_one_call(house: House) -> None:
     )
     found = draft(ada, "applied")
     assert (found["source"], found["base_version"]) == (flow("applied", 2), 2)
-    text = json.dumps(
-        {"legato": 1, "name": "as-json", "nodes": {"a": {"uses": "delay", "with": {"for": "1s"}}}}
-    )
-    answer = send(ada, "PUT", "/workflows/as-json/file", text, "application/json")
+    text = '{"legato": 1, "name": "as-json", "nodes": {"a": {"uses": "delay", "with": {"for": 1}}}}'
+    answer = send(ada, "PUT", "/workflows/as-json/file", text)
     assert answer.status_code == 201, answer.text
-    assert ada.call("GET", "/workflows/as-json/file").text == text
+    file = ada.call("GET", "/workflows/as-json/file")
+    assert (file.text, file.headers["content-type"]) == (text, "application/json")
+    answer = ada.call("PUT", "/workflows/as-json/file", {"source": text})
+    assert answer.status_code == 200, answer.text
     for name in ("not-made", "Big", "01900000-0000-7000-8000-000000000404"):
         answer = send(ada, "PUT", f"/workflows/{name}/file", flow("another"))
         assert said(answer) in {(404, "not_found"), (422, "slug_mismatch")}
@@ -573,13 +574,16 @@ def test_node_types_come_with_their_schemas(house: House) -> None:
 def test_preferences_are_ones_own(house: House) -> None:
     """An object of one's own, which nobody else sees [WF40]."""
     ada, bob = house.owner, house.member("viewer")
-    assert bob.call("GET", "/me/preferences").json() == {}
-    answer = bob.call("PUT", "/me/preferences", {"theme": "dark", "deep": {"a": [1]}})
+    assert bob.call("GET", "/me/preferences").json() == {"preferences": {}}
+    kept = {"preferences": {"theme": "dark", "deep": {"a": [1]}}}
+    answer = bob.call("PUT", "/me/preferences", kept)
     assert answer.status_code == 200, answer.text
-    assert bob.call("GET", "/me/preferences").json() == {"theme": "dark", "deep": {"a": [1]}}
-    assert ada.call("GET", "/me/preferences").json() == {}
-    assert bob.code("PUT", "/me/preferences", [1]) == (422, "invalid")
-    assert bob.code("PUT", "/me/preferences", {"a": "x" * 65_536}) == (413, "too_large")
+    assert bob.call("GET", "/me/preferences").json() == kept
+    assert ada.call("GET", "/me/preferences").json() == {"preferences": {}}
+    for wrong in ({"preferences": [1]}, {}, {**kept, "more": 1}):
+        assert bob.code("PUT", "/me/preferences", wrong) == (422, "invalid")
+    large = {"preferences": {"a": "x" * 65_536}}
+    assert bob.code("PUT", "/me/preferences", large) == (413, "too_large")
 
 
 def test_what_is_in_another_workspace_is_not_there(house: House) -> None:
