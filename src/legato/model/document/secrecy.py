@@ -71,9 +71,11 @@ def check_secrets(
     """
     for below, value in _values(config, ()):
         whole = (*path, *below)
+        is_name = bool(below) and below[-1] == "credential"
         if is_reference(value):
-            _check_reference(scope, value, whole, is_allowed=matches_field(below, fields))
-        elif below and below[-1] == "credential" and matches_field(below, fields):
+            is_allowed = matches_field(below, fields) and not is_name
+            _check_reference(scope, value, whole, is_allowed=is_allowed)
+        elif is_name and matches_field(below, fields):
             _check_name(scope, value, whole)
         elif isinstance(value, str):
             _check_literal(scope, value, whole)

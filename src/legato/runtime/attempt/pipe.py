@@ -20,8 +20,8 @@ from legato.runtime.attempt.request import AttemptRequest
 _LENGTH: Final = struct.Struct(">I")
 
 AskWhat = Literal[
-    "secret", "blob_put", "blob_get", "blob_put_file", "blob_get_file", "step_get", "step_begin",
-    "step_finish",
+    "secret", "credential", "blob_put", "blob_get", "blob_put_file", "blob_get_file", "step_get",
+    "step_begin", "step_finish",
 ]  # fmt: skip
 
 
