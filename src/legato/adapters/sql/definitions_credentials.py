@@ -64,11 +64,16 @@ def _changes() -> Named:
     c = credentials.c
     here = and_(c.workspace == P("workspace"), c.id == P("id"))
     given = ("id", "workspace", "name", "type", "hosts", "version", "key_id", "sealed")
-    by = {"created_by": P("by"), "updated_by": P("by")}
     yield (
         "add",
         insert(credentials)
-        .values(created_at=NOW, updated_at=NOW, **{name: P(name) for name in given}, **by)
+        .values(
+            created_at=NOW,
+            created_by=P("by"),
+            updated_at=NOW,
+            updated_by=P("by"),
+            **{name: P(name) for name in given},
+        )
         .on_conflict_do_nothing()
         .returning(credentials),
     )

@@ -92,7 +92,8 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), catalogue(), _steps(),
         _search(),
-        account_statements(), admission_statements(), audit_statements(), credential_statements(), look_ups(),
+        account_statements(), admission_statements(), audit_statements(), credential_statements(),
+        look_ups(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 
