@@ -197,6 +197,7 @@ class App:
         """Args: role says how much is opened; instead brings parts of the caller's own."""
         from legato.adapters.local_bus import LocalBus
         from legato.adapters.system_clock import SystemClock
+        from legato.app.vault import AppVault
 
         self.settings = settings
         self.role = role
@@ -204,6 +205,7 @@ class App:
         self.clock: Clock = self._instead.clock or SystemClock()
         self.bus: Bus = LocalBus()
         self.stores: Stores = self._instead.stores or make_stores(settings)
+        self.vault = AppVault(self.stores.credentials, settings, self.clock.monotonic)
         self.epoch = 0
         self.on_line: Callable[[LogLine], None] | None = None
         self._engine: Engine | None = None
@@ -228,11 +230,14 @@ class App:
         Raises:
             StoreUnavailable: The store cannot be opened or written.
             Conflict: Its schema is newer than this program.
+            InvalidInput: Credentials need master keys that are not here.
         """
         async with contextlib.AsyncExitStack() as stack:
             await self.stores.lifecycle.open()
             stack.push_async_callback(self.stores.lifecycle.close)
             self.epoch = await self.stores.lifecycle.epoch()
+            if self.role == "engine":  # before it takes up what would fail without them
+                await self.vault.refuse_missing_keys()
             if self.role != "reader":
                 await self._start_engine(stack)
             self._exit = stack.pop_all()
@@ -341,6 +346,7 @@ class App:
             logs=sink,
             blobs=self.stores.blobs,
             secrets=self._instead.secrets or open_secrets(settings),
+            vault=self.vault,
             clock=self.clock,
             programs=Launcher(sandbox=sandbox, pids=self._pids),
             http=guarded_http(grants),
@@ -394,6 +400,7 @@ def _grants(given: GrantSettings) -> Grants:
         connections={k: SqlConnection(**each.model_dump()) for k, each in connections.items()},
         mail_servers={k: MailServer(**each.model_dump()) for k, each in servers.items()},
         python=given.code.python,
+        credential_writes=given.sql.credential_writes,
     )
 
 

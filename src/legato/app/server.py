@@ -58,6 +58,7 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     settings, clock, stores = app.settings, app.clock, app.stores
     counters, close_counters = _counters(settings, clock)
     identity = _identity(settings, clock, counters, embedded)
+    app.vault.take(identity.sealer)
     limits = RequestLimits(counters, settings.server.rates)
     readiness = Readiness({"store": stores.lifecycle.look}, clock.monotonic)
     lag = LoopLag()

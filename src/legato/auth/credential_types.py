@@ -13,22 +13,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, mo
 
 from legato.errors import InvalidInput
 from legato.model.hosts import host_rule, is_within, wire_host
-from legato.ports.credentials import HOST_BOUND, SECRET_FIELDS, CredentialType
+from legato.ports.credentials import (
+    HOST_BOUND,
+    PROVIDER_URLS,
+    SECRET_FIELDS,
+    CredentialType,
+)
 
 SECRET_MIN: Final = 8
 """A shorter one could not be taken out of texts: it would be found in other words."""
 SECRET_MAX: Final = 8_192
 HOSTS_MAX: Final = 50
 PORTS: Final[Mapping[str, int]] = {"https": 443, "http": 80}
-PROVIDER_URLS: Final[Mapping[str, str]] = {
-    "anthropic": "https://api.anthropic.com/v1",
-    "glm": "https://open.bigmodel.cn/api/paas/v4",
-    "kimi": "https://api.moonshot.ai/v1",
-    "mistral": "https://api.mistral.ai/v1",
-    "openai": "https://api.openai.com/v1",
-    "openrouter": "https://openrouter.ai/api/v1",
-}
-"""Where known providers are asked if `base_url` is not given."""
 _VISIBLE: Final = re.compile(r"[\x21-\x7e]*")
 _PRINTABLE: Final = re.compile(r"[\x20-\x7e\t]*")
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")

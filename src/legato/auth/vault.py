@@ -84,8 +84,14 @@ class StoredVault:
     ) -> OpenCredential | None:
         """Keep `Vault.use`. One read, and the first time in an execution one write."""
         row = await self._store.named(workspace, name)
-        if row is None:
-            return None
+        return None if row is None else await self.use_row(row, execution_id)
+
+    async def use_row(self, row: Credential, execution_id: ExecutionId) -> OpenCredential:
+        """Do the same with a credential that is at hand.
+
+        Raises:
+            InvalidInput: It cannot be opened here.
+        """
         found = self.open(row)
         if not await self._store.has_used(execution_id, row.id):
             entry = AuditEntry(
@@ -94,7 +100,7 @@ class StoredVault:
                 actor=execution_id,
                 target_kind="credential",
                 target=row.id,
-                workspace=workspace,
+                workspace=row.workspace,
                 data={"version": row.version},
             )
             await self._store.note_use(execution_id, row.id, [entry])

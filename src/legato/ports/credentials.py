@@ -29,6 +29,15 @@ SECRET_FIELDS: Final[Mapping[CredentialType, tuple[str, ...]]] = {
     "llm": ("api_key",),
 }
 """The fields of each type that nobody may read; `{secret: name}` stands for the first."""
+PROVIDER_URLS: Final[Mapping[str, str]] = {
+    "anthropic": "https://api.anthropic.com/v1",
+    "glm": "https://open.bigmodel.cn/api/paas/v4",
+    "kimi": "https://api.moonshot.ai/v1",
+    "mistral": "https://api.mistral.ai/v1",
+    "openai": "https://api.openai.com/v1",
+    "openrouter": "https://openrouter.ai/api/v1",
+}
+"""Where known providers of language models are asked if `base_url` is not given."""
 CREDENTIALS_MAX: Final = 1_000
 """Of a workspace."""
 USES_MAX: Final = 200
@@ -183,6 +192,31 @@ class Credentials(Protocol):
 
     async def keys(self) -> dict[str, int]:
         """Return how many credentials each key has sealed, by its id."""
+        ...
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """How a credential did when it was tried. No text holds a secret.
+
+    `asked` is whom: a URL, or a host with its port. `status` is that of an HTTP answer.
+    """
+
+    is_good: bool
+    message: str
+    asked: str = ""
+    status: int | None = None
+
+
+class Trials(Protocol):
+    """Tries credentials, harmlessly and for some seconds at most."""
+
+    async def __call__(self, found: OpenCredential, url: str | None) -> Trial:
+        """Try one.
+
+        Args:
+            found: Which.
+            url: Where an HTTP credential is tried; None: at the root of its first host.
+        """
         ...
 
 

@@ -89,6 +89,10 @@ class NoCredentials(NotInMemory):
     async def named(self, workspace: WorkspaceId, name: str) -> None:
         """Keep `Credentials.named`."""
 
+    async def keys(self) -> dict[str, int]:
+        """Keep `Credentials.keys`."""
+        return {}
+
 
 def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) -> Stores:
     """Make the ports of one process.

@@ -289,6 +289,7 @@ def runner_of(begin: pipe.Begin, engine: Engine, node_type: NodeType) -> Attempt
         connections=allowed.connections,
         mail_servers=allowed.mail_servers,
         python=allowed.python,
+        credential_writes=allowed.credential_writes,
     )
     services = AttemptServices(
         journal=EngineJournal(engine),

@@ -160,6 +160,7 @@ class Isolation:
                 connections=dict(grants.connections),
                 mail_servers=dict(grants.mail_servers),
                 python=grants.python,
+                credential_writes=grants.credential_writes,
                 sandbox_mode=self._isolation.sandbox_mode,
                 hidden=tuple(str(path) for path in self._isolation.hidden),
             ),

@@ -35,6 +35,7 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
     connections: dict[str, SqlConnection] = {}
     mail_servers: dict[str, MailServer] = {}
     python: bool = False
+    credential_writes: bool = False
     sandbox_mode: Literal["auto", "off", "required"] = "auto"
     hidden: tuple[str, ...] = ()
 
