@@ -22,6 +22,7 @@ from legato.auth.tokens import AccessTokens
 from legato.errors import Internal
 from legato.model.node_type import NodeTypeInfo
 from legato.ports.clock import Clock
+from legato.ports.credentials import Trials
 from legato.ports.stores import Stores
 from legato.runtime.engine import Engine
 from legato.settings import Settings
@@ -80,6 +81,8 @@ class Api:
     """Gives the running engine of this process."""
     node_types: Callable[[], Mapping[str, NodeTypeInfo]] = _no_node_types
     """Gives what validation needs to know of the node types of this installation."""
+    trials: Trials | None = None
+    """Tries credentials; None: nothing here does."""
     metrics: Metrics | None = None
     figures: StoreFigures | None = None
 

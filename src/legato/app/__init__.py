@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from legato.ports.attempt_logs import LogLine
     from legato.ports.bus import Bus
     from legato.ports.clock import Clock
+    from legato.ports.credentials import Trials
     from legato.ports.exchanges import Exchanges
     from legato.ports.grants import Grants
     from legato.ports.http import HttpAccess
@@ -372,6 +373,14 @@ def guarded_http(grants: Grants) -> HttpAccess:
     from legato.nodes.http_access import GuardedHttp
 
     return GuardedHttp(grants)
+
+
+def credential_trials(settings: Settings) -> Trials:
+    """Return what tries credentials, within the same grants as nodes."""
+    from legato.nodes.credential_trial import CredentialTrials
+
+    grants = _grants(settings.grants)
+    return CredentialTrials(guarded_http(grants), grants)
 
 
 def open_secrets(settings: Settings) -> Secrets:

@@ -128,7 +128,7 @@ _Name = Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_one_
 
 
 class _Data(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class BearerData(_Data):
@@ -238,7 +238,7 @@ _Unbound = Annotated[
 
 
 class _Wanted(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: CredentialName
 

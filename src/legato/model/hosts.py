@@ -54,6 +54,8 @@ def host_rule(value: object) -> str:
     host = wire_host(name.removeprefix("*.") if is_wild else name)
     if is_wild and _is_shared(host):
         raise InvalidInput("should name a domain of one owner after *., not one that many share")
+    if port is None and not {".", ":"} & set(host) and host != "localhost":
+        raise InvalidInput("should have its port after a colon: the name has no dot")
     text = f"[{host}]" if ":" in host else host
     return ("*." if is_wild else "") + text + ("" if port is None else f":{port}")
 

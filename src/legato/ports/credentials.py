@@ -154,6 +154,10 @@ class Credentials(Protocol):
         """Return those with a smaller id, descending."""
         ...
 
+    async def names(self, workspace: WorkspaceId) -> frozenset[str]:
+        """Return the names of all of a workspace."""
+        ...
+
     async def used_by(
         self, workspace: WorkspaceId, name: str, *, after: str | None = None, limit: int = 50
     ) -> list[WorkflowUse]:

@@ -110,6 +110,11 @@ class SqlCredentials:
         )
         return [_credential(row) for row in rows]
 
+    async def names(self, workspace: WorkspaceId) -> frozenset[str]:
+        """Keep `Credentials.names`."""
+        rows = await self._driver.fetch("credentials.names", workspace=workspace)
+        return frozenset(row["name"] for row in rows)
+
     async def used_by(
         self, workspace: WorkspaceId, name: str, *, after: str | None = None, limit: int = 50
     ) -> list[WorkflowUse]:

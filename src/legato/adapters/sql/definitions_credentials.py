@@ -47,6 +47,7 @@ def _kept() -> Named:
         .order_by(c.id)
         .limit(P("limit")),
     )
+    yield "names", select(c.name).where(here)
     yield "keys", select(c.key_id, func.count().label("count")).group_by(c.key_id)
     yield "count", select(func.count().label("count")).select_from(credentials).where(here)
     # Waits for whoever publishes a workflow that names it, and has that one wait.

@@ -236,6 +236,8 @@ SELECT credentials.key_id, count(*) AS count FROM credentials GROUP BY credentia
 SELECT credentials.name, credentials.version FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C" AND credentials.id = $2::VARCHAR COLLATE "C" FOR UPDATE;
 -- credentials.named: ["workspace", "name"]
 SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C" AND credentials.name = $2::VARCHAR COLLATE "C";
+-- credentials.names: ["workspace"]
+SELECT credentials.name FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C";
 -- credentials.page: ["workspace", "after", "limit"]
 SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR COLLATE "C" IS NULL OR credentials.id < $2::VARCHAR COLLATE "C") ORDER BY credentials.id DESC LIMIT $3;
 -- credentials.remove: ["workspace", "id"]

@@ -363,6 +363,8 @@ SELECT credentials.key_id, count(*) AS count FROM credentials GROUP BY credentia
 SELECT credentials.name, credentials.version FROM credentials WHERE credentials.workspace = :workspace AND credentials.id = :id;
 -- credentials.named:
 SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = :workspace AND credentials.name = :name;
+-- credentials.names:
+SELECT credentials.name FROM credentials WHERE credentials.workspace = :workspace;
 -- credentials.page:
 SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = :workspace AND (:after IS NULL OR credentials.id < :after) ORDER BY credentials.id DESC LIMIT :limit OFFSET 0;
 -- credentials.remove:
