@@ -9,7 +9,16 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, RootModel, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    RootModel,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from legato.errors import InvalidInput
 from legato.model.hosts import host_rule, is_within, wire_host
@@ -290,13 +299,15 @@ class WantedLlm(_Wanted):
     hosts: _Bound
     data: LlmData
 
-    @model_validator(mode="after")
-    def _place_is_bound(self) -> Self:
-        url = urlsplit(self.data.base_url or PROVIDER_URLS[self.data.provider])
+    @field_validator("data")
+    @classmethod
+    def _place_is_bound(cls, value: LlmData, given: ValidationInfo) -> LlmData:
+        url = urlsplit(value.base_url or PROVIDER_URLS[value.provider])
         port = url.port or PORTS[url.scheme]
-        if not is_within(self.hosts, url.scheme, url.hostname or "", port):
+        hosts = given.data.get("hosts")  # absent: what was sent is no good, and told already
+        if hosts and not is_within(hosts, url.scheme, url.hostname or "", port):
             raise ValueError("hosts should cover the address of the provider")
-        return self
+        return value
 
 
 AnyWanted = WantedBearer | WantedBasic | WantedHeader | WantedSql | WantedSmtp | WantedLlm

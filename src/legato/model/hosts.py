@@ -66,7 +66,7 @@ def wire_host(name: str) -> str:
     Raises:
         InvalidInput: It is neither.
     """
-    bare = name.removeprefix("[").removesuffix("]")
+    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     try:
         return str(ipaddress.ip_address(bare))
     except ValueError:
