@@ -181,7 +181,7 @@ async def test_pages_descend_and_a_workspace_has_a_bound(
     monkeypatch.setattr("legato.adapters.sql.credentials.CREDENTIALS_MAX", 4)
     with pytest.raises(LimitExceeded):
         await added(store, "name5", 5)
-    assert await added(store, "name1", 6, workspace=OTHER)
+    assert (await added(store, "name1", 6, workspace=OTHER)).workspace == OTHER
 
 
 @DATABASES

@@ -242,8 +242,8 @@ def _rotate_master(invocation: Invocation, *, drop_old: bool) -> int:
 
 async def _with_new_master(app: App, found: Keys) -> Keys:
     """Make a new key, unless an earlier rotation has not come to its end: that one goes on."""
-    from legato.auth.keys import rotate_master
     from legato.auth import resealing, vault
+    from legato.auth.keys import rotate_master
     from legato.auth.sealing import Sealer
 
     sealer = Sealer(found.master)
