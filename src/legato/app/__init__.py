@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from legato.ports.attempt_logs import LogLine
     from legato.ports.bus import Bus
     from legato.ports.clock import Clock
-    from legato.ports.credentials import Trials
+    from legato.ports.credentials import Trials, Vault
     from legato.ports.exchanges import Exchanges
     from legato.ports.grants import Grants
     from legato.ports.http import HttpAccess
@@ -107,14 +107,15 @@ def node_catalogue(*, with_packages: bool = True) -> Mapping[str, NodeTypeInfo]:
 class Instead:
     """Parts that a caller puts in place of those that the settings would choose; None: as chosen.
 
-    `stores` and `clock` may be a test's own, `secrets` too. With `http` no request reaches the
-    network: every answer is a recorded one. `around` is given the runner of attempts and returns
-    what the engine calls in its place.
+    `stores` and `clock` may be a test's own, `secrets` and `vault` too. With `http` no request
+    reaches the network: every answer is a recorded one. `around` is given the runner of attempts
+    and returns what the engine calls in its place.
     """
 
     stores: Stores | None = None
     clock: Clock | None = None
     secrets: Secrets | None = None
+    vault: Vault | None = None
     http: Exchanges | None = None
     around: Callable[[Runner], Runner] | None = None
 
@@ -347,7 +348,7 @@ class App:
             logs=sink,
             blobs=self.stores.blobs,
             secrets=self._instead.secrets or open_secrets(settings),
-            vault=self.vault,
+            vault=self._instead.vault or self.vault,
             clock=self.clock,
             programs=Launcher(sandbox=sandbox, pids=self._pids),
             http=guarded_http(grants),

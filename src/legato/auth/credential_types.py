@@ -200,7 +200,7 @@ class LlmData(_Data):
     """A provider of language models."""
 
     provider: str = Field(
-        pattern=r"^[a-z][a-z0-9_-]{0,62}$", description="openai, anthropic, kimi, glm, ollama…"
+        pattern=r"^[a-z][a-z0-9_-]{0,62}$", description="openai, kimi, glm, mistral, ollama…"
     )
     base_url: Annotated[str, Field(max_length=1_000), AfterValidator(_base_url)] | None = Field(
         default=None, description="Where it is asked; a known provider has one."

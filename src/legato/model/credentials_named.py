@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from legato.model.document.secrecy import is_credential, is_reference
 from legato.model.node_type import NodeTypeInfo
 from legato.model.workflow import Workflow
 
@@ -47,17 +48,17 @@ def _named(workflow: Workflow, types: Mapping[str, NodeTypeInfo], above: str) ->
             continue
         config = msgspec.json.decode(node.config)
         for field in info.secret_fields:
-            yield from _at(config, tuple(field.split(".")), path)
+            for at, value in _at(config, tuple(field.split(".")), path):
+                is_name = is_credential(field)
+                name = value["secret"] if is_reference(value) else value if is_name else None
+                if isinstance(name, str):
+                    yield Named(path=at, name=name, is_credential=is_name)
 
 
-def _at(value: Any, pattern: tuple[str, ...], path: str) -> Iterator[Named]:
+def _at(value: Any, pattern: tuple[str, ...], path: str) -> Iterator[tuple[str, Any]]:
+    """Yield what stands at every place that a pattern (`headers.*`) covers."""
     if not pattern:
-        is_credential = path.endswith("/credential")
-        name = value if is_credential else None
-        if isinstance(value, dict) and value.keys() == {"secret"}:
-            name = value["secret"]
-        if isinstance(name, str):
-            yield Named(path=path, name=name, is_credential=is_credential)
+        yield path, value
         return
     steps: list[tuple[str | int, Any]] = []
     if isinstance(value, dict):

@@ -113,7 +113,6 @@ def _is_loopback(host: str) -> bool:
 
 
 def _headers_of_provider(found: OpenCredential) -> dict[str, str]:
+    """Return the key in both places where providers look for it."""
     key = found.data["api_key"]
-    if found.data["provider"] == "anthropic":
-        return {"x-api-key": key, "anthropic-version": "2023-06-01"}
-    return {"authorization": f"Bearer {key}"}
+    return {"authorization": f"Bearer {key}", "x-api-key": key}

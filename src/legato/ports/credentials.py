@@ -30,7 +30,6 @@ SECRET_FIELDS: Final[Mapping[CredentialType, tuple[str, ...]]] = {
 }
 """The fields of each type that nobody may read; `{secret: name}` stands for the first."""
 PROVIDER_URLS: Final[Mapping[str, str]] = {
-    "anthropic": "https://api.anthropic.com/v1",
     "glm": "https://open.bigmodel.cn/api/paas/v4",
     "kimi": "https://api.moonshot.ai/v1",
     "mistral": "https://api.mistral.ai/v1",

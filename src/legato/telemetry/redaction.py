@@ -51,6 +51,8 @@ class Redactor:
         self._values: set[str] = set()
         self.shortest = 0
         """Characters of the shortest value or form; 0: there is none."""
+        self.is_plain = True
+        """JSON writes every value and form as it is; else what JSON says has to be looked at."""
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, value: str) -> None:
@@ -74,6 +76,7 @@ class Redactor:
         # Longest first, so that a form is not cut by a shorter one inside it.
         ordered = sorted(self._values, key=len, reverse=True)
         self.shortest = len(ordered[-1])
+        self.is_plain = all(_IN_JSON.fullmatch(form) for form in ordered)
         self._pattern = re.compile("|".join(map(re.escape, ordered)))
 
 
@@ -87,6 +90,7 @@ def _forms(value: str) -> set[str]:
     return found
 
 
+_IN_JSON: Final = re.compile(r"[ !#-\[\]-~]*")
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.~=+-]*")
 """What neither JSON nor HTML writes otherwise."""
 _ESCAPE: Final = re.compile("%[0-9A-F]{2}")

@@ -167,7 +167,7 @@ def test_roles_see_names_and_no_more(house: House, admin: Person) -> None:
         ("DELETE", path, None, {}, ["admin"]),
     ]
     for role in ("viewer", "operator", "editor", "admin"):
-        person = house.member(role)  # type: ignore[arg-type]
+        person = house.member(role)
         for method, at, value, headers, allowed in calls:
             answer = person.call(method, at, value, **headers)
             assert (said(answer) != FORBIDDEN) is (role in allowed), (role, method, at)
