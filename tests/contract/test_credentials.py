@@ -17,10 +17,10 @@ from legato.auth.vault import (
     reseal_credentials,
     sealed,
 )
-from legato.errors import InvalidInput, LimitExceeded, Unavailable
+from legato.errors import Conflict, InvalidInput, LimitExceeded, Unavailable
 from legato.model.ids import ExecutionId, WorkflowId, WorkspaceId
 from legato.ports import credentials as port
-from legato.ports.credentials import Credential, WorkflowUse
+from legato.ports.credentials import Credential, Naming, WorkflowUse
 from legato.ports.stores import Stores
 from tests.contract.accounts import DATABASES, HOME, actions, entry, execute, select
 from tests.contract.conftest import MakeStores
@@ -55,6 +55,11 @@ async def added(store: Stores, name: str = "github", number: int = 1, **changes:
     made = await store.credentials.add(bearer(name, number, **changes), ())
     assert made is not None
     return made
+
+
+def naming(*names: str) -> Naming:
+    """Return what a document names, all of it secrets that may be the operator's."""
+    return Naming(names)
 
 
 def use(number: int = 1, slug: str = "report") -> WorkflowUse:
@@ -100,7 +105,7 @@ async def test_names_are_unique_within_a_workspace_only(store: Stores) -> None:
 async def test_nothing_of_another_workspace_is_reached(store: Stores) -> None:
     """Find, name, page, replace, remove and used-by know the asked workspace only [CR4]."""
     made = await added(store)
-    await store.credentials.note_workflow(HOME.id, use(), ["github"])
+    await store.credentials.note_workflow(HOME.id, use(), naming("github"))
     kept = store.credentials
     assert await kept.find(OTHER, made.id) is None
     assert await kept.named(OTHER, "github") is None
@@ -152,20 +157,45 @@ async def test_a_credential_in_use_stays(store: Stores) -> None:
     """
     made = await added(store)
     kept = store.credentials
-    await kept.note_workflow(HOME.id, use(), ["github", "unknown"])
-    await kept.note_workflow(HOME.id, use(2, "sync"), ["github"])
+    await kept.note_workflow(HOME.id, use(), naming("github", "unknown"))
+    await kept.note_workflow(HOME.id, use(2, "sync"), naming("github"))
     assert [each.slug for each in await kept.used_by(HOME.id, "github")] == ["sync", "report"]
     assert await kept.used_by(HOME.id, "github", limit=1, after="wf-2") == [use()]
     assert await kept.remove(HOME.id, made.id, entry("x")) == "in_use"
     renamed = msgspec.structs.replace(made, name="forge", version=2)
     assert await kept.replace(renamed, entry("x")) == "in_use"
-    await kept.note_workflow(HOME.id, use(), [])
+    await kept.note_workflow(HOME.id, use(), naming())
     assert await kept.remove(HOME.id, made.id, entry("x")) == "in_use"
-    await kept.note_workflow(HOME.id, use(2, "sync"), ["gitlab"])
+    await kept.note_workflow(HOME.id, use(2, "sync"), naming("gitlab"))
     assert await kept.remove(HOME.id, made.id, (), version=7) == "changed"
     assert await kept.remove(HOME.id, made.id, entry("credential.delete"), version=1) == "done"
     assert await actions(store) == ["credential.delete"]
     assert await kept.find(HOME.id, made.id) is None
+
+
+@DATABASES
+async def test_publishing_and_deleting_at_once_do_not_both_succeed(stores: MakeStores) -> None:
+    """Of somebody who publishes a workflow that needs a credential and somebody who deletes it, in
+    two processes, one is refused [CR5].
+    """
+    one, other = await stores("a"), await stores("b")
+    needs = Naming(("github",), frozenset({"github"}))
+    seen: set[str] = set()
+    for number in range(12):
+        made = await added(one, number=number)
+        publish = one.credentials.note_workflow(HOME.id, use(number), needs)
+        delete = other.credentials.remove(HOME.id, made.id, ())
+        order = (publish, delete) if number % 2 else (delete, publish)
+        done = await asyncio.gather(*order, return_exceptions=True)
+        published = not any(isinstance(each, Conflict) for each in done)
+        assert published is ("in_use" in done), done
+        assert published is not ("done" in done), done
+        seen.add("published" if published else "deleted")
+        left = await one.credentials.used_by(HOME.id, "github")
+        assert [each.workflow_id for each in left] == ([f"wf-{number}"] if published else [])
+        await one.credentials.note_workflow(HOME.id, use(number), naming())
+        await one.credentials.remove(HOME.id, made.id, ())
+    assert seen
 
 
 @DATABASES

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether somebody may publish or run a document that names credentials.
 
-    names = await check_credentials(request, api, workflow)    # before the effect
-    ... put_uses(workspace, use, names)                        # in the transaction that publishes
+    naming = await check_credentials(request, api, workflow)    # before the effect
+    yield from put_uses(workspace, use, naming)                 # in the script that publishes
 
 Rules: CR22, CR23.
 """
@@ -19,12 +19,13 @@ from legato.auth.roles import may
 from legato.errors import Refused
 from legato.model.credentials_named import credentials_named
 from legato.model.workflow import Workflow
+from legato.ports.credentials import NAMES_NONE, Naming
 
 
 async def check_credentials(
     request: Request, api: Api, workflow: Workflow, *, above: str = ""
-) -> tuple[str, ...]:
-    """Check what a document names; return all names, each once.
+) -> Naming:
+    """Check what a document names, and return it.
 
     A credential of another workspace is as unknown as one that does not exist.
 
@@ -40,7 +41,7 @@ async def check_credentials(
     """
     named = credentials_named(workflow, api.node_types())
     if not named:
-        return ()
+        return NAMES_NONE
     place, _ = place_of(request)
     known = await api.stores.credentials.names(place.id)
     uses_any = any(each.is_credential or each.name in known for each in named)
@@ -53,4 +54,5 @@ async def check_credentials(
     ]
     if faults:
         raise InvalidBody(faults)
-    return tuple(dict.fromkeys(each.name for each in named))
+    needed = frozenset(each.name for each in named if each.is_credential)
+    return Naming(tuple(dict.fromkeys(each.name for each in named)), needed)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`/api/v1/credentials`: written and never read back; only attempts and trials see what they hold.
 
-Rules: CR33-CR43.
+Rules: CR33-CR39.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The credentials of an installation: its store, and whatever keys this process has.
 
-Loads no cryptography before there is something to open. Rules: CR21, CR24, CR32.
+Loads no cryptography before there is something to open. Rules: CR32, CR46.
 """
 
 from __future__ import annotations

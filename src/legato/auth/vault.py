@@ -4,7 +4,7 @@
 What is sealed holds type and hosts, too: a row whose hosts somebody has changed does not open. It
 opens for its workspace, id and version alone, so a row can neither be moved nor put back.
 
-Rules: CR1, CR2, CR20, CR21, CR24, CR30, CR31.
+Rules: CR1, CR2, CR20, CR30, CR31.
 """
 
 from collections.abc import Callable, Mapping

@@ -48,11 +48,15 @@ def _named(workflow: Workflow, types: Mapping[str, NodeTypeInfo], above: str) ->
             continue
         config = msgspec.json.decode(node.config)
         for field in info.secret_fields:
-            for at, value in _at(config, tuple(field.split(".")), path):
-                is_name = is_credential(field)
-                name = value["secret"] if is_reference(value) else value if is_name else None
-                if isinstance(name, str):
-                    yield Named(path=at, name=name, is_credential=is_name)
+            yield from _in_field(config, field, path)
+
+
+def _in_field(config: Any, field: str, path: str) -> Iterator[Named]:
+    is_name = is_credential(field)
+    for at, value in _at(config, tuple(field.split(".")), path):
+        name = value["secret"] if is_reference(value) else value if is_name else None
+        if isinstance(name, str):
+            yield Named(path=at, name=name, is_credential=is_name)
 
 
 def _at(value: Any, pattern: tuple[str, ...], path: str) -> Iterator[tuple[str, Any]]:

@@ -5,7 +5,7 @@ The store knows no secret: what it keeps opens with a master key only, and only 
 id and version that it was sealed for. Where something waits for a credential that is in use, or is
 taken in use while it goes, one of the two wins.
 
-Rules: CR1-CR7, CR20-CR24.
+Rules: CR1-CR5, CR20, CR22.
 """
 
 from collections.abc import Mapping, Sequence
@@ -104,6 +104,17 @@ class WorkflowUse(msgspec.Struct, frozen=True, kw_only=True):
     number: int
 
 
+class Naming(msgspec.Struct, frozen=True):
+    """What a document names, each once: `needed` are credentials, the others perhaps not."""
+
+    names: tuple[str, ...] = ()
+    needed: frozenset[str] = frozenset()
+
+
+NAMES_NONE: Final = Naming()
+"""Of a document that names none, or of a workflow that is archived."""
+
+
 class Credentials(Protocol):
     """Keep credentials. Everything but resealing and counting is within one workspace."""
 
@@ -163,13 +174,13 @@ class Credentials(Protocol):
         """Return workflows with a smaller id whose published version names it, descending."""
         ...
 
-    async def note_workflow(
-        self, workspace: WorkspaceId, use: WorkflowUse, names: Sequence[str]
-    ) -> None:
+    async def note_workflow(self, workspace: WorkspaceId, use: WorkflowUse, naming: Naming) -> None:
         """Note what a published version names, in place of what the one before did.
 
-        Publishing does this in its own transaction (`adapters.sql.credentials.put_uses`). Without
-        names the workflow uses none: it was archived.
+        Publishing does this in its own transaction (`adapters.sql.credentials.put_uses`).
+
+        Raises:
+            Conflict: A credential that it needs has gone meanwhile.
         """
         ...
 

@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from legato.model.ids import LOCAL_WORKSPACE, WorkflowId, WorkspaceId
-from legato.ports.credentials import WorkflowUse
+from legato.ports.credentials import Naming, WorkflowUse
 from legato.ports.stores import Stores
 from tests.integration.api.house import House, house_in
 from tests.integration.api.people import Person, Town, paths, said
@@ -63,8 +63,8 @@ def use(house: House, name: str, *slugs: str) -> None:
     async def work(stores: Stores) -> None:
         for number, slug in enumerate(("report", "sync")):
             each = WorkflowUse(workflow_id=WorkflowId(f"wf-{number}"), slug=slug, number=2)
-            names = [name] if slug in slugs else []
-            await stores.credentials.note_workflow(LOCAL_WORKSPACE, each, names)
+            naming = Naming((name,) if slug in slugs else ())
+            await stores.credentials.note_workflow(LOCAL_WORKSPACE, each, naming)
 
     house.town.stores(work)
 

@@ -17,6 +17,7 @@ from legato.model.policy import Limits
 from legato.model.workflow import Workflow
 from legato.nodes.registry import builtin_node_types, catalogue
 from legato.ports.accounts import Principal
+from legato.ports.credentials import NAMES_NONE, Naming
 from tests.unit.api.calls import scope_of
 from tests.unit.auth.test_roles import person, program
 
@@ -48,7 +49,7 @@ def flow(text: str = FLOW) -> Workflow:
     return load_workflow(text.encode(), file="f", catalogue=TYPES, limits=Limits())
 
 
-async def check(principal: Principal, workflow: Workflow, **names: set[str]) -> tuple[str, ...]:
+async def check(principal: Principal, workflow: Workflow, **names: set[str]) -> Naming:
     """Check for somebody in the workspace `w`."""
     request = Request(scope_of())
     request.state.principal = principal
@@ -59,9 +60,10 @@ async def check(principal: Principal, workflow: Workflow, **names: set[str]) -> 
 
 async def test_an_editor_uses_the_credentials_of_the_workspace() -> None:
     """All names come back, each once; a document without any needs nothing [CR22]."""
-    assert await check(person("editor"), flow(), w={"github"}) == ("also", "github")
+    found = await check(person("editor"), flow(), w={"github"})
+    assert found == Naming(("also", "github"), frozenset({"github"}))
     plain = FLOW.replace("credential: github, headers: {X-A: {secret: also}}", "method: GET")
-    assert await check(person("operator"), flow(plain)) == ()
+    assert await check(person("operator"), flow(plain)) == NAMES_NONE
 
 
 @pytest.mark.parametrize("there", [{}, {"elsewhere": {"github", "also"}}])
@@ -82,6 +84,6 @@ async def test_who_may_use_none_publishes_none() -> None:
             with pytest.raises(Refused) as error:
                 await check(who, flow(text), w=names)
             assert error.value.code == "forbidden"
-        assert await check(who, flow(secret), w=set()) == ("also",)
+        assert (await check(who, flow(secret), w=set())).names == ("also",)
     robot = program("editor", "workflow:write", "credential:run")
-    assert await check(robot, flow(), w={"github"}) == ("also", "github")
+    assert (await check(robot, flow(), w={"github"})).needed == {"github"}

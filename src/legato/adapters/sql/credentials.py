@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Credentials on both databases.
 
-Rules: CR1-CR5, CR20, CR23.
+Rules: CR1-CR5, CR20.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ import msgspec
 
 from legato.adapters.sql.audit import record
 from legato.adapters.sql.script import Driver, Row, Script, Undo, step, steps
-from legato.errors import LimitExceeded
+from legato.errors import Conflict, LimitExceeded
 from legato.model.ids import ExecutionId, WorkspaceId
 from legato.ports.audit import AuditEntry
-from legato.ports.credentials import CREDENTIALS_MAX, Credential, WorkflowUse
+from legato.ports.credentials import CREDENTIALS_MAX, Credential, Naming, WorkflowUse
 
 _TEXTS: Final = msgspec.json.Decoder(tuple[str, ...])
 _NAMES: Final = ("id", "workspace", "name", "type", "version", "key_id", "sealed")
@@ -124,11 +124,9 @@ class SqlCredentials:
         )
         return [WorkflowUse(**dict(row)) for row in rows]
 
-    async def note_workflow(
-        self, workspace: WorkspaceId, use: WorkflowUse, names: Sequence[str]
-    ) -> None:
+    async def note_workflow(self, workspace: WorkspaceId, use: WorkflowUse, naming: Naming) -> None:
         """Keep `Credentials.note_workflow`."""
-        await self._driver.run(lambda: put_uses(workspace, use, names))
+        await self._driver.run(lambda: put_uses(workspace, use, naming))
 
     async def has_used(self, execution_id: ExecutionId, credential_id: str) -> bool:
         """Keep `Credentials.has_used`."""
@@ -178,21 +176,27 @@ class SqlCredentials:
         return {row["key_id"]: row["count"] for row in rows}
 
 
-def put_uses(workspace: WorkspaceId, use: WorkflowUse, names: Sequence[str]) -> Script[None]:
-    """Note, in the transaction that publishes a workflow, which credentials it names now.
+def put_uses(workspace: WorkspaceId, use: WorkflowUse, naming: Naming) -> Script[None]:
+    """Note, in the transaction that publishes or archives a workflow, what it names from now on.
 
     Args:
         workspace: Where.
         use: The workflow, and the number of the version that is published.
-        names: Each once; none for a workflow that is archived.
+        naming: What `api.credential_use` found; `NAMES_NONE` for a workflow that is archived.
+
+    Raises:
+        Conflict: A credential that it needs has gone meanwhile.
     """
     yield from step("credentials.workflow_drop", workspace=workspace, workflow_id=use.workflow_id)
     rows = [
         {"workspace": workspace, "name": name, **msgspec.structs.asdict(use)}
-        for name in sorted(set(names))  # in one order, or two who publish could wait in a ring
+        for name in sorted(naming.names)  # in one order, or two who publish could wait in a ring
     ]
     for row in rows:
-        yield from step("credentials.hold", workspace=workspace, name=row["name"])
+        # Whoever deletes it waits for this transaction, or this one for theirs.
+        held = yield from step("credentials.hold", workspace=workspace, name=row["name"])
+        if not held and row["name"] in naming.needed:
+            raise Conflict(f"the credential {row['name']} has gone")
     yield from steps("credentials.workflow_add", rows)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The statements of credentials, for both databases. Not imported at run time.
 
-Rules: CR1-CR5, CR20, CR23.
+Rules: CR1-CR5, CR20.
 """
 
 from collections.abc import Iterator

@@ -3,7 +3,7 @@
 
 No column holds a secret that is readable: `sealed` opens with a master key only, for this row only.
 
-Rules: CR1, CR2, CR20, CR23, LG23.
+Rules: CR1, CR2, CR5, CR20, LG23.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An attempt's credentials: which secret a name stands for, and HTTP that keeps to their hosts.
 
-Rules: CR11-CR14.
+Rules: CR11-CR13.
 """
 
 from collections.abc import Mapping

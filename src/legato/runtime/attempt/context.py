@@ -4,7 +4,7 @@
 On the hot path only this object is made; everything else (log, scratch folder, redactor, step
 counters) comes into being when the node first uses it.
 
-Rules: ND3, ND4, ND10, CR11-CR14.
+Rules: ND3, ND4, ND10, CR11-CR13.
 """
 
 import asyncio
