@@ -24,6 +24,7 @@ from legato.auth.tokens import AccessTokens
 from legato.errors import Internal
 from legato.model.node_type import NodeTypeInfo
 from legato.ports.clock import Clock
+from legato.ports.credentials import Trials
 from legato.ports.stores import Stores
 from legato.runtime.engine import Engine
 from legato.runtime.evaluation_process import EvaluationProcesses
@@ -85,6 +86,8 @@ class Api:
     """Gives what validation needs to know of the node types of this installation."""
     evaluations: EvaluationProcesses = field(default_factory=EvaluationProcesses)
     """Helpers that evaluate what somebody is writing, apart from those of the engine."""
+    trials: Trials | None = None
+    """Tries credentials; None: nothing here does."""
     metrics: Metrics | None = None
     figures: StoreFigures | None = None
     workflow_cache: WorkflowCache = field(default_factory=WorkflowCache)

@@ -30,6 +30,7 @@ from uvicorn import Config, Server
 from legato.api import (
     api_keys,
     audit,
+    credentials,
     front,
     health,
     invitations,
@@ -69,6 +70,7 @@ RESOURCES: Final[tuple[Routes, ...]] = (health.routes, health.documents)
 IDENTITY: Final[tuple[Routes, ...]] = (
     api_keys.routes,
     audit.routes,
+    credentials.routes,
     front.routes,
     invitations.routes,
     members.routes,

@@ -16,6 +16,7 @@ from legato.ports.audit import Audit
 from legato.ports.blobs import Blobs
 from legato.ports.bus import Changes
 from legato.ports.catalogue import Versions
+from legato.ports.credentials import Credentials
 from legato.ports.executions import Executions
 from legato.ports.inbox import Inbox
 from legato.ports.journal import Journal
@@ -84,3 +85,4 @@ class Stores:
     admissions: Admissions
     accounts: Accounts
     audit: Audit
+    credentials: Credentials

@@ -18,7 +18,9 @@ from legato.adapters.system_clock import SystemClock
 from legato.app import make_stores, node_catalogue
 from legato.auth.keys import keys_from_environment
 from legato.auth.refresh import new_api_key, new_token, sid_of, token_hash
+from legato.auth.sealing import Sealer
 from legato.auth.tokens import AccessTokens, KeyRing
+from legato.auth.vault import sealed
 from legato.model.document.validate import load_workflow
 from legato.model.ids import LOCAL_WORKSPACE, SessionId, UserId, WorkspaceId
 from legato.model.policy import Limits
@@ -35,6 +37,7 @@ from legato.ports.accounts import (
     Workspace,
 )
 from legato.ports.catalogue import VersionRow
+from legato.ports.credentials import Credential
 from legato.ports.memberships import Invitation
 from legato.ports.workflows import Pin
 from legato.settings import load_settings
@@ -217,6 +220,16 @@ class Backdoor:
         )
         self.run(self.accounts.invite(made, [], ttl_ms=ttl_ms, open_max=10_000))
         return made.id, text
+
+    def credential(self, workspace: WorkspaceId, **data: str) -> str:
+        """Keep a bearer token; return its id."""
+        row = Credential(
+            id=self.new_id(), workspace=workspace, name=f"c{never(8)}".replace("-", "x"),
+            type="http_bearer", hosts=("api.example.org",), version=1, key_id="", sealed=b"",
+        )  # fmt: skip
+        made = sealed(Sealer(self.keys.master), row, {"token": never(), **data})
+        assert self.run(self._stores.credentials.add(made, []))
+        return made.id
 
     def token(self, kind: TokenKind, user: UserId | None = None, **more: Any) -> str:
         """Make a token that is good once."""

@@ -68,6 +68,20 @@ def _workflow_part(**more: str) -> "Callable[[Crowd], Mapping[str, str]]":
     return lambda crowd: {**_workflow(crowd), **more}
 
 
+CREDENTIAL: Final = {
+    "name": "github",
+    "type": "http_bearer",
+    "hosts": ["api.example.org"],
+    "data": {"token": "canary-credential-1"},
+}
+_CREDENTIALS: Final = "/api/v1/credentials"
+_ONE: Final = f"{_CREDENTIALS}/{{credential_id}}"
+
+
+def _credential(crowd: "Crowd") -> Mapping[str, str]:
+    return {"credential_id": crowd.credential(crowd.elsewhere)}
+
+
 PASSWORD: Final = "canary-Correct-Horse-41-Battery"
 AUTH: Final = "/api/v1/auth"
 MEMBERS: Final = "/api/v1/members"
@@ -147,6 +161,20 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("PATCH", f"{USERS}/{{user_id}}"): Sample(
         path={"user_id": UNKNOWN}, body={"is_disabled": True}
     ),
+    ("GET", _CREDENTIALS): Sample(),
+    ("GET", f"{_CREDENTIALS}/types"): Sample(),
+    ("POST", _CREDENTIALS): Sample(body=CREDENTIAL),
+    **{
+        (method, f"{_ONE}{rest}"): Sample(
+            path={"credential_id": UNKNOWN},
+            body=CREDENTIAL if method == "PUT" else None,
+            foreign=_credential,
+        )
+        for method, rest in (
+            *(("GET", ""), ("PUT", ""), ("DELETE", "")),
+            *(("GET", "/used-by"), ("POST", "/test")),
+        )
+    },
     ("GET", "/api/v1/audit"): Sample(),
     ("GET", "/api/v1/audit/export"): Sample(),
     ("GET", "/api/v1/system/audit"): Sample(),

@@ -18,10 +18,12 @@ from legato.adapters.memory.queries import (
     MemoryVersions,
 )
 from legato.errors import Unavailable
+from legato.model.ids import WorkspaceId
 from legato.ports.accounts import Accounts
 from legato.ports.admission import Admissions
 from legato.ports.audit import Audit
 from legato.ports.clock import Clock
+from legato.ports.credentials import Credentials
 from legato.ports.stores import StoreLook, Stores
 from legato.ports.workflows import Workflows
 
@@ -83,6 +85,17 @@ class NotInMemory:
         )
 
 
+class NoCredentials(NotInMemory):
+    """Has no credential: workflows find their secrets where there is no store."""
+
+    async def named(self, workspace: WorkspaceId, name: str) -> None:
+        """Keep `Credentials.named`."""
+
+    async def keys(self) -> dict[str, int]:
+        """Keep `Credentials.keys`."""
+        return {}
+
+
 def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) -> Stores:
     """Make the ports of one process.
 
@@ -106,4 +119,5 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         admissions=cast(Admissions, NotInMemory()),
         accounts=cast(Accounts, NotInMemory()),
         audit=cast(Audit, NotInMemory()),
+        credentials=cast(Credentials, NoCredentials()),
     )

@@ -218,6 +218,44 @@ SELECT executions.id AS execution_id, executions.workspace, executions.version, 
 SELECT executions.status, count(*) AS count_1 FROM executions WHERE executions.workspace = $1::VARCHAR COLLATE "C" GROUP BY executions.status;
 -- created_at: ["execution_id"]
 SELECT executions.created_at FROM executions WHERE executions.id = $1::VARCHAR COLLATE "C";
+-- credentials.add: ["id", "workspace", "name", "type", "hosts", "version", "key_id", "sealed", "by"]
+INSERT INTO credentials (id, workspace, name, type, hosts, version, key_id, sealed, created_at, created_by, updated_at, updated_by) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR COLLATE "C", $5::VARCHAR, $6::BIGINT, $7::VARCHAR COLLATE "C", $8::BYTEA, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), $9::VARCHAR, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), $9::VARCHAR) ON CONFLICT DO NOTHING RETURNING credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by;
+-- credentials.count: ["workspace"]
+SELECT count(*) AS count FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C";
+-- credentials.every: ["after", "limit"]
+SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE $1::VARCHAR COLLATE "C" IS NULL OR credentials.id > $1::VARCHAR COLLATE "C" ORDER BY credentials.id LIMIT $2;
+-- credentials.find: ["workspace", "id"]
+SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C" AND credentials.id = $2::VARCHAR COLLATE "C";
+-- credentials.has_used: ["execution_id", "credential_id"]
+SELECT credential_uses.at FROM credential_uses WHERE credential_uses.execution_id = $1::VARCHAR COLLATE "C" AND credential_uses.credential_id = $2::VARCHAR COLLATE "C";
+-- credentials.hold: ["workspace", "name"]
+SELECT credentials.id FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C" AND credentials.name = $2::VARCHAR COLLATE "C" FOR SHARE;
+-- credentials.keys: []
+SELECT credentials.key_id, count(*) AS count FROM credentials GROUP BY credentials.key_id;
+-- credentials.lock: ["workspace", "id"]
+SELECT credentials.name, credentials.version FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C" AND credentials.id = $2::VARCHAR COLLATE "C" FOR UPDATE;
+-- credentials.named: ["workspace", "name"]
+SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C" AND credentials.name = $2::VARCHAR COLLATE "C";
+-- credentials.names: ["workspace"]
+SELECT credentials.name FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C";
+-- credentials.page: ["workspace", "after", "limit"]
+SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR COLLATE "C" IS NULL OR credentials.id < $2::VARCHAR COLLATE "C") ORDER BY credentials.id DESC LIMIT $3;
+-- credentials.remove: ["workspace", "id"]
+DELETE FROM credentials WHERE credentials.workspace = $1::VARCHAR COLLATE "C" AND credentials.id = $2::VARCHAR COLLATE "C" RETURNING credentials.id;
+-- credentials.replace: ["name", "type", "hosts", "version", "key_id", "sealed", "by", "workspace", "id"]
+UPDATE credentials SET name=$1::VARCHAR COLLATE "C", type=$2::VARCHAR COLLATE "C", hosts=$3::VARCHAR, version=$4::BIGINT, key_id=$5::VARCHAR COLLATE "C", sealed=$6::BYTEA, updated_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), updated_by=$7::VARCHAR WHERE credentials.workspace = $8::VARCHAR COLLATE "C" AND credentials.id = $9::VARCHAR COLLATE "C" RETURNING credentials.id;
+-- credentials.reseal: ["key_id", "sealed", "id", "version", "before"]
+UPDATE credentials SET key_id=$1::VARCHAR COLLATE "C", sealed=$2::BYTEA WHERE credentials.id = $3::VARCHAR COLLATE "C" AND credentials.version = $4::BIGINT AND credentials.sealed = $5::BYTEA RETURNING credentials.id;
+-- credentials.taken: ["workspace", "name", "id"]
+SELECT 1 AS one WHERE EXISTS (SELECT * FROM credentials AS other WHERE other.workspace = $1::VARCHAR COLLATE "C" AND other.name = $2::VARCHAR COLLATE "C" AND other.id != $3::VARCHAR COLLATE "C");
+-- credentials.use: ["execution_id", "credential_id"]
+INSERT INTO credential_uses (execution_id, credential_id, at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING RETURNING credential_uses.at;
+-- credentials.used_by: ["workspace", "name", "after", "limit"]
+SELECT credential_workflows.workflow_id, credential_workflows.slug, credential_workflows.number FROM credential_workflows WHERE credential_workflows.workspace = $1::VARCHAR COLLATE "C" AND credential_workflows.name = $2::VARCHAR COLLATE "C" AND ($3::VARCHAR COLLATE "C" IS NULL OR credential_workflows.workflow_id < $3::VARCHAR COLLATE "C") ORDER BY credential_workflows.workflow_id DESC LIMIT $4;
+-- credentials.workflow_add: ["workspace", "name", "workflow_id", "slug", "number"]
+INSERT INTO credential_workflows (workspace, name, workflow_id, slug, number) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR COLLATE "C", $5::INTEGER);
+-- credentials.workflow_drop: ["workspace", "workflow_id"]
+DELETE FROM credential_workflows WHERE credential_workflows.workspace = $1::VARCHAR COLLATE "C" AND credential_workflows.workflow_id = $2::VARCHAR COLLATE "C";
 -- descendants: ["execution_id", "limit"]
 WITH RECURSIVE tree(id) AS (SELECT executions.id AS id FROM executions WHERE executions.parent = $1::VARCHAR COLLATE "C" UNION SELECT below.id AS id FROM executions AS below, tree WHERE below.parent = tree.id) SELECT executions.id AS execution_id, executions.workspace, executions.workflow, executions.version, executions.status, executions.head_seq, executions.nodes_done, executions.nodes_total, executions.created_at, executions.started_at, executions.ended_at, executions.error, executions.waiting_for, executions.parent, executions.forked_from, executions.owner, executions.trigger, executions.workflow_id, executions.number, executions.is_test, executions.trigger_id, executions.scheduled_at, executions.held_below FROM executions WHERE executions.id IN (SELECT tree.id FROM tree) ORDER BY executions.created_at, executions.id LIMIT $2;
 -- engine_drop: ["engine"]

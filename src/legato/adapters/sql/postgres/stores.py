@@ -13,6 +13,7 @@ import asyncpg
 from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
+from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal
 from legato.adapters.sql.postgres.committer import Committer
@@ -195,4 +196,5 @@ def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None
         ),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
+        credentials=SqlCredentials(scripts),
     )

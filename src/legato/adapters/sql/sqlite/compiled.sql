@@ -134,6 +134,18 @@ CREATE TABLE drafts ( workspace TEXT NOT NULL, workflow TEXT NOT NULL, revision 
 -- schema:
 CREATE INDEX ix_executions_runs ON executions (workflow_id, created_at, id) WHERE workflow_id IS NOT NULL AND parent IS NULL AND NOT is_test;
 -- schema:
+CREATE TABLE credentials ( id TEXT NOT NULL, workspace TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, hosts TEXT NOT NULL, version BIGINT NOT NULL, key_id TEXT NOT NULL, sealed BLOB NOT NULL, created_at BIGINT NOT NULL, created_by TEXT NOT NULL, updated_at BIGINT NOT NULL, updated_by TEXT NOT NULL, CONSTRAINT pk_credentials PRIMARY KEY (id) );
+-- schema:
+CREATE UNIQUE INDEX ix_credentials_name ON credentials (workspace, name);
+-- schema:
+CREATE INDEX ix_credentials_workspace ON credentials (workspace, id);
+-- schema:
+CREATE TABLE credential_workflows ( workspace TEXT NOT NULL, name TEXT NOT NULL, workflow_id TEXT NOT NULL, slug TEXT NOT NULL, number INTEGER NOT NULL, CONSTRAINT pk_credential_workflows PRIMARY KEY (workspace, name, workflow_id) );
+-- schema:
+CREATE INDEX ix_credential_workflows_workflow ON credential_workflows (workspace, workflow_id);
+-- schema:
+CREATE TABLE credential_uses ( execution_id TEXT NOT NULL, credential_id TEXT NOT NULL, at BIGINT NOT NULL, CONSTRAINT pk_credential_uses PRIMARY KEY (execution_id, credential_id) ) WITHOUT ROWID;
+-- schema:
 INSERT INTO meta VALUES ('epoch', '1');
 -- schema:
 INSERT INTO alembic_version VALUES ('0009');
@@ -353,6 +365,44 @@ SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'worksp
 SELECT CAST(json_group_object(anon_1.status, anon_1.count) AS BLOB) AS json_group_object_1 FROM (SELECT executions.status AS status, count(*) AS count FROM executions WHERE executions.workspace = :workspace GROUP BY executions.status) AS anon_1;
 -- created_at:
 SELECT executions.created_at FROM executions WHERE executions.id = :execution_id;
+-- credentials.add:
+INSERT INTO credentials (id, workspace, name, type, hosts, version, key_id, sealed, created_at, created_by, updated_at, updated_by) VALUES (:id, :workspace, :name, :type, :hosts, :version, :key_id, :sealed, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), :by, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), :by) ON CONFLICT DO NOTHING RETURNING id, workspace, name, type, hosts, version, key_id, sealed, created_at, created_by, updated_at, updated_by;
+-- credentials.count:
+SELECT count(*) AS count FROM credentials WHERE credentials.workspace = :workspace;
+-- credentials.every:
+SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE :after IS NULL OR credentials.id > :after ORDER BY credentials.id LIMIT :limit OFFSET 0;
+-- credentials.find:
+SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = :workspace AND credentials.id = :id;
+-- credentials.has_used:
+SELECT credential_uses.at FROM credential_uses WHERE credential_uses.execution_id = :execution_id AND credential_uses.credential_id = :credential_id;
+-- credentials.hold:
+SELECT credentials.id FROM credentials WHERE credentials.workspace = :workspace AND credentials.name = :name;
+-- credentials.keys:
+SELECT credentials.key_id, count(*) AS count FROM credentials GROUP BY credentials.key_id;
+-- credentials.lock:
+SELECT credentials.name, credentials.version FROM credentials WHERE credentials.workspace = :workspace AND credentials.id = :id;
+-- credentials.named:
+SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = :workspace AND credentials.name = :name;
+-- credentials.names:
+SELECT credentials.name FROM credentials WHERE credentials.workspace = :workspace;
+-- credentials.page:
+SELECT credentials.id, credentials.workspace, credentials.name, credentials.type, credentials.hosts, credentials.version, credentials.key_id, credentials.sealed, credentials.created_at, credentials.created_by, credentials.updated_at, credentials.updated_by FROM credentials WHERE credentials.workspace = :workspace AND (:after IS NULL OR credentials.id < :after) ORDER BY credentials.id DESC LIMIT :limit OFFSET 0;
+-- credentials.remove:
+DELETE FROM credentials WHERE credentials.workspace = :workspace AND credentials.id = :id RETURNING id;
+-- credentials.replace:
+UPDATE credentials SET name=:name, type=:type, hosts=:hosts, version=:version, key_id=:key_id, sealed=:sealed, updated_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), updated_by=:by WHERE credentials.workspace = :workspace AND credentials.id = :id RETURNING id;
+-- credentials.reseal:
+UPDATE credentials SET key_id=:key_id, sealed=:sealed WHERE credentials.id = :id AND credentials.version = :version AND credentials.sealed = :before RETURNING id;
+-- credentials.taken:
+SELECT 1 AS one WHERE EXISTS (SELECT * FROM credentials AS other WHERE other.workspace = :workspace AND other.name = :name AND other.id != :id);
+-- credentials.use:
+INSERT INTO credential_uses (execution_id, credential_id, at) VALUES (:execution_id, :credential_id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING at;
+-- credentials.used_by:
+SELECT credential_workflows.workflow_id, credential_workflows.slug, credential_workflows.number FROM credential_workflows WHERE credential_workflows.workspace = :workspace AND credential_workflows.name = :name AND (:after IS NULL OR credential_workflows.workflow_id < :after) ORDER BY credential_workflows.workflow_id DESC LIMIT :limit OFFSET 0;
+-- credentials.workflow_add:
+INSERT INTO credential_workflows (workspace, name, workflow_id, slug, number) VALUES (:workspace, :name, :workflow_id, :slug, :number);
+-- credentials.workflow_drop:
+DELETE FROM credential_workflows WHERE credential_workflows.workspace = :workspace AND credential_workflows.workflow_id = :workflow_id;
 -- descendants:
 WITH RECURSIVE tree(id) AS (SELECT executions.id AS id FROM executions WHERE executions.parent = :execution_id UNION SELECT below.id AS id FROM executions AS below, tree WHERE below.parent = tree.id) SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'workspace', r.workspace, 'workflow', r.workflow, 'version', r.version, 'status', r.status, 'head_seq', r.head_seq, 'nodes_done', r.nodes_done, 'nodes_total', r.nodes_total, 'created_at', r.created_at, 'started_at', r.started_at, 'ended_at', r.ended_at, 'error', r.error, 'waiting_for', r.waiting_for, 'parent', r.parent, 'forked_from', r.forked_from, 'owner', r.owner, 'trigger', r."trigger", 'workflow_id', r.workflow_id, 'number', r.number, 'is_test', r.is_test, 'trigger_id', r.trigger_id, 'scheduled_at', r.scheduled_at, 'held_below', r.held_below)) AS BLOB) AS json_group_array_1 FROM (SELECT executions.id AS execution_id, executions.workspace AS workspace, executions.workflow AS workflow, executions.version AS version, executions.status AS status, executions.head_seq AS head_seq, executions.nodes_done AS nodes_done, executions.nodes_total AS nodes_total, executions.created_at AS created_at, executions.started_at AS started_at, executions.ended_at AS ended_at, executions.error AS error, executions.waiting_for AS waiting_for, executions.parent AS parent, executions.forked_from AS forked_from, executions.owner AS owner, executions."trigger" AS "trigger", executions.workflow_id AS workflow_id, executions.number AS number, executions.is_test AS is_test, executions.trigger_id AS trigger_id, executions.scheduled_at AS scheduled_at, executions.held_below AS held_below FROM executions WHERE executions.id IN (SELECT tree.id FROM tree) ORDER BY executions.created_at, executions.id LIMIT :limit OFFSET 0) AS r;
 -- engine_add:

@@ -35,6 +35,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 from legato.adapters.sql.accounts.definitions import account_statements
 from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
+from legato.adapters.sql.definitions_credentials import credential_statements
 from legato.adapters.sql.schema import (
     NOBODYS,
     engines,
@@ -78,7 +79,7 @@ def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
     groups = (
         _log(), _inbox(), _owners(), finds(), lists(), steps(), search(),
-        account_statements(), admission_statements(), audit_statements(),
+        account_statements(), admission_statements(), audit_statements(), credential_statements(),
         workflow_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))

@@ -16,6 +16,7 @@ from typing import Final
 from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
+from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
 from legato.adapters.sql.sqlite.changes import SqliteChanges
@@ -235,4 +236,5 @@ def make_sqlite_stores(
         admissions=SqlAdmissions(scripts, limits, monotonic=time.monotonic, notify=lambda: None),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
+        credentials=SqlCredentials(scripts),
     )
