@@ -19,7 +19,7 @@ from legato.auth.roles import may
 from legato.errors import Refused
 from legato.model.credentials_named import credentials_named
 from legato.model.workflow import Workflow
-from legato.ports.credentials import NAMES_NONE, Naming
+from legato.ports.credentials import NAMES_NONE, Naming, naming_of
 
 
 async def check_credentials(
@@ -54,5 +54,4 @@ async def check_credentials(
     ]
     if faults:
         raise InvalidBody(faults)
-    needed = frozenset(each.name for each in named if each.is_credential)
-    return Naming(tuple(dict.fromkeys(each.name for each in named)), needed)
+    return naming_of(named)

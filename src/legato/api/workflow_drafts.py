@@ -18,6 +18,7 @@ from legato.api.access import Needs, Routes
 from legato.api.authenticator import principal_of
 from legato.api.body import Sent, sent
 from legato.api.conditions import changed, check_match, etag, if_match, required_tag, tagged
+from legato.api.credential_use import check_credentials
 from legato.api.deeds import deed, place_of
 from legato.api.idempotency import Claim, once
 from legato.api.openapi import refusals
@@ -273,6 +274,7 @@ class _Making:
             refuse_archived(row)
             workflow = valid(found, row.slug)
             version = version_of(row, workflow, self._source, self._api.clock.now_ms())
+            naming = await check_credentials(self._request, self._api, workflow)
             audit = deed(
                 self._request,
                 "workflow.publish",
@@ -287,6 +289,7 @@ class _Making:
                 title=(workflow.title or "")[:TITLE_LENGTH_MAX],
                 by=principal_of(self._request).user.id,
                 message=self._message,
+                naming=naming,
             )
             answer = await self._answer(row, found.hash, version.version)
             kept = self._kept(answer)

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from legato.model.ids import VersionHash, WorkspaceId
+from legato.ports.credentials import NAMES_NONE, Naming
 
 
 class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +53,12 @@ class Versions(Protocol):
         ...
 
     async def publish(
-        self, row: VersionRow, *, by: str = "", restores: int | None = None
+        self,
+        row: VersionRow,
+        *,
+        by: str = "",
+        restores: int | None = None,
+        naming: Naming = NAMES_NONE,
     ) -> tuple[Publication, bool]:
         """Store a version, and have its name stand for it and its source from now on.
 
@@ -62,6 +68,7 @@ class Versions(Protocol):
             row: Its `created_at` is the time of the publication.
             by: Who publishes.
             restores: The publication that is published again.
+            naming: The credentials that it names.
 
         Returns:
             The newest publication of the name, and whether it is new: publishing the same version

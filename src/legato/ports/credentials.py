@@ -8,12 +8,13 @@ taken in use while it goes, one of the two wins.
 Rules: CR1-CR5, CR20, CR22.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from legato.model.credentials_named import Named
 from legato.model.ids import ExecutionId, WorkflowId, WorkspaceId
 from legato.ports.audit import AuditEntry
 
@@ -113,6 +114,13 @@ class Naming(msgspec.Struct, frozen=True):
 
 NAMES_NONE: Final = Naming()
 """Of a document that names none, or of a workflow that is archived."""
+
+
+def naming_of(named: Iterable[Named]) -> Naming:
+    """Return what a document names, by `model.credentials_named`."""
+    found = list(named)
+    needed = frozenset(each.name for each in found if each.is_credential)
+    return Naming(tuple(dict.fromkeys(each.name for each in found)), needed)
 
 
 class Credentials(Protocol):

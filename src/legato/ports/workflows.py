@@ -16,6 +16,7 @@ from legato.model.ids import UserId, VersionHash, WorkspaceId
 from legato.ports.admission import Once
 from legato.ports.audit import AuditEntry
 from legato.ports.catalogue import Publication, VersionRow
+from legato.ports.credentials import NAMES_NONE, Naming
 
 REVISIONS_KEPT: Final = 50
 """Of a draft, the newest among them, so that two who edited the same one see what it was."""
@@ -159,6 +160,7 @@ class Publishing(msgspec.Struct, frozen=True, kw_only=True):
         title: Of the document.
         by: Who.
         message: What they say about it.
+        naming: The credentials that it names.
     """
 
     workflow: str
@@ -168,6 +170,7 @@ class Publishing(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     by: str = ""
     message: str = ""
+    naming: Naming = NAMES_NONE
 
 
 Refusal = Literal["unknown", "changed", "slug_taken", "in_use", "not_archived", "full"]

@@ -116,6 +116,12 @@ def _workflows() -> Named:
         "workflow_drop",
         delete(credential_workflows).where(here, c.workflow_id == P("workflow_id")),
     )
+    yield (
+        "workflow_slug",
+        update(credential_workflows)
+        .values(slug=P("slug"))
+        .where(c.workflow_id == P("workflow_id")),
+    )
     columns = ("workspace", "name", "workflow_id", "slug", "number")
     yield (
         "workflow_add",

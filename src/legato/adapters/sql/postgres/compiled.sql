@@ -256,6 +256,8 @@ SELECT credential_workflows.workflow_id, credential_workflows.slug, credential_w
 INSERT INTO credential_workflows (workspace, name, workflow_id, slug, number) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR COLLATE "C", $5::INTEGER);
 -- credentials.workflow_drop: ["workspace", "workflow_id"]
 DELETE FROM credential_workflows WHERE credential_workflows.workspace = $1::VARCHAR COLLATE "C" AND credential_workflows.workflow_id = $2::VARCHAR COLLATE "C";
+-- credentials.workflow_slug: ["slug", "workflow_id"]
+UPDATE credential_workflows SET slug=$1::VARCHAR COLLATE "C" WHERE credential_workflows.workflow_id = $2::VARCHAR COLLATE "C";
 -- descendants: ["execution_id", "limit"]
 WITH RECURSIVE tree(id) AS (SELECT executions.id AS id FROM executions WHERE executions.parent = $1::VARCHAR COLLATE "C" UNION SELECT below.id AS id FROM executions AS below, tree WHERE below.parent = tree.id) SELECT executions.id AS execution_id, executions.workspace, executions.workflow, executions.version, executions.status, executions.head_seq, executions.nodes_done, executions.nodes_total, executions.created_at, executions.started_at, executions.ended_at, executions.error, executions.waiting_for, executions.parent, executions.forked_from, executions.owner, executions.trigger, executions.workflow_id, executions.number, executions.is_test, executions.trigger_id, executions.scheduled_at, executions.held_below FROM executions WHERE executions.id IN (SELECT tree.id FROM tree) ORDER BY executions.created_at, executions.id LIMIT $2;
 -- engine_drop: ["engine"]

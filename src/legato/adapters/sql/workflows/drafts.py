@@ -121,7 +121,7 @@ class Drafts(Part):
                 hash=hash_of(wanted.row.source),
                 message=wanted.message,
             )
-            yield from add_publication(row, wanted.row, made, wanted.title)
+            yield from add_publication(row, wanted.row, made, wanted.title, wanted.naming)
             yield from record(audit)
             return made, True
 

@@ -10,10 +10,12 @@ from typing import Any, Final
 
 import msgspec
 
+from legato.adapters.sql.credentials import put_uses
 from legato.adapters.sql.script import Driver, Row, Script, step
 from legato.errors import Internal
-from legato.model.ids import WorkspaceId
+from legato.model.ids import WorkflowId, WorkspaceId
 from legato.ports.catalogue import Publication, VersionRow
+from legato.ports.credentials import Naming, WorkflowUse
 from legato.ports.workflows import DraftRow, Pin, WorkflowRow
 
 _ROW: Final = tuple(WorkflowRow.__struct_fields__)
@@ -149,7 +151,7 @@ def publication_now(row: WorkflowRow) -> Script[Publication | None]:
 
 
 def add_publication(
-    row: WorkflowRow, version: VersionRow, made: Publication, title: str
+    row: WorkflowRow, version: VersionRow, made: Publication, title: str, naming: Naming
 ) -> Script[None]:
     """Store a version and have a workflow stand for it; its draft grows out of it from now on.
 
@@ -170,3 +172,5 @@ def add_publication(
     yield from step(
         "workflows.draft_base", workflow=row.id, revision=row.draft, base_version=made.number
     )
+    use = WorkflowUse(workflow_id=WorkflowId(row.id), slug=row.slug, number=made.number)
+    yield from put_uses(row.workspace, use, naming)

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from legato.adapters.sql.audit import record
+from legato.adapters.sql.credentials import put_uses
 from legato.adapters.sql.once import remember
 from legato.adapters.sql.script import Row, Script, Undo, step
 from legato.adapters.sql.workflows.part import (
@@ -25,10 +26,11 @@ from legato.adapters.sql.workflows.part import (
     publication_of,
     workflow_of,
 )
-from legato.model.ids import VersionHash, WorkspaceId
+from legato.model.ids import VersionHash, WorkflowId, WorkspaceId
 from legato.ports.admission import Once
 from legato.ports.audit import AuditEntry
 from legato.ports.catalogue import Publication
+from legato.ports.credentials import NAMES_NONE, WorkflowUse
 from legato.ports.workflows import (
     Listed,
     NewWorkflow,
@@ -175,6 +177,7 @@ class Rows(Part):
             )
             if not changed:
                 raise Undo("slug_taken")
+            yield from step("credentials.workflow_slug", workflow_id=row.id, slug=row.slug)
             yield from record(audit)
             return workflow_of(changed[0])
 
@@ -191,6 +194,8 @@ class Rows(Part):
                 return "unknown"
             yield from step("workflows.purge_aliases", workflow=row.id)
             (archived,) = yield from step("workflows.archive", id=row.id)
+            use = WorkflowUse(workflow_id=WorkflowId(row.id), slug=row.slug, number=0)
+            yield from put_uses(row.workspace, use, NAMES_NONE)
             yield from record(audit)
             return workflow_of(archived)
 

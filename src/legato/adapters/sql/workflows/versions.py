@@ -28,6 +28,7 @@ from legato.errors import Internal
 from legato.model.ids import VersionHash, WorkspaceId
 from legato.ports.audit import AuditEntry
 from legato.ports.catalogue import Publication, VersionRow
+from legato.ports.credentials import NAMES_NONE, Naming
 from legato.ports.workflows import WorkflowRow
 
 
@@ -53,7 +54,12 @@ class SqlVersions:
             await self._driver.run(lambda: step("version_put", **version_values(row)))
 
     async def publish(
-        self, row: VersionRow, *, by: str = "", restores: int | None = None
+        self,
+        row: VersionRow,
+        *,
+        by: str = "",
+        restores: int | None = None,
+        naming: Naming = NAMES_NONE,
     ) -> tuple[Publication, bool]:
         """Keep `Versions.publish`."""
         workflow_id = self._new_id()
@@ -76,7 +82,7 @@ class SqlVersions:
                 hash=text_hash,
             )
             workflow = yield from _drafted(workflow, row, by)
-            yield from add_publication(workflow, row, made, title_of(row.compiled))
+            yield from add_publication(workflow, row, made, title_of(row.compiled), naming)
             if workflow.id == workflow_id:
                 yield from record([_told("workflow.create", workflow, {"person": by})])
             told = {"person": by, "number": made.number, "hash": text_hash}
