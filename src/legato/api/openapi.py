@@ -14,7 +14,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
 
 from legato import __version__
-from legato.api.access import Declaration, Guarded, Needs
+from legato.api.access import JSON, Declaration, Guarded, Needs
 from legato.api.body import model_of
 from legato.api.problems import CODES_OF_STATUS, MEDIA_TYPE
 
@@ -94,10 +94,10 @@ def _complete(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]
             closed = {"additionalProperties": False} if "properties" in each else {}
             schemas[name] = {**each, **closed}
         content = {"schema": {"$ref": REF.format(model=model.__name__)}}
-        operation["requestBody"] = {
-            "required": True,
-            "content": dict.fromkeys(declaration.accepts, content),
-        }
+        # Other media types are texts that are taken as they are.
+        text = {"schema": {"type": "string"}}
+        contents = {each: content if each in JSON else text for each in declaration.accepts}
+        operation["requestBody"] = {"required": True, "content": contents}
     responses = operation["responses"]
     if "422" in responses and "HTTPValidationError" in str(responses["422"]):
         del responses["422"]

@@ -15,6 +15,8 @@ from legato.api.figures import StoreFigures
 from legato.api.limits import RequestLimits
 from legato.api.metrics import Metrics
 from legato.api.readiness import Readiness
+from legato.api.workflow_cache import WorkflowCache
+from legato.api.workflow_checks import Texts
 from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
@@ -22,8 +24,10 @@ from legato.auth.tokens import AccessTokens
 from legato.errors import Internal
 from legato.model.node_type import NodeTypeInfo
 from legato.ports.clock import Clock
+from legato.ports.credentials import Trials
 from legato.ports.stores import Stores
 from legato.runtime.engine import Engine
+from legato.runtime.evaluation_process import EvaluationProcesses
 from legato.settings import Settings
 
 
@@ -82,8 +86,14 @@ class Api:
     """Gives what validation needs to know of the node types of this installation."""
     is_supervised: bool = False
     """Somebody starts this process again when it ends."""
+    evaluations: EvaluationProcesses = field(default_factory=EvaluationProcesses)
+    """Helpers that evaluate what somebody is writing, apart from those of the engine."""
+    trials: Trials | None = None
+    """Tries credentials; None: nothing here does."""
     metrics: Metrics | None = None
     figures: StoreFigures | None = None
+    workflow_cache: WorkflowCache = field(default_factory=WorkflowCache)
+    texts: Texts = field(default_factory=Texts)
 
 
 def api_of(request: Request) -> Api:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from legato.ports.attempt_logs import LogLine
     from legato.ports.bus import Bus
     from legato.ports.clock import Clock
+    from legato.ports.credentials import Trials, Vault
     from legato.ports.exchanges import Exchanges
     from legato.ports.grants import Grants
     from legato.ports.http import HttpAccess
@@ -106,14 +107,15 @@ def node_catalogue(*, with_packages: bool = True) -> Mapping[str, NodeTypeInfo]:
 class Instead:
     """Parts that a caller puts in place of those that the settings would choose; None: as chosen.
 
-    `stores` and `clock` may be a test's own, `secrets` too. With `http` no request reaches the
-    network: every answer is a recorded one. `around` is given the runner of attempts and returns
-    what the engine calls in its place.
+    `stores` and `clock` may be a test's own, `secrets` and `vault` too. With `http` no request
+    reaches the network: every answer is a recorded one. `around` is given the runner of attempts
+    and returns what the engine calls in its place.
     """
 
     stores: Stores | None = None
     clock: Clock | None = None
     secrets: Secrets | None = None
+    vault: Vault | None = None
     http: Exchanges | None = None
     around: Callable[[Runner], Runner] | None = None
 
@@ -197,6 +199,7 @@ class App:
         """Args: role says how much is opened; instead brings parts of the caller's own."""
         from legato.adapters.local_bus import LocalBus
         from legato.adapters.system_clock import SystemClock
+        from legato.app.vault import AppVault
 
         self.settings = settings
         self.role = role
@@ -204,6 +207,7 @@ class App:
         self.clock: Clock = self._instead.clock or SystemClock()
         self.bus: Bus = LocalBus()
         self.stores: Stores = self._instead.stores or make_stores(settings)
+        self.vault = AppVault(self.stores.credentials, settings, self.clock.monotonic)
         self.epoch = 0
         self.on_line: Callable[[LogLine], None] | None = None
         self._engine: Engine | None = None
@@ -228,11 +232,14 @@ class App:
         Raises:
             StoreUnavailable: The store cannot be opened or written.
             Conflict: Its schema is newer than this program.
+            InvalidInput: Credentials need master keys that are not here.
         """
         async with contextlib.AsyncExitStack() as stack:
             await self.stores.lifecycle.open()
             stack.push_async_callback(self.stores.lifecycle.close)
             self.epoch = await self.stores.lifecycle.epoch()
+            if self.role == "engine":  # before it takes up what would fail without them
+                await self.vault.refuse_missing_keys()
             if self.role != "reader":
                 await self._start_engine(stack)
             self._exit = stack.pop_all()
@@ -341,6 +348,7 @@ class App:
             logs=sink,
             blobs=self.stores.blobs,
             secrets=self._instead.secrets or open_secrets(settings),
+            vault=self._instead.vault or self.vault,
             clock=self.clock,
             programs=Launcher(sandbox=sandbox, pids=self._pids),
             http=guarded_http(grants),
@@ -366,6 +374,14 @@ def guarded_http(grants: Grants) -> HttpAccess:
     from legato.nodes.http_access import GuardedHttp
 
     return GuardedHttp(grants)
+
+
+def credential_trials(settings: Settings) -> Trials:
+    """Return what tries credentials, within the same grants as nodes."""
+    from legato.nodes.credential_trial import CredentialTrials
+
+    grants = _grants(settings.grants)
+    return CredentialTrials(guarded_http(grants), grants)
 
 
 def open_secrets(settings: Settings) -> Secrets:
@@ -394,6 +410,7 @@ def _grants(given: GrantSettings) -> Grants:
         connections={k: SqlConnection(**each.model_dump()) for k, each in connections.items()},
         mail_servers={k: MailServer(**each.model_dump()) for k, each in servers.items()},
         python=given.code.python,
+        credential_writes=given.sql.credential_writes,
     )
 
 

@@ -23,7 +23,7 @@ from legato.api.parts import Api, Identity
 from legato.api.readiness import Readiness
 from legato.api.recent import Recent
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
-from legato.app import node_catalogue
+from legato.app import credential_trials, node_catalogue
 from legato.app.embedded import neighbours
 from legato.app.issuers import make_foreign_tokens
 from legato.auth import keys
@@ -59,6 +59,7 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     settings, clock, stores = app.settings, app.clock, app.stores
     counters, close_counters = _counters(settings, clock)
     identity = _identity(settings, clock, counters, embedded)
+    app.vault.take(identity.sealer)
     limits = RequestLimits(counters, settings.server.rates)
     readiness = Readiness({"store": stores.lifecycle.look}, clock.monotonic)
     lag = LoopLag()
@@ -69,6 +70,7 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
         node_types=functools.cache(node_catalogue),
         crash_button=None if embedded is None else embedded.crash_button(app),
         metrics=_metrics(identity, limits, lag), figures=StoreFigures(stores, clock.monotonic),
+        trials=credential_trials(settings),
     )  # fmt: skip
     foreign = make_foreign_tokens(app, own_issuer=identity.tokens.issuer)
     identities = LinkedIdentities(foreign, stores.accounts, clock.new_id) if foreign else None
@@ -82,7 +84,8 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     )
 
     async def hang_up() -> None:
-        for each in (close_counters, foreign.close if foreign else None):
+        hosts = foreign.close if foreign else None
+        for each in (close_counters, hosts, api.evaluations.close):
             if each is not None:
                 await each()
 

@@ -115,6 +115,11 @@ class _Sealer(Sealer):
         self._home.look()
         return super().seal(secret, bound_to)
 
+    @property
+    def ids(self) -> frozenset[str]:
+        self._home.look()
+        return super().ids
+
     def open(self, sealed: bytes, bound_to: bytes) -> bytes:
         self._home.look()
         try:

@@ -89,6 +89,20 @@ class Sealer:
         except InvalidTag:
             raise InvalidInput("what is sealed was changed, or belongs to something else") from None
 
+    @property
+    def current(self) -> str:
+        """The id of the key that seals."""
+        return self._current
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of all keys that open."""
+        return frozenset(self._ciphers)
+
+    def key_of(self, sealed: bytes) -> str:
+        """Return the id of the key that sealed this; empty for what is nothing sealed."""
+        return _key_id(sealed)[0]
+
     def needs_resealing(self, sealed: bytes) -> bool:
         """Tell whether another key than the current one sealed this."""
         return _key_id(sealed)[0] != self._current

@@ -22,7 +22,7 @@ from legato.errors import LegatoError
 from legato.ports.node import PROGRAM_PATH
 
 if TYPE_CHECKING:
-    from legato.app import Schema
+    from legato.app import App, Schema
     from legato.ports.owners import EngineRow
     from legato.ports.stores import StoreLook
     from legato.settings import GrantSettings, Settings
@@ -36,6 +36,7 @@ CLOCK_PROBLEM_MS: Final = 60_000
 """A minute off, and timers and leases of this machine mean something else than those of others."""
 DISK_WARNING_BYTES: Final = 1024**3
 DISK_PROBLEM_BYTES: Final = 100 * 1024**2
+CREDENTIALS_NAMED: Final = 5
 SLOW_STORE_MS: Final = 250.0
 """A commit that takes longer bounds every chain of nodes to four a second."""
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -270,6 +271,27 @@ async def check_secrets(settings: Settings) -> list[Check]:
         else:
             found.append(Check("secrets", "ok", f"{name} is there"))
     return found
+
+
+async def check_credentials(app: App) -> Check:
+    """Open every credential of every workspace; say which ones no key here opens."""
+    from legato.auth.vault import damaged
+
+    try:
+        sealer = app.vault.sealer()
+    except LegatoError as error:
+        return Check("credentials", "problem", error.message, error.hint or "")
+    total = sum((await app.stores.credentials.keys()).values())
+    if not total:
+        return Check("credentials", "ok", "there are none")
+    wrong = await damaged(app.stores.credentials, sealer)
+    if not wrong:
+        return Check("credentials", "ok", f"{total} open with the keys that are here")
+    names = ", ".join(f"{row.name} ({row.id})" for row, _ in wrong[:CREDENTIALS_NAMED])
+    more = f" and {len(wrong) - CREDENTIALS_NAMED} more" if len(wrong) > CREDENTIALS_NAMED else ""
+    said = f"{len(wrong)} of {total} cannot be opened: {names}{more}; {wrong[0][1]}"
+    advice = "Give the master key that sealed them (LEGATO_MASTER_KEY_OLD), or write them anew."
+    return Check("credentials", "problem", said, advice)
 
 
 async def check_sandbox(settings: Settings) -> Check:

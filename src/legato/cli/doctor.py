@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`legato doctor`: is this installation well, and if not, what to do.
 
-Rules: CL1, CL35, CL36.
+Rules: CL1, CL35, CL36, CR30.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ async def _look(invocation: Invocation, settings: Settings) -> list[Check]:
 async def _look_at_store(settings: Settings) -> list[Check]:
     """Look at schema, database, clock and engines; an empty or old database is not opened."""
     from legato.app import build, look_at_schema
+    from legato.cli import checks
     from legato.cli.checks import Check, check_engines, check_schema, check_store
     from legato.errors import LegatoError
     from legato.model.ids import LOCAL_WORKSPACE
@@ -80,6 +81,7 @@ async def _look_at_store(settings: Settings) -> list[Check]:
         async with build(settings, role="reader") as app:
             found += check_store(await app.stores.lifecycle.look(), app.clock.now_ms())
             counts = await app.stores.executions.counts(LOCAL_WORKSPACE)
+            found.append(await checks.check_credentials(app))
             engines = await app.stores.owners.engines()
             found.append(check_engines(engines, sum(counts.get(each, 0) for each in _OPEN)))
     except LegatoError as error:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """`legato keys`: the keys of an installation by name, a fresh secret, and rotations.
 
-No secret is printed but a fresh one of `new`, which is used nowhere yet. Rules: CL70-CL76.
+No secret is printed but a fresh one of `new`, which is used nowhere yet. Rules: CL70-CL76, CR31.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,10 +16,13 @@ from legato.cli.invocation import OK, RUN_FAILED, Invocation, command_options, e
 from legato.cli.main import LazyGroup
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from legato.app import App
     from legato.auth.keys import Keys
     from legato.auth.resealing import Resealed
     from legato.auth.sealing import Sealer
+    from legato.auth.vault import ResealedCredentials
     from legato.settings import Settings
 
 SETTLE_S: Final = 2.0
@@ -238,23 +242,50 @@ def _rotate_master(invocation: Invocation, *, drop_old: bool) -> int:
 
 async def _with_new_master(app: App, found: Keys) -> Keys:
     """Make a new key, unless an earlier rotation has not come to its end: that one goes on."""
+    from legato.auth import resealing, vault
     from legato.auth.keys import rotate_master
-    from legato.auth.resealing import needs_resealing
     from legato.auth.sealing import Sealer
 
-    if len(found.master) > 1 and await needs_resealing(app.stores.accounts, Sealer(found.master)):
+    sealer = Sealer(found.master)
+    if len(found.master) > 1 and (
+        await resealing.needs_resealing(app.stores.accounts, sealer)
+        or await vault.needs_resealing(app.stores.credentials, sealer)
+    ):
         return found
     return rotate_master(app.settings.home, now_ms=app.clock.now_ms())
 
 
-async def _seal_anew(invocation: Invocation, app: App, sealer: Sealer) -> Resealed:
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What was sealed anew, and what no key here opens."""
+
+    users: Resealed
+    credentials: ResealedCredentials
+
+    @property
+    def count(self) -> int:
+        return self.users.count + self.credentials.count
+
+    @property
+    def lost(self) -> int:
+        return len(self.users.lost) + len(self.credentials.lost)
+
+
+async def _seal_anew(invocation: Invocation, app: App, sealer: Sealer) -> _Done:
     from legato.auth.resealing import reseal
+    from legato.auth.vault import reseal_credentials
 
-    def tell(looked_at: int) -> None:
-        if invocation.terminal.is_live:
-            invocation.terminal.note(f"looked at {looked_at} accounts")
+    def teller(what: str) -> Callable[[int], None]:
+        def tell(looked_at: int) -> None:
+            if invocation.terminal.is_live:
+                invocation.terminal.note(f"looked at {looked_at} {what}")
 
-    return await reseal(app.stores.accounts, sealer, tell)
+        return tell
+
+    return _Done(
+        await reseal(app.stores.accounts, sealer, teller("accounts")),
+        await reseal_credentials(app.stores.credentials, sealer, teller("credentials")),
+    )
 
 
 async def _drop_old(invocation: Invocation, app: App, sealer: Sealer, current: Keys) -> int:
@@ -273,19 +304,28 @@ async def _drop_old(invocation: Invocation, app: App, sealer: Sealer, current: K
 
 
 async def _say_resealed(
-    invocation: Invocation, app: App, current: Keys, done: Resealed, dropped: int
+    invocation: Invocation, app: App, current: Keys, done: _Done, dropped: int
 ) -> None:
     from legato.cli.people import entry, find_user
     from legato.cli.text import plural
 
     name, terminal = current.master[0].id, invocation.terminal
-    data = {"resealed": done.count, "lost": len(done.lost), "dropped": dropped}
+    data = {"resealed": done.count, "lost": done.lost, "dropped": dropped}
     await app.stores.audit.write(entry("auth.key_rotate", ("master_key", name), data=data))
-    terminal.json({"kind": "master", "id": name, **data, "lost": list(done.lost)})
+    lost = {
+        "lost": list(done.users.lost),
+        "lost_credentials": [each.id for each in done.credentials.lost],
+    }
+    terminal.json({"kind": "master", "id": name, **data, **lost})
     terminal.line(f"key {name} seals from now on; {plural(done.count, 'secret')} sealed anew")
     if dropped:
         terminal.line(f"{plural(dropped, 'old key')} dropped")
-    for user_id in done.lost:
+    for each in done.credentials.lost:
+        terminal.note(
+            f"no key here opens the credential {each.name} of the workspace {each.workspace}; "
+            "write it anew, or bring its key back"
+        )
+    for user_id in done.users.lost:
         email = (await find_user(app, user_id)).email
         terminal.note(
             f"no key here opens the second factor of {email}; "

@@ -61,6 +61,7 @@ COMMANDS: Final = {
     "serve": ("legato.cli.serve:serve", "Serve the HTTP API, with an engine."),
     "user": ("legato.cli.user:user", "Administer accounts: links, roles, passwords."),
     "token": ("legato.cli.token:token", "Administer API keys."),
+    "credentials": ("legato.cli.credentials:credentials", "Keep what workflows log in with."),
     "keys": ("legato.cli.key_commands:keys", "Look at and rotate the keys of the installation."),
     "audit": ("legato.cli.audit:audit", "Read, check and take away who did what."),
     "doctor": ("legato.cli.doctor:doctor", "Check this installation and say what to do."),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from legato.app import App
     from legato.model.workflow import Workflow
     from legato.ports.catalogue import Publication, VersionRow
+    from legato.ports.credentials import Naming
     from legato.settings import Settings
 
 Outcome = Literal["published", "unchanged", "text"]
@@ -86,7 +87,10 @@ def restore(invocation: Invocation, name: str, version: str) -> int:
             old = await find_publication(app.stores, name, version)
             loaded = await load_published(app.stores, old)
             made, is_new = await app.stores.versions.publish(
-                _row(app, loaded.workflow, loaded.source), by=person(), restores=old.number
+                _row(app, loaded.workflow, loaded.source),
+                by=person(),
+                restores=old.number,
+                naming=_naming(loaded.workflow),
             )
             _say(invocation, made, "published" if is_new else "unchanged", None)
 
@@ -143,10 +147,21 @@ async def _apply(app: App, invocation: Invocation, checked: Checked, *, is_trial
         )
     else:
         made, is_new = await app.stores.versions.publish(
-            _row(app, checked.workflow, checked.text), by=person()
+            _row(app, checked.workflow, checked.text),
+            by=person(),
+            naming=_naming(checked.workflow),
         )
     outcome: Outcome = "unchanged" if not is_new else "text" if is_same_logic else "published"
     _say(invocation, made, outcome, checked.file, is_trial=is_trial)
+
+
+def _naming(workflow: Workflow) -> Naming:
+    """Return what a workflow names; here a credential may be kept later."""
+    from legato.app import node_catalogue
+    from legato.model.credentials_named import credentials_named
+    from legato.ports.credentials import Naming, naming_of
+
+    return Naming(naming_of(credentials_named(workflow, node_catalogue())).names)
 
 
 def _row(app: App, workflow: Workflow, text: bytes) -> VersionRow:

@@ -8,7 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from legato.model.document.secrecy import REFERENCE_PATTERN
 from legato.model.node_type import LITERAL
+from legato.ports.credentials import CredentialType
 from legato.ports.node import NodeFailure
 
 
@@ -31,6 +33,16 @@ def written_here(*, max_length: int, description: str) -> Any:
         max_length=max_length,
         description=description,
         json_schema_extra={LITERAL: True},
+    )
+
+
+def credential_field(*types: CredentialType) -> Any:
+    """Make a field that names a credential of one of these types; an expression is refused."""
+    return Field(
+        default=None,
+        pattern=REFERENCE_PATTERN,
+        description=f"The name of a credential: {', '.join(types)}.",
+        json_schema_extra={LITERAL: True, "x-legato-credential": list(types)},
     )
 
 

@@ -4,7 +4,6 @@
 Rules: ND16-ND20, ND51-ND54.
 """
 
-import base64
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, Final
@@ -14,6 +13,7 @@ from pydantic import SecretStr
 
 from legato.errors import LimitExceeded
 from legato.model.policy import EffectClass
+from legato.nodes.credential_headers import HTTP_TYPES, basic, http_header_of
 from legato.nodes.fields import refused, without_nul
 from legato.nodes.http_answer import (
     json_or_null,
@@ -52,7 +52,9 @@ def _effect(config: Mapping[str, Any]) -> EffectClass:
     secret_fields=(
         "headers.*", "query.*", "json.*", "form.*", "body", "multipart.fields.*",
         "auth.basic.username", "auth.basic.password", "auth.bearer", "auth.api_key.value",
+        "credential",
     ),
+    keeps_hosts=True,
     example="""\
 uses: http.request
 with:
@@ -77,17 +79,20 @@ async def request(ctx: NodeContext, config: RequestConfig) -> RequestOutput:
     `non_idempotent` unless the workflow declares `effect: idempotent`; methods that change
     something send the node's key as `Idempotency-Key`.
 
+    `credential` names a credential of the workspace: its token, user and password or header goes
+    along, to the hosts that it is for and to no other, also after a redirect and for the next page.
+
     `save: blob` puts a body of up to 2 GiB into the blob store. `pages` reads a list page by page
     and returns its `items`.
 
     Fails with `http.STATUS` from 400 on (Retry-After is kept to), `network`, `timeout`,
-    `address_refused`, `response_too_large`, `page_loop`.
+    `address_refused`, `response_too_large`, `page_loop`, `credential_host`, `credential_type`.
     """
     if config.save is not None:
         return await _saved(ctx, config)
     if config.pages is not None:
         return await _paged(ctx, config)
-    headers, body = _content_of(ctx, config)
+    headers, body = await _content_of(ctx, config)
     answer = await ctx.http.request(
         config.method,
         _url_of(config),
@@ -106,7 +111,7 @@ async def request(ctx: NodeContext, config: RequestConfig) -> RequestOutput:
 
 async def _saved(ctx: NodeContext, config: RequestConfig) -> RequestOutput:
     """Put the body into the blob store as it comes."""
-    headers, body = _content_of(ctx, config)
+    headers, body = await _content_of(ctx, config)
     headers.setdefault("accept-encoding", "identity")  # a file is kept as it is
     async with ctx.http.stream(
         config.method,
@@ -133,7 +138,7 @@ async def _paged(ctx: NodeContext, config: RequestConfig) -> RequestOutput:
     """Read a list page by page."""
     from legato.nodes.http_client import parse_url  # noqa: PLC0415 - 150 ms, see http_access
 
-    headers, _ = _content_of(ctx, config)
+    headers, _ = await _content_of(ctx, config)
 
     async def fetch(url: "httpx2.URL", *, is_home: bool, bytes_max: int) -> HttpResponse:
         if is_home and config.auth is not None:
@@ -159,7 +164,7 @@ async def _paged(ctx: NodeContext, config: RequestConfig) -> RequestOutput:
     )
 
 
-def _content_of(ctx: NodeContext, config: RequestConfig) -> tuple[dict[str, str], Any]:
+async def _content_of(ctx: NodeContext, config: RequestConfig) -> tuple[dict[str, str], Any]:
     """Return headers and body."""
     body, kind = body_of(config, ctx.blobs)
     headers = {} if kind is None else {"content-type": kind}
@@ -169,6 +174,12 @@ def _content_of(ctx: NodeContext, config: RequestConfig) -> tuple[dict[str, str]
         headers[name.lower()] = value.get_secret_value()
     if config.auth is not None:
         headers.update(_auth_headers(config.auth))
+    if config.credential is not None:
+        found = await ctx.credential(config.credential, *HTTP_TYPES)
+        header, secret = http_header_of(found)
+        if header in headers:
+            raise refused("invalid_request", f"credential and headers both set {header}")
+        headers[header] = secret
     return headers, body
 
 
@@ -179,8 +190,7 @@ def _auth_headers(auth: Auth) -> dict[str, str]:
         user = auth.basic.username.get_secret_value()
         if ":" in user:
             raise refused("invalid_request", "auth.basic.username: a user name cannot hold a colon")
-        pair = f"{user}:{auth.basic.password.get_secret_value()}"
-        return {"authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        return {"authorization": basic(user, auth.basic.password.get_secret_value())}
     key = auth.api_key
     assert key is not None, "the config has one of three"
     return {key.name.lower(): key.value.get_secret_value()} if key.in_ == "header" else {}

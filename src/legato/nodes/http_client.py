@@ -19,6 +19,7 @@ from typing import Any, Final, Protocol
 import httpcore2
 import httpx2
 
+from legato.model.hosts import is_within
 from legato.nodes.fields import refused
 from legato.nodes.http_guard import CONNECT_S, GuardedBackend
 from legato.ports.http import HttpBody, HttpBounds, HttpStream
@@ -160,6 +161,7 @@ async def exchange(
     """
     hop = 0
     while True:
+        _keep_to_hosts(outgoing.url, bounds, hop)
         response = await _sent(outgoing, granted, hop)
         try:
             headers = _headers_of(response)
@@ -175,6 +177,25 @@ async def exchange(
             return
         finally:
             await _release(response)
+
+
+def _keep_to_hosts(url: httpx2.URL, bounds: HttpBounds, hop: int) -> None:
+    """Let a request go only where the credentials that its attempt holds may go.
+
+    Raises:
+        NodeFailure: `credential_host`.
+    """
+    if not bounds.bound:
+        return
+    host, port = url.raw_host.decode("ascii"), _port(url)
+    if all(is_within(rules, url.scheme, host, port) for rules in bounds.bound):
+        return
+    failure = refused(
+        "credential_host",
+        f"{url.scheme}://{host!r:.100}:{port} is no host of the credential; if that is right, "
+        "add it to the hosts of the credential",
+    )
+    raise _after_redirect(failure) if hop else failure
 
 
 async def _sent(outgoing: Outgoing, granted: frozenset[str], hop: int) -> httpcore2.Response:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from legato.nodes.fields import Config, Output
+from legato.nodes.fields import Config, Output, credential_field
 from legato.ports.http import HTTP_RESPONSE_BYTES_MAX
 from legato.ports.node import BLOB_BYTES_MAX, Blob, Secret
 
@@ -165,6 +165,7 @@ class RequestConfig(Config):
         default_factory=dict, description="Added to the query of the URL; null is left out."
     )
     auth: Auth | None = Field(default=None, description="basic, bearer or api_key.")
+    credential: str | None = credential_field("http_bearer", "http_basic", "http_header")
     json_: Any = Field(default=None, alias="json", description="Sent as JSON.")
     body: Secret | None = Field(default=None, description="Sent as it is.")
     form: dict[str, Secret] | None = Field(default=None, description="Sent as an HTML form.")
@@ -202,6 +203,8 @@ class RequestConfig(Config):
             raise ValueError("HEAD has no body to save")
         if self.save is None and (self.max_response_bytes or 0) > RESPONSE_BYTES_LIMIT:
             raise ValueError(f"max_response_bytes: {RESPONSE_BYTES_LIMIT} at most without save")
+        if self.auth is not None and self.credential is not None:
+            raise ValueError("only one of auth and credential says who asks")
         if self.auth is not None and self.auth.header in {each.lower() for each in self.headers}:
             raise ValueError(f"auth and headers both set {self.auth.header}")
         return self

@@ -4,18 +4,20 @@
 The message is composed in `mail_message`; here it is delivered. Nothing is sent unless every
 recipient was taken: a mail to half of its recipients cannot be tried again.
 
-Rules: ND58.
+Rules: ND58, CR17.
 """
 
 import asyncio
 import ssl
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from legato.errors import LegatoError
-from legato.nodes.fields import Config, Output, without_nul
+from legato.nodes.fields import Config, Output, credential_field, without_nul
 from legato.nodes.mail_message import Letter, address_of, compose, message_id, refuse
+from legato.ports.credentials import OpenCredential
 from legato.ports.grants import Grants, MailServer
 from legato.ports.node import Blob, NodeContext, NodeFailure, node
 
@@ -41,7 +43,13 @@ Addresses = tuple[str, ...]
 class EmailConfig(Config):
     """`with` of notify.email."""
 
-    server: str = Field(description="Which granted server: NAME of [grants.mail.servers.NAME].")
+    server: str | None = Field(
+        default=None, description="Which granted server: NAME of [grants.mail.servers.NAME]."
+    )
+    credential: str | None = credential_field("smtp")
+    sender: str | None = Field(
+        default=None, description="Who it is from, with a credential: Ann <ann@example.org>."
+    )
     to: Addresses = Field(
         min_length=1, max_length=RECIPIENTS_MAX, description="ann@example.org, or Ann <ann@…>."
     )
@@ -59,6 +67,14 @@ class EmailConfig(Config):
         default=(), max_length=FILES_MAX, description="Payloads; 20 MiB together."
     )
 
+    @model_validator(mode="after")
+    def _one_server(self) -> Self:
+        if (self.server is None) == (self.credential is None):
+            raise ValueError("exactly one of server and credential is needed")
+        if (self.credential is None) != (self.sender is None):
+            raise ValueError("sender goes with a credential; a granted server has its own")
+        return self
+
 
 class EmailOutput(Output):
     """Output of notify.email."""
@@ -75,6 +91,7 @@ class EmailOutput(Output):
     icon="mail",
     effect="non_idempotent",
     timeout_ms=180_000,
+    secret_fields=("credential",),
     example="""\
 uses: notify.email
 with:
@@ -92,6 +109,9 @@ async def email(ctx: NodeContext, config: EmailConfig) -> EmailOutput:
     `recipients = ["@example.org"]`: addresses, or whole domains. The connection is encrypted
     unless the grant says otherwise; the password is a secret that it names.
 
+    Or `credential` names a mail server of the workspace, at a public address or at one that
+    `[grants.http] allow_private` names: then the workflow says `sender`, and anybody may get mail.
+
     All recipients get it or none: if the server refuses one, nothing is sent. Message-ID is
     derived from the node's key, so that a repeat can be recognised.
 
@@ -100,18 +120,62 @@ async def email(ctx: NodeContext, config: EmailConfig) -> EmailOutput:
     `refused_message`. Only when the connection is lost while the message is handed over is it
     unknown whether it was sent.
     """
-    server = granted_server(ctx.grants, config.server)
+    server, password = await _server_of(ctx, config)
     letter = _letter(ctx, config, server)
     _check_recipients(letter.recipients, config.server, server)
     files = [await _payload(ctx, each) for each in _bounded(config.attachments)]
     message = await asyncio.to_thread(compose, letter, files)
-    password = await _password(ctx, server)
+    if config.credential is None:
+        password = await _password(ctx, server)
+    else:
+        server = await guarded(server, ctx.grants)
     answer = await _deliver(server, password, letter, message)
     return EmailOutput(
         message_id=letter.message_id,
         recipients=len(letter.recipients),
         answer=answer,
     )
+
+
+async def _server_of(ctx: NodeContext, config: EmailConfig) -> tuple[MailServer, str | None]:
+    """Return the server, and the password of a credential."""
+    if config.credential is None:
+        return granted_server(ctx.grants, config.server or ""), None
+    found = await ctx.credential(config.credential, "smtp")
+    return server_of(found, config.sender or "")
+
+
+def server_of(found: OpenCredential, sender: str) -> tuple[MailServer, str | None]:
+    """Return the server that a credential describes, and its password."""
+    data = found.data
+    server = MailServer(
+        host=data["host"],
+        port=data["port"],
+        tls=data["tls"],
+        username=data.get("username"),
+        sender=sender,
+        recipients=(),
+    )
+    return server, data.get("password")
+
+
+async def guarded(server: MailServer, grants: Grants) -> MailServer:
+    """Return the server at an address that may be reached.
+
+    It is the very address that was checked, unless the server has to prove its name.
+
+    Raises:
+        NodeFailure: `address_refused` or `network`.
+    """
+    from legato.nodes.http_guard import CONNECT_S, resolve  # noqa: PLC0415 - 150 ms, for these only
+
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            addresses = await resolve(server.host, server.port, frozenset(grants.hosts))
+    except TimeoutError:
+        why = f"{server.host!r:.100}: resolving took too long"
+        raise NodeFailure("network", why, may_have_happened=False) from None
+    return replace(server, host=addresses[0]) if server.tls == "none" else server
 
 
 def granted_server(grants: Grants, name: str) -> MailServer:
@@ -147,10 +211,12 @@ def _letter(ctx: NodeContext, config: EmailConfig, server: MailServer) -> Letter
     )
 
 
-def _check_recipients(recipients: list[str], name: str, server: MailServer) -> None:
+def _check_recipients(recipients: list[str], name: str | None, server: MailServer) -> None:
     """Compare with the grant, in lower case; a domain covers itself, not those below it."""
     if len(recipients) > RECIPIENTS_MAX:
         raise refuse("too_large", f"more than {RECIPIENTS_MAX} recipients")
+    if name is None:  # a server of the workspace: the operator has not said who may get mail
+        return
     granted = {each.lower() for each in server.recipients}
     for each in recipients:
         address = each.lower()
@@ -190,19 +256,37 @@ async def _password(ctx: NodeContext, server: MailServer) -> str | None:
         raise refuse(error.code, str(error), retryable=error.retryable) from None
 
 
-async def _deliver(server: MailServer, password: str | None, letter: Letter, message: bytes) -> str:
-    """Hand the message over; return what the server said."""
+async def _client(server: MailServer, own_name: str | None) -> "aiosmtplib.SMTP":
     import aiosmtplib  # noqa: PLC0415 - loaded when the first mail is sent
 
-    client = aiosmtplib.SMTP(
+    return aiosmtplib.SMTP(
         hostname=server.host,
         port=server.port,
         use_tls=server.tls == "implicit",
         start_tls=server.tls == "starttls",
         tls_context=None if server.tls == "none" else await asyncio.to_thread(tls_context),
-        local_hostname=letter.sender.domain,
+        local_hostname=own_name,
         timeout=COMMAND_S,
     )
+
+
+async def try_log_in(server: MailServer, password: str | None) -> None:
+    """Connect and log in, and send nothing.
+
+    Raises:
+        NodeFailure: `network`, `tls_refused` or `auth_refused`.
+    """
+    client = await _client(server, "localhost")
+    try:
+        await _open(client, server, password)
+        await _leave(client)
+    finally:
+        client.close()
+
+
+async def _deliver(server: MailServer, password: str | None, letter: Letter, message: bytes) -> str:
+    """Hand the message over; return what the server said."""
+    client = await _client(server, letter.sender.domain)
     try:
         await _open(client, server, password)
         await _announce(client, letter)

@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """sql.query: one checked statement on a database that the operator named.
 
-Rules: ND30-ND39.
+Rules: ND30-ND39, CR16.
 """
 
 import asyncio
 import weakref
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pydantic import Field, StringConstraints, model_validator
 
 from legato.errors import LegatoError, LimitExceeded
 from legato.model.policy import EffectClass
-from legato.nodes.fields import Config, Output, not_granted, written_here
+from legato.nodes.fields import Config, Output, credential_field, not_granted, written_here
+from legato.ports.credentials import OpenCredential
 from legato.ports.grants import Grants, SqlConnection
 from legato.ports.node import BLOB_BYTES_MAX, Blob, NodeContext, NodeFailure, node
 
@@ -34,6 +37,7 @@ TIMEOUT_S_MAX: Final = 3_600.0
 STATEMENTS_AT_ONCE: Final = 8
 """Per connection and process: a foreach must not use up what the database has for others."""
 _DIALECTS: Final = {"sqlite": "sqlite", "postgresql": "postgres", "mysql": "mysql"}
+_PORTS: Final = {"postgresql": 5432, "mysql": 3306}
 _TYPES: Final = {"jsonl": "application/jsonl", "csv": "text/csv"}
 
 ParamName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
@@ -44,7 +48,10 @@ Param = bool | int | float | ParamText | None
 class QueryConfig(Config):
     """`with` of sql.query."""
 
-    connection: str = Field(description="Which database: a name that the operator granted.")
+    connection: str | None = Field(
+        default=None, description="Which database: a name that the operator granted."
+    )
+    credential: str | None = credential_field("sql")
     query: str = written_here(
         max_length=QUERY_CHARACTERS_MAX,
         description="One statement, as it stands here; values come in as :name.",
@@ -70,6 +77,17 @@ class QueryConfig(Config):
     write: bool = Field(
         default=False, description="Also take INSERT, UPDATE, DELETE and MERGE; needs a grant."
     )
+
+    @model_validator(mode="after")
+    def _one_database(self) -> Self:
+        if (self.connection is None) == (self.credential is None):
+            raise ValueError("exactly one of connection and credential is needed")
+        return self
+
+    @property
+    def database(self) -> str:
+        """What the workflow calls the database."""
+        return self.connection or self.credential or ""
 
     @model_validator(mode="after")
     def _format_of_a_blob(self) -> Self:
@@ -100,6 +118,7 @@ def _effect(config: Mapping[str, Any]) -> EffectClass:
     icon="database",
     effect=_effect,
     timeout_ms=int(TIMEOUT_S_MAX * 1000),
+    secret_fields=("credential",),
     example="""\
 uses: sql.query
 with:
@@ -112,25 +131,79 @@ async def query(ctx: NodeContext, config: QueryConfig) -> QueryOutput:
     """Run one statement on a database and return its rows.
 
     SQLite, PostgreSQL, MySQL and MariaDB. By default no database can be reached; the operator
-    names them in `legato.toml`: `[grants.sql.connections.shop] url = "sqlite:////srv/shop.db"`.
+    names them in `legato.toml`: `[grants.sql.connections.shop] url = "sqlite:////srv/shop.db"`. Or
+    `credential` names one of the workspace, for PostgreSQL and MySQL at a public address, or at one
+    that `[grants.http] allow_private` names.
 
     Values come in as bound parameters, `:name` on every database; an expression inside the query
     is not accepted, and a parameter is never a table, a column or a piece of SQL. The statement
     is one SELECT, WITH, VALUES or EXPLAIN that calls only functions known to do no harm, and runs
     in a read-only transaction. With `write: true` here and in the grant INSERT, UPDATE, DELETE
     and MERGE are taken too, in one transaction, and the node is `non_idempotent` unless the
-    workflow says otherwise.
+    workflow says otherwise. Over a credential that needs `[grants.sql] credential_writes = true`.
 
     Fails with `not_granted`, `invalid_query` (not sent), `sql.error` (with the database's words),
     `connection`, `timeout`, `result_too_large`, `invalid_value`.
     """
-    connection = granted_connection(ctx.grants, config)
+    connection, password = await _database_of(ctx, config)
     # Reading a statement takes milliseconds, and the first one loads the parser.
-    statement = await asyncio.to_thread(_checked, config, connection)
-    password = await _password(ctx, connection)
-    session = await asyncio.to_thread(_session, config, connection, password, statement)
+    statement = await asyncio.to_thread(checked, config, connection)
+    if config.credential is None:
+        password = await _password(ctx, connection)
+    else:
+        connection = await guarded(connection, ctx.grants)
+    session = await asyncio.to_thread(session_of, config, connection, password, statement)
     async with _turns(connection):
         return await _run(ctx, config, session)
+
+
+async def _database_of(ctx: NodeContext, config: QueryConfig) -> tuple[SqlConnection, str | None]:
+    """Return the connection, and the password of a credential."""
+    if config.credential is None:
+        return granted_connection(ctx.grants, config), None
+    if config.write and not ctx.grants.credential_writes:
+        raise not_granted(
+            "a credential may only be used to read", "[grants.sql] credential_writes = true"
+        )
+    found = await ctx.credential(config.credential, "sql")
+    return connection_of(found, write=config.write)
+
+
+def connection_of(found: OpenCredential, *, write: bool) -> tuple[SqlConnection, str | None]:
+    """Return the connection that a credential describes, and its password."""
+    parts = urlsplit(found.data["dsn"])
+    user, at, place = parts.netloc.rpartition("@")
+    name, colon, password = user.partition(":")
+    url = urlunsplit(parts._replace(netloc=name + at + place))
+    return SqlConnection(url=url, write=write), unquote(password) if colon else None
+
+
+async def guarded(connection: SqlConnection, grants: Grants) -> SqlConnection:
+    """Return the connection to an address that may be reached.
+
+    It goes to the very address that was checked, unless the server has to prove its name.
+
+    Raises:
+        NodeFailure: `address_refused` or `network`.
+    """
+    from legato.nodes.http_guard import endpoint, resolve  # noqa: PLC0415 - 150 ms, for these only
+    from legato.nodes.sql_session import CONNECT_S, is_local  # noqa: PLC0415 - see `checked`
+
+    parts = urlsplit(connection.url)
+    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            addresses = await resolve(host, port, frozenset(grants.hosts))
+    except TimeoutError:
+        raise NodeFailure(
+            "network", f"{host!r:.100}: resolving took too long", may_have_happened=False
+        ) from None
+    if parts.query == "sslmode=verify-full" or not (parts.query or is_local(host)):
+        return connection
+    user = parts.netloc.rpartition("@")[0]
+    return replace(
+        connection, url=urlunsplit(parts._replace(netloc=f"{user}@{endpoint(addresses[0], port)}"))
+    )
 
 
 def granted_connection(grants: Grants, config: QueryConfig) -> SqlConnection:
@@ -139,7 +212,7 @@ def granted_connection(grants: Grants, config: QueryConfig) -> SqlConnection:
     Raises:
         NodeFailure: `not_granted`, with the line to add.
     """
-    name = config.connection
+    name = config.database
     connection = grants.connections.get(name)
     line = f'[grants.sql.connections.{name:.63}] url = "sqlite:////PATH"'
     why = f"there is no connection {name!r:.80} here"
@@ -162,12 +235,17 @@ async def _password(ctx: NodeContext, connection: SqlConnection) -> str | None:
         ) from None
 
 
-def _checked(config: QueryConfig, connection: SqlConnection) -> "Statement":
+def checked(config: QueryConfig, connection: SqlConnection) -> "Statement":
+    """Read a statement; it takes milliseconds, and loads the parser.
+
+    Raises:
+        NodeFailure: `invalid_query`.
+    """
     from legato.nodes import sql_guard  # noqa: PLC0415 - 0.3 s and 40 MB, when it is needed
 
     rules = sql_guard.Rules(
         dialect=_DIALECTS[connection.url.partition(":")[0]],  # type: ignore[arg-type]
-        connection=config.connection,
+        connection=config.database,
         functions=connection.functions,
         write=config.write,
     )
@@ -189,14 +267,14 @@ def _checked(config: QueryConfig, connection: SqlConnection) -> "Statement":
     return statement
 
 
-def _session(
+def session_of(
     config: QueryConfig, connection: SqlConnection, password: str | None, statement: "Statement"
 ) -> "Session":
     """Make the session of a call; each driver is loaded when it is needed."""
-    from legato.nodes.sql_session import Call  # noqa: PLC0415 - see `_checked`
+    from legato.nodes.sql_session import Call  # noqa: PLC0415 - see `checked`
 
     call = Call(
-        name=config.connection,
+        name=config.database,
         connection=connection,
         password=password,
         statement=statement,

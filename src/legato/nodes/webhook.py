@@ -47,6 +47,7 @@ class WebhookOutput(Output):
     effect="non_idempotent",
     timeout_ms=30_000,
     secret_fields=("key", "headers.*"),
+    keeps_hosts=True,
     example="""\
 uses: notify.webhook
 with:

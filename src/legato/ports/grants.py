@@ -53,7 +53,7 @@ class Grants:
     `hosts`: what may be reached although it is not public, `host:port`, `10.0.0.0/8:443` or
     `[fd00::/8]:443`. `program_network`:
     sandboxed programs may use the network. `connections`, `mail_servers`: by name. `python`:
-    `code.python` may run.
+    `code.python` may run. `credential_writes`: `sql.query` may write over a credential.
     """
 
     programs: tuple[str, ...] = ()
@@ -63,3 +63,4 @@ class Grants:
     connections: Mapping[str, SqlConnection] = field(default_factory=dict)
     mail_servers: Mapping[str, MailServer] = field(default_factory=dict)
     python: bool = False
+    credential_writes: bool = False

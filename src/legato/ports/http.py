@@ -34,11 +34,13 @@ class HttpBody:
 class HttpBounds:
     """Limits of one exchange: bytes of the unpacked response, and how many redirects to follow.
 
-    With `redirects_max` 0 a redirect is an answer like any other.
+    With `redirects_max` 0 a redirect is an answer like any other. Each of `bound` is the hosts of a
+    credential (`legato.model.hosts`): every request, also after a redirect, keeps to all of them.
     """
 
     response_bytes_max: int = HTTP_RESPONSE_BYTES_MAX
     redirects_max: int = HTTP_REDIRECTS_MAX
+    bound: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,9 +71,9 @@ class HttpAccess(Protocol):
     """Sends requests where the operator lets nodes go.
 
     Both methods raise `NodeFailure`: `network`, `address_refused`, `invalid_url`,
-    `invalid_request`, `invalid_response`, `response_too_large`, `too_many_redirects` or
-    `redirect_refused`. Any status is an answer, not a failure. Time is bounded by the attempt's
-    time-out.
+    `invalid_request`, `invalid_response`, `response_too_large`, `too_many_redirects`,
+    `redirect_refused` or `credential_host`. Any status is an answer, not a failure. Time is bounded
+    by the attempt's time-out.
     """
 
     async def request(

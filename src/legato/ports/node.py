@@ -32,6 +32,7 @@ from legato.model.node_type import NodeTypeInfo
 from legato.model.policy import EffectClass, RetryPolicy
 from legato.model.values import BlobRef
 from legato.model.workflow import KIND_OF_USES
+from legato.ports.credentials import CredentialType, OpenCredential
 from legato.ports.grants import Grants
 from legato.ports.http import HttpAccess
 
@@ -283,6 +284,21 @@ class NodeContext(Protocol):
         """Resolve a secret; its value is redacted from logs, errors and outputs from then on."""
         ...
 
+    async def credential(self, name: str, *types: CredentialType) -> OpenCredential:
+        """Open a credential of the workspace; what it hides is redacted from then on.
+
+        Once an attempt has one that is bound to hosts, `http` refuses every other host.
+
+        Args:
+            name: As the document writes it, in a field of its own.
+            types: Those that the node can use; none: any.
+
+        Raises:
+            NodeFailure: `not_found`; `credential_type`: it is of another type;
+                `credential_unreadable`: its key is missing, or it was tampered with.
+        """
+        ...
+
     async def run_program(self, call: ProgramCall) -> ProgramResult:
         """Run a program in a session of its own, bounded, and end everything it started.
 
@@ -329,6 +345,8 @@ class NodeType:
     secret_fields: tuple[str, ...] = field(default=())
     passes_on: str | None = None
     """A field of the config that is the output, for a function that only returns it."""
+    keeps_hosts: bool = False
+    """Secrets leave the node through `ctx.http` alone, which keeps to the hosts they are for."""
 
 
 def node(  # noqa: PLR0913 - a declaration: each argument is one property of the type
@@ -342,6 +360,7 @@ def node(  # noqa: PLR0913 - a declaration: each argument is one property of the
     retry: RetryPolicy | None = None,
     secret_fields: Sequence[str] = (),
     passes_on: str | None = None,
+    keeps_hosts: bool = False,
     example: str = "",
 ) -> Callable[[Run], NodeType]:
     """Make a node type of a function `run(ctx, config: Config) -> Output`.
@@ -359,6 +378,8 @@ def node(  # noqa: PLR0913 - a declaration: each argument is one property of the
         secret_fields: Config paths where `{secret: name}` is allowed.
         passes_on: A field of the config, of any type, that the function only returns; its text is
             then taken over as it is, which costs next to nothing however large it is.
+        keeps_hosts: Secrets leave the node through `ctx.http` alone. Only then does it get a secret
+            that is bound to hosts by `{secret: name}`.
         example: One node as YAML, run by a test.
 
     Raises:
@@ -398,6 +419,7 @@ def node(  # noqa: PLR0913 - a declaration: each argument is one property of the
             is_async=inspect.iscoroutinefunction(function),
             secret_fields=tuple(secret_fields),
             passes_on=passes_on,
+            keeps_hosts=keeps_hosts,
         )
 
     return wrap

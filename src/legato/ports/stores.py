@@ -16,12 +16,14 @@ from legato.ports.audit import Audit
 from legato.ports.blobs import BlobStore
 from legato.ports.bus import Changes
 from legato.ports.catalogue import Versions
+from legato.ports.credentials import Credentials
 from legato.ports.executions import Executions
 from legato.ports.files import Files
 from legato.ports.inbox import Inbox
 from legato.ports.journal import Journal
 from legato.ports.log import Log
 from legato.ports.owners import Owners
+from legato.ports.workflows import Workflows
 
 
 class StoreLook(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ class Stores:
     owners: Owners
     executions: Executions
     versions: Versions
+    workflows: Workflows
     journal: Journal
     attempt_logs: AttemptLogs
     blobs: BlobStore
@@ -84,3 +87,4 @@ class Stores:
     accounts: Accounts
     audit: Audit
     files: Files
+    credentials: Credentials

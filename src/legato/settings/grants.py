@@ -102,6 +102,8 @@ class SqlGrants(Section):
     """`[grants.sql]`: databases by name."""
 
     connections: dict[GrantName, SqlConnectionSettings] = Field(default_factory=dict)
+    credential_writes: bool = False
+    """Statements over a credential may write, as far as its user may."""
 
 
 class MailServerSettings(Section):

@@ -113,6 +113,8 @@ class ServerSettings(Section):
     """An idle connection is closed after this long."""
     drain_s: PositiveFloat = Field(default=10.0, le=3600)
     """From SIGTERM to the end of requests that are still open."""
+    allow_missing_keys: bool = False
+    """Start also where credentials are sealed with a master key that is not here."""
     rates: RateSettings = RateSettings()
 
 

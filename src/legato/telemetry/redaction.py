@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Secrets in text: replaced by their value, also where they are encoded, and tokens by their form.
 
-Rules: CL16, HT57, LG24.
+Rules: CL16, HT57, LG24, CR25.
 """
 
 import base64
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -50,6 +51,8 @@ class Redactor:
         self._values: set[str] = set()
         self.shortest = 0
         """Characters of the shortest value or form; 0: there is none."""
+        self.is_plain = True
+        """JSON writes every value and form as it is; else what JSON says has to be looked at."""
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, value: str) -> None:
@@ -73,14 +76,42 @@ class Redactor:
         # Longest first, so that a form is not cut by a shorter one inside it.
         ordered = sorted(self._values, key=len, reverse=True)
         self.shortest = len(ordered[-1])
+        self.is_plain = all(_IN_JSON.fullmatch(form) for form in ordered)
         self._pattern = re.compile("|".join(map(re.escape, ordered)))
 
 
 def _forms(value: str) -> set[str]:
-    found = {value, quote_plus(value, errors="replace")}
-    found.update(quote(value, safe=kept, errors="replace") for kept in ("", "/"))
-    found.update(_base64(value.encode("utf-8", "surrogatepass")))
-    found.update(json.dumps(value, ensure_ascii=ascii)[1:-1] for ascii in (False, True))
+    found = {value, *_quoted(value), *_base64(value.encode("utf-8", "surrogatepass"))}
+    if not _PLAIN.fullmatch(value):
+        found.add(html.escape(value))
+        # JSON in a text of JSON, as a server's answer stands in an output, escapes it twice.
+        once = _in_json(value)
+        found.update(once, *map(_in_json, once))
+    return found
+
+
+_IN_JSON: Final = re.compile(r"[ !#-\[\]-~]*")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.~=+-]*")
+"""What neither JSON nor HTML writes otherwise."""
+_ESCAPE: Final = re.compile("%[0-9A-F]{2}")
+_WEB: Final = str.maketrans({"<": r"\u003c", ">": r"\u003e", "&": r"\u0026"})
+
+
+def _quoted(value: str) -> Iterator[str]:
+    """Yield a value as it stands in a URL or form; the digits of an escape have two cases."""
+    for text in (
+        quote_plus(value, errors="replace"),
+        *(quote(value, safe=kept, errors="replace") for kept in ("", "/")),
+    ):
+        yield text
+        yield _ESCAPE.sub(lambda found: found[0].lower(), text)
+
+
+def _in_json(value: str) -> set[str]:
+    """Return a value as it stands in JSON; some writers escape what HTML or PHP would."""
+    found = {json.dumps(value, ensure_ascii=ascii)[1:-1] for ascii in (False, True)}
+    found.update([each.replace("/", r"\/") for each in found])
+    found.update([each.translate(_WEB) for each in found])
     return found
 
 

@@ -19,6 +19,7 @@ from legato.model.signals import ReportCancelled, ReportFailure, ReportSuccess
 from legato.model.values import encode, load
 from legato.model.workflow import NodeSpec
 from legato.ports.attempt_logs import LogLine
+from legato.ports.credentials import Vault
 from legato.ports.grants import Grants
 from legato.ports.http import HttpAccess
 from legato.ports.node import NodeType
@@ -99,6 +100,7 @@ class Services:
     launcher: Launcher = field(default_factory=Launcher)
     grants: Grants = field(default_factory=Grants)
     http: HttpAccess | None = None
+    vault: Vault | None = None
     seen: list[LogLine] = field(default_factory=list)
     sink: LogSink = field(init=False)
     _hoped: list[tuple[str, asyncio.Future[str]]] = field(default_factory=list)
@@ -118,6 +120,7 @@ class Services:
             programs=self.launcher,
             http=self.http or guarded_http(self.grants),
             grants=self.grants,
+            vault=self.vault,
         )
 
     async def heard(self, text: str) -> str:

@@ -15,6 +15,7 @@ from legato.errors import LimitExceeded, NotFound, Unavailable
 from legato.model.ids import ExecutionId, NodeId, WorkspaceId
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
+from legato.ports.credentials import OpenCredential
 from legato.ports.journal import StepKey, StepRow
 
 
@@ -131,6 +132,22 @@ class MemoryBlobs:
     async def stream(self, workspace: WorkspaceId, ref: BlobRef) -> AsyncIterator[bytes]:
         """Keep `Blobs.stream`."""
         yield await self.get(workspace, ref)
+
+
+class NamedCredentials:
+    """Keeps `legato.ports.credentials.Vault`; `used` lists the names that were asked for."""
+
+    def __init__(self, *credentials: OpenCredential) -> None:
+        """Args: credentials of the one workspace."""
+        self.values = {each.name: each for each in credentials}
+        self.used: list[str] = []
+
+    async def use(
+        self, workspace: WorkspaceId, name: str, execution_id: ExecutionId
+    ) -> OpenCredential | None:
+        """Keep `Vault.use`."""
+        self.used.append(name)
+        return self.values.get(name)
 
 
 class NamedSecrets:

@@ -164,6 +164,21 @@ def test_a_secret_is_made_up_and_redacted() -> None:
     )
 
 
+def test_a_credential_is_made_up_too() -> None:
+    """Every name is a bearer token that goes wherever the workflow says: answers are recorded ones
+    [TK10, CR11].
+    """
+    workflow = HEAD + (
+        "nodes:\n  fetch:\n    uses: http.request\n"
+        "    with: {url: 'https://a.example/', credential: github}\n"
+    )
+    passes(
+        "http: [{request: {url: 'https://a.example/'}, response: {body: 'for made-up-github'}}]\n"
+        "expect: [\"nodes.fetch.output.body == 'for [redacted]'\"]",
+        workflow,
+    )
+
+
 def test_a_node_can_be_let_fail_for_some_attempts() -> None:
     """The retry rule of the workflow meets the failures of the test, then the pin [TK9, TK12]."""
     workflow = HEAD + (

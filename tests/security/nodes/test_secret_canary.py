@@ -2,7 +2,9 @@
 """A secret that every part of an attempt handles, and that must leave through none."""
 
 import base64
+import html
 import json
+import re
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -16,6 +18,7 @@ FORMS = {
     CANARY, quote(CANARY), quote(CANARY, safe=""), quote_plus(CANARY),
     base64.b64encode(CANARY.encode()).decode(), base64.urlsafe_b64encode(CANARY.encode()).decode(),
     base64.b64encode(f"user:{CANARY}".encode()).decode(), json.dumps(CANARY)[1:-1],
+    json.dumps(json.dumps(CANARY))[3:-3],
 }  # fmt: skip
 
 
@@ -60,7 +63,7 @@ async def leaky(ctx: NodeContext, config: Private) -> Any:
 @pytest.mark.parametrize("isolated", [False, True])
 async def test_the_canary_leaves_through_no_door(world: World, value: str, isolated: bool) -> None:
     """Output, error, log, progress, stream, journal and blobs hold no form of it
-    [ND10, LG24].
+    [ND10, LG24, CR25].
     """
     node_type = leaky
     config = {"password": {"secret": "token"}, "value": value}
@@ -100,3 +103,37 @@ async def test_one_attempts_secrets_do_not_redact_anothers_output(world: World) 
 
     await world.run(leaky, {"password": {"secret": "token"}})
     assert await world.output(says, {"value": "[redacted] is a word"}) == "[redacted] is a word"
+
+
+def _lower_escapes(text: str) -> str:
+    return re.sub("%[0-9A-F]{2}", lambda found: found[0].lower(), quote(text, safe=""))
+
+
+HARD = 'p"a\\s/s<w>&ör d'
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        HARD, _lower_escapes(HARD), quote_plus(HARD), json.dumps(HARD)[1:-1],
+        json.dumps(HARD, ensure_ascii=False)[1:-1], json.dumps(json.dumps(HARD))[3:-3],
+        json.dumps(HARD)[1:-1].replace("/", "\\/"), html.escape(HARD),
+        json.dumps(HARD)[1:-1].replace("<", "\\u003c").replace(">", "\\u003e")
+        .replace("&", "\\u0026"),
+        *(base64.b64encode(b"x" * n + HARD.encode() + b"tail").decode() for n in range(3)),
+    ],
+)  # fmt: skip
+async def test_a_form_of_a_secret_in_an_output_is_replaced(world: World, form: str) -> None:
+    """Escaped once or twice in JSON, by writers that escape more, in URLs of either case, in HTML
+    and at each alignment of base64 [CR25].
+    """
+    world.secrets.values["token"] = HARD
+
+    @node("test.echo", title="Echo", secret_fields=("password",))
+    async def echo(ctx: NodeContext, config: Private) -> Any:
+        """Return a form."""
+        return {"answer": f"a {form} b"}
+
+    output = await world.output(echo, {"password": {"secret": "token"}, "value": "x"})
+    assert "[redacted]" in output["answer"]
+    assert form not in output["answer"]

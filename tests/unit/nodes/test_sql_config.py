@@ -24,7 +24,7 @@ def unsent(monkeypatch: pytest.MonkeyPatch) -> None:
     def session(*_: object) -> None:
         raise AssertionError("nothing may be connected")
 
-    monkeypatch.setattr(sql, "_session", session)
+    monkeypatch.setattr(sql, "session_of", session)
 
 
 async def test_a_password_that_is_not_there_is_named(world: World) -> None:

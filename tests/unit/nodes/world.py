@@ -14,6 +14,7 @@ from legato.model.policy import EffectClass, Limits
 from legato.model.signals import ReportFailure, ReportSuccess
 from legato.model.values import load
 from legato.model.workflow import NodeSpec
+from legato.ports.credentials import Vault
 from legato.ports.grants import Grants
 from legato.ports.http import HttpAccess
 from legato.ports.node import NodeType
@@ -47,6 +48,7 @@ class World:
         self.grants = Grants()
         self.http: HttpAccess | None = None
         """Takes the place of the real client."""
+        self.vault: Vault | None = None
         self.options = RunnerOptions(
             scratch_root=folder / "scratch", cancel_grace_s=2.0, store_retry_s=(0.0, 0.0)
         )
@@ -57,6 +59,7 @@ class World:
         self.services.grants = self.grants
         self.services.blobs = self.blobs
         self.services.http = self.http
+        self.services.vault = self.vault
         services = self.services.bundle()
         apart = IsolationOptions(http="legato.nodes.http_access:GuardedHttp")
         isolation = Isolation(self.launcher, services, self.options, apart)

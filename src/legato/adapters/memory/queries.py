@@ -16,6 +16,7 @@ from legato.model.ids import ExecutionId, NodeId, VersionHash, WorkspaceId
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
 from legato.ports.catalogue import Publication, VersionRow
+from legato.ports.credentials import NAMES_NONE, Naming
 from legato.ports.executions import ExecutionFilter, ExecutionRow
 from legato.ports.journal import StepKey, StepRow
 
@@ -121,7 +122,12 @@ class MemoryVersions:
         await self._database.run(self._process, "put_version", work)
 
     async def publish(
-        self, row: VersionRow, *, by: str = "", restores: int | None = None
+        self,
+        row: VersionRow,
+        *,
+        by: str = "",
+        restores: int | None = None,
+        naming: Naming = NAMES_NONE,
     ) -> tuple[Publication, bool]:
         """Keep `Versions.publish`."""
 
@@ -137,6 +143,7 @@ class MemoryVersions:
                 at=row.created_at,
                 by=by,
                 restores=restores,
+                hash=hashlib.sha256(row.source).hexdigest(),
             )
             self._database.versions.setdefault(row.version, row)
             past.append((made, row.source))

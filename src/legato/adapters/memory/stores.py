@@ -18,12 +18,15 @@ from legato.adapters.memory.queries import (
     MemoryVersions,
 )
 from legato.errors import Unavailable
+from legato.model.ids import WorkspaceId
 from legato.ports.accounts import Accounts
 from legato.ports.admission import Admissions
 from legato.ports.audit import Audit
 from legato.ports.clock import Clock
+from legato.ports.credentials import Credentials
 from legato.ports.files import Files
 from legato.ports.stores import StoreLook, Stores
+from legato.ports.workflows import Workflows
 
 
 class MemoryLifecycle:
@@ -69,7 +72,7 @@ class MemoryChanges:
 
 
 class NotInMemory:
-    """Stands for accounts, audit and files: what belongs to people is not kept in memory."""
+    """Stands for accounts, audit, drafts, files: what belongs to people is not kept in memory."""
 
     def __getattr__(self, name: str) -> Any:
         """Refuse every use.
@@ -78,9 +81,20 @@ class NotInMemory:
             Unavailable: Always.
         """
         raise Unavailable(
-            "a store in memory keeps no accounts, no audit and no files.",
+            "a store in memory keeps no accounts, drafts, files and audit.",
             hint="Use SQLite or PostgreSQL.",
         )
+
+
+class NoCredentials(NotInMemory):
+    """Has no credential: workflows find their secrets where there is no store."""
+
+    async def named(self, workspace: WorkspaceId, name: str) -> None:
+        """Keep `Credentials.named`."""
+
+    async def keys(self) -> dict[str, int]:
+        """Keep `Credentials.keys`."""
+        return {}
 
 
 def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) -> Stores:
@@ -98,6 +112,7 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         owners=MemoryOwners(database, process, clock),
         executions=MemoryExecutions(database, process),
         versions=MemoryVersions(database, process),
+        workflows=cast(Workflows, NotInMemory()),
         journal=MemoryJournal(database, process),
         attempt_logs=MemoryAttemptLogs(database, process),
         blobs=MemoryBlobs(database, process),
@@ -106,4 +121,5 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         accounts=cast(Accounts, NotInMemory()),
         audit=cast(Audit, NotInMemory()),
         files=cast(Files, NotInMemory()),
+        credentials=cast(Credentials, NoCredentials()),
     )

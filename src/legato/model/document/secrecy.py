@@ -58,6 +58,11 @@ def matches_field(path: Path, fields: Iterable[str]) -> bool:
     return False
 
 
+def is_credential(field: str) -> bool:
+    """Tell whether a field of a node type takes the name of a credential."""
+    return field.rpartition(".")[2] == "credential"
+
+
 def check_secrets(
     scope: Scope, config: dict[str, object], path: Path, fields: tuple[str, ...]
 ) -> None:
@@ -69,11 +74,13 @@ def check_secrets(
         path: Its place.
         fields: The fields of the node type that take a secret.
     """
+    named = tuple(field for field in fields if is_credential(field))
     for below, value in _values(config, ()):
         whole = (*path, *below)
+        is_name = matches_field(below, named)
         if is_reference(value):
             _check_reference(scope, value, whole, is_allowed=matches_field(below, fields))
-        elif below and below[-1] == "credential" and matches_field(below, fields):
+        elif is_name:
             _check_name(scope, value, whole)
         elif isinstance(value, str):
             _check_literal(scope, value, whole)

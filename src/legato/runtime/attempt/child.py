@@ -24,10 +24,11 @@ from typing import Any, Final
 import msgspec
 
 from legato.errors import Internal, LegatoError, LimitExceeded
-from legato.model.ids import WorkspaceId
+from legato.model.ids import ExecutionId, WorkspaceId
 from legato.model.signals import encode_signal
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
+from legato.ports.credentials import OpenCredential
 from legato.ports.grants import Grants
 from legato.ports.http import HttpAccess
 from legato.ports.journal import StepKey, StepRow
@@ -100,6 +101,20 @@ class EngineSecrets:
     async def get(self, workspace: WorkspaceId, name: str) -> str:
         """Keep `Secrets.get`; the engine knows the workspace."""
         return msgspec.json.decode(await self._engine.ask("secret", name), type=str)
+
+
+class EngineVault:
+    """Keeps `ports.credentials.Vault`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    async def use(
+        self, workspace: WorkspaceId, name: str, execution_id: ExecutionId
+    ) -> OpenCredential | None:
+        """Keep `Vault.use`; the engine knows workspace and execution, and notes the use."""
+        answer = await self._engine.ask("credential", name)
+        return msgspec.json.decode(answer, type=OpenCredential | None)
 
 
 class EngineBlobs:
@@ -274,12 +289,14 @@ def runner_of(begin: pipe.Begin, engine: Engine, node_type: NodeType) -> Attempt
         connections=allowed.connections,
         mail_servers=allowed.mail_servers,
         python=allowed.python,
+        credential_writes=allowed.credential_writes,
     )
     services = AttemptServices(
         journal=EngineJournal(engine),
         logs=EngineLines(engine),
         blobs=EngineBlobs(engine, Path(begin.scratch)),
         secrets=EngineSecrets(engine),
+        vault=EngineVault(engine),
         clock=ChildClock(begin.now_ms),
         programs=Launcher(sandbox=Sandbox(sandbox)),
         http=make_http(begin.http, grants),

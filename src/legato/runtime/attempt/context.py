@@ -4,7 +4,7 @@
 On the hot path only this object is made; everything else (log, scratch folder, redactor, step
 counters) comes into being when the node first uses it.
 
-Rules: ND3, ND4, ND10.
+Rules: ND3, ND4, ND10, CR11-CR13.
 """
 
 import asyncio
@@ -15,14 +15,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from legato.errors import InvalidInput
 from legato.model.ids import ExecutionId, NodeId, WorkspaceId, idempotency_key
 from legato.model.policy import EffectClass
 from legato.model.values import BlobRef
 from legato.ports.attempt_logs import LogLine
+from legato.ports.credentials import CredentialType, OpenCredential
 from legato.ports.grants import Grants
 from legato.ports.http import HttpAccess
 from legato.ports.node import BlobAccess, ProgramCall, ProgramResult
 from legato.runtime.attempt.blobs import AttemptBlobs
+from legato.runtime.attempt.bound import BoundHttp, failed, secret_of
 from legato.runtime.attempt.failures import Redact, plain, shown
 from legato.runtime.attempt.live import LiveOutput
 from legato.runtime.attempt.redaction import SecretRedactor
@@ -43,10 +46,9 @@ class Attempt:
     """Keeps `legato.ports.node.NodeContext`."""
 
     __slots__ = (
-        "_blobs", "_counter", "_live", "_options", "_redactor", "_scratch", "_services", "_steps",
-        "began",
-        "cancels", "driving", "given_up", "in_thread", "noticed", "request", "started_ms",
-        "stopping", "task", "timed_out", "timer", "twins",
+        "_blobs", "_bound", "_counter", "_live", "_options", "_redactor", "_scratch", "_services",
+        "_steps", "began", "cancels", "driving", "given_up", "in_thread", "keeps_hosts", "noticed",
+        "request", "started_ms", "stopping", "task", "timed_out", "timer", "twins",
     )  # fmt: skip
 
     def __init__(
@@ -57,6 +59,7 @@ class Attempt:
         self._services = services
         self._options = options
         self._blobs: AttemptBlobs | None = None
+        self._bound: tuple[tuple[str, ...], ...] = ()
         self._counter: itertools.count[int] | None = None
         self._live: LiveOutput | None = None
         self._redactor: SecretRedactor | None = None
@@ -73,6 +76,8 @@ class Attempt:
         """The node was told, by an exception or by looking."""
         self.cancels = 0
         """Cancellations of the task that are ours."""
+        self.keeps_hosts = False
+        """Its node lets secrets out through `http` alone."""
         self.in_thread = False
         """Its code cannot be interrupted; it notices by looking at `is_cancelled`."""
         self.task: asyncio.Task[Any] | None = None
@@ -149,7 +154,12 @@ class Attempt:
     @property
     def http(self) -> HttpAccess:
         """Keep `NodeContext.http`."""
-        return self._services.http
+        return BoundHttp(self._services.http, self)
+
+    @property
+    def bound(self) -> tuple[tuple[str, ...], ...]:
+        """The hosts of each credential that it has opened and that is bound to hosts."""
+        return self._bound
 
     @property
     def stored(self) -> tuple[BlobRef, ...]:
@@ -173,12 +183,48 @@ class Attempt:
         return self._scratch
 
     async def secret(self, name: str) -> str:
-        """Keep `NodeContext.secret`."""
+        """Keep `NodeContext.secret`: a credential of the workspace, else what the operator set."""
+        found = await self.find_credential(name)
+        if found is not None:
+            return secret_of(found, keeps_hosts=self.keeps_hosts)
         value = await self._services.secrets.get(self.request.workspace, name)
+        self._hide(value)
+        return value
+
+    async def credential(self, name: str, *types: CredentialType) -> OpenCredential:
+        """Keep `NodeContext.credential`."""
+        try:
+            found = await self.find_credential(name)
+        except InvalidInput as error:
+            raise failed("credential_unreadable", str(error)) from None
+        if found is None:
+            raise failed("not_found", f"there is no credential {name!r:.80} in this workspace")
+        if types and found.type not in types:
+            wanted = " or ".join(types)
+            raise failed(
+                "credential_type",
+                f"the credential {name!r:.80} is of the type {found.type}; this needs {wanted}",
+            )
+        return found
+
+    async def find_credential(self, name: str) -> OpenCredential | None:
+        """Open a credential, from then on redacted and, if it is bound to hosts, kept to them."""
+        if self._services.vault is None:
+            return None
+        request = self.request
+        found = await self._services.vault.use(request.workspace, name, request.execution_id)
+        if found is None:
+            return None
+        for value in found.secrets:
+            self._hide(value)
+        if found.is_host_bound and found.hosts not in self._bound:
+            self._bound = (*self._bound, found.hosts)
+        return found
+
+    def _hide(self, value: str) -> None:
         if self._redactor is None:
             self._redactor = SecretRedactor()
         self._redactor.add(value)
-        return value
 
     async def run_program(self, call: ProgramCall) -> ProgramResult:
         """Keep `NodeContext.run_program`."""

@@ -21,7 +21,7 @@ from typing import BinaryIO, Final
 
 import msgspec
 
-from legato.errors import Internal, InvalidInput, LegatoError
+from legato.errors import Internal, InvalidInput, LegatoError, NotAllowed
 from legato.model.signals import ReportFailure, ReportLost, decode_signal
 from legato.model.values import BlobRef
 from legato.ports.journal import StepKey
@@ -160,6 +160,7 @@ class Isolation:
                 connections=dict(grants.connections),
                 mail_servers=dict(grants.mail_servers),
                 python=grants.python,
+                credential_writes=grants.credential_writes,
                 sandbox_mode=self._isolation.sandbox_mode,
                 hidden=tuple(str(path) for path in self._isolation.hidden),
             ),
@@ -240,12 +241,17 @@ class _Conversation:
             answer = pipe.Answer(id=ask.id, body=msgspec.Raw(body))
         except LegatoError as error:
             answer = pipe.Answer(id=ask.id, code=error.code, message=str(error))
+        except NodeFailure as failure:
+            answer = pipe.Answer(id=ask.id, code=NotAllowed.code, message=failure.error.message)
         except msgspec.DecodeError as error:
             answer = pipe.Answer(id=ask.id, code="invalid", message=str(error))
         self.send(answer)
 
     async def _carry_out(self, ask: pipe.Ask) -> bytes:
         request, services = self._attempt.request, self._services
+        if ask.what == "credential":
+            name = msgspec.json.decode(ask.body, type=str)
+            return msgspec.json.encode(await self._attempt.find_credential(name))
         if ask.what == "secret":
             name = msgspec.json.decode(ask.body, type=str)
             return msgspec.json.encode(await self._attempt.secret(name))

@@ -14,7 +14,7 @@ from legato.errors import InvalidInput, LimitExceeded
 from legato.model.events import NodeError
 from legato.model.values import encode, load
 from legato.ports.node import NodeType
-from legato.runtime.attempt.failures import Redact, plain, shown
+from legato.runtime.attempt.failures import Redact, shown
 from legato.runtime.attempt.redaction import SecretRedactor
 
 PROBLEMS_MAX: Final = 3
@@ -51,7 +51,6 @@ class OutputWriter:
         Raises:
             InvalidOutput: It does not fit its type, is no strict JSON, or is too large.
         """
-        redact = redactor if redactor is not None else plain
         try:
             if self._to_plain is not None:
                 value = self._to_plain(value)
@@ -65,10 +64,7 @@ class OutputWriter:
         except Exception as error:  # noqa: BLE001 - a returned object's own code may do anything
             name = type(error).__name__
             raise InvalidOutput("invalid_output", f"output: {name} while it was read") from None
-        if redactor is None:
-            return data
-        text = data.decode()
-        if redact(text) == text:
+        if redactor is None or not redactor.may_be_in(data):
             return data
         return encode(redactor.clean(load(data)), what="output")
 

@@ -20,8 +20,8 @@ from legato.runtime.attempt.request import AttemptRequest
 _LENGTH: Final = struct.Struct(">I")
 
 AskWhat = Literal[
-    "secret", "blob_put", "blob_get", "blob_put_file", "blob_get_file", "step_get", "step_begin",
-    "step_finish",
+    "secret", "credential", "blob_put", "blob_get", "blob_put_file", "blob_get_file", "step_get",
+    "step_begin", "step_finish",
 ]  # fmt: skip
 
 
@@ -35,6 +35,7 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
     connections: dict[str, SqlConnection] = {}
     mail_servers: dict[str, MailServer] = {}
     python: bool = False
+    credential_writes: bool = False
     sandbox_mode: Literal["auto", "off", "required"] = "auto"
     hidden: tuple[str, ...] = ()
 
@@ -186,6 +187,7 @@ def error_classes() -> dict[str, type[LegatoError]]:
     waiting: list[type[LegatoError]] = [LegatoError]
     while waiting:
         each = waiting.pop()
-        found[each.code] = each
+        if "code" in vars(each):  # a class that has its parent's is made in its own way
+            found[each.code] = each
         waiting.extend(each.__subclasses__())
     return found

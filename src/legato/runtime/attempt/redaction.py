@@ -40,6 +40,14 @@ class SecretRedactor(Redactor):
         text = super().__call__(text)
         return self._lines.sub(REDACTED, text) if self._lines is not None else text
 
+    def may_be_in(self, data: bytes) -> bool:
+        """Tell whether JSON text may hold a secret.
+
+        It is found as it stands; one that JSON writes otherwise may hide behind every escape.
+        """
+        text = data.decode()
+        return self(text) != text or (not self.is_plain and "\\" in text)
+
     def clean(self, value: Any) -> Any:
         """Return a JSON value with secrets replaced in every text, key and number."""
         if isinstance(value, str):

@@ -20,6 +20,7 @@ from legato.model.workflow import NodeSpec
 from legato.ports.attempt_logs import LogLine
 from legato.ports.blobs import Blobs
 from legato.ports.clock import Clock
+from legato.ports.credentials import Vault
 from legato.ports.grants import Grants
 from legato.ports.http import HttpAccess
 from legato.ports.journal import Journal
@@ -107,7 +108,7 @@ class Programs(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptServices:
-    """The ports an attempt reaches through its context."""
+    """The ports an attempt reaches through its context. No `vault`: no credentials."""
 
     journal: Journal
     logs: LineSink
@@ -117,6 +118,7 @@ class AttemptServices:
     programs: Programs
     http: HttpAccess
     grants: Grants = field(default_factory=Grants)
+    vault: Vault | None = None
 
 
 class Timer(Protocol):

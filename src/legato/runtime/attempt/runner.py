@@ -19,7 +19,7 @@ from legato.errors import Internal, LegatoError, Unavailable
 from legato.model.events import NodeError
 from legato.model.signals import ReportFailure
 from legato.model.values import Value, inline
-from legato.ports.node import NodeType
+from legato.ports.node import NodeFailure, NodeType
 from legato.runtime.attempt import control, forks
 from legato.runtime.attempt.config import ConfigReader, Reference, invalid_config, with_secrets
 from legato.runtime.attempt.context import Attempt
@@ -169,6 +169,7 @@ class AttemptRunner:
         if prepared is None:
             message = f"no node type {uses!r:.80} is installed where this attempt runs"
             return request.failure(refused("unknown_node_type", message))
+        attempt.keeps_hosts = prepared.node_type.keeps_hosts
         if request.isolated:
             work = self._in_own_process(attempt, prepared)
         else:
@@ -219,6 +220,8 @@ class AttemptRunner:
         except LegatoError as error:
             message = shown(str(error), attempt.redact)
             raise _Refused(refused(error.code, message, retryable=error.retryable)) from None
+        except NodeFailure as error:
+            raise _Refused(error_of(error, attempt.redact)) from None
         try:
             config = prepared.reader.read(with_secrets(attempt.request.config, values))
         except ValidationError as error:

@@ -115,7 +115,7 @@ class Steps:
         try:
             data = encode(output, what=what, size_bytes_max=limit)
             redactor = attempt.redactor
-            if redactor is not None and redactor(text := data.decode()) != text:
+            if redactor is not None and redactor.may_be_in(data):
                 data = encode(redactor.clean(load(data)), what=what)
         except InvalidInput as error:
             raise NodeFailure("invalid_output", str(error), retryable=False) from None

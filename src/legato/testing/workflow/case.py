@@ -28,6 +28,7 @@ from legato.model.signals import AnswerApproval, AnySignal, DeliverSignal, FireT
 from legato.model.values import Value, encode, inline, load
 from legato.model.workflow import called_workflows
 from legato.ports.blobs import json_of
+from legato.ports.credentials import OpenCredential
 from legato.ports.executions import ExecutionFilter
 from legato.runtime.relay import Runner
 from legato.runtime.submission import Submission
@@ -106,6 +107,28 @@ async def run_outcome(suite: Suite, case: Case, limits: LimitsSettings) -> Outco
             return await _Driver(suite, case, settings).run()
 
 
+class MadeUpCredential(OpenCredential, frozen=True, kw_only=True):
+    """Goes to every host: the answers are recorded ones."""
+
+    @property
+    def is_host_bound(self) -> bool:
+        """It is not."""
+        return False
+
+
+class MadeUpVault:
+    """Keeps `legato.ports.credentials.Vault`: every name is a bearer token, and none a real one."""
+
+    async def use(
+        self, workspace: WorkspaceId, name: str, execution_id: ExecutionId
+    ) -> OpenCredential | None:
+        """Keep `Vault.use`."""
+        return MadeUpCredential(
+            id=name, name=name, type="http_bearer", hosts=(), version=1,
+            data={"token": f"made-up-{name}"},
+        )  # fmt: skip
+
+
 class MadeUpSecrets:
     """Keeps `legato.ports.secrets.Secrets`: every name has a value, and none is a real one."""
 
@@ -139,8 +162,8 @@ class _Driver:
 
     async def run(self) -> Outcome:
         instead = Instead(
-            stores=self._stores, clock=self._clock, secrets=MadeUpSecrets(), http=self._replay,
-            around=self._around,
+            stores=self._stores, clock=self._clock, secrets=MadeUpSecrets(),
+            vault=MadeUpVault(), http=self._replay, around=self._around,
         )  # fmt: skip
         self._app = build(self._settings, role="run", instead=instead)
         submission = self._submission()

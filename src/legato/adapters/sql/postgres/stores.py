@@ -13,10 +13,10 @@ import asyncpg
 from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
+from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.files import SqlFiles
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal
-from legato.adapters.sql.postgres.catalogue import PostgresVersions
 from legato.adapters.sql.postgres.committer import Committer
 from legato.adapters.sql.postgres.database import Database
 from legato.adapters.sql.postgres.executions import PostgresExecutions
@@ -26,6 +26,9 @@ from legato.adapters.sql.postgres.log import PostgresLog
 from legato.adapters.sql.postgres.owners import PostgresOwners
 from legato.adapters.sql.postgres.scripts import PostgresScripts
 from legato.adapters.sql.revision import REVISION
+from legato.adapters.sql.workflows.store import SqlWorkflows
+from legato.adapters.sql.workflows.versions import SqlVersions
+from legato.adapters.system_clock import SystemClock
 from legato.crashpoints import crash_point
 from legato.errors import StoreUnavailable
 from legato.model.policy import Limits
@@ -183,7 +186,8 @@ def make_postgres_stores(url: str, blobs: BlobStore, *, limits: Limits | None = 
         inbox=PostgresInbox(database, committer, waiting_max=limits.max_inbox_per_execution),
         owners=PostgresOwners(database, committer),
         executions=PostgresExecutions(database),
-        versions=PostgresVersions(database),
+        versions=SqlVersions(scripts, SystemClock().new_id),
+        workflows=SqlWorkflows(scripts),
         journal=PostgresJournal(database),
         attempt_logs=PostgresAttemptLogs(database, lines_max=limits.max_log_lines_per_attempt),
         blobs=blobs,
@@ -194,4 +198,5 @@ def make_postgres_stores(url: str, blobs: BlobStore, *, limits: Limits | None = 
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
         files=SqlFiles(scripts),
+        credentials=SqlCredentials(scripts),
     )

@@ -35,6 +35,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 from legato.adapters.sql.accounts.definitions import account_statements
 from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
+from legato.adapters.sql.definitions_credentials import credential_statements
 from legato.adapters.sql.definitions_files import file_statements
 from legato.adapters.sql.schema import (
     NOBODYS,
@@ -56,12 +57,12 @@ from legato.adapters.sql.sqlite.definitions_base import (
     pairs,
 )
 from legato.adapters.sql.sqlite.definitions_lists import (
-    catalogue,
     finds,
     lists,
     search,
     steps,
 )
+from legato.adapters.sql.workflows.definitions import workflow_statements
 
 
 def _claim_columns(table: Any) -> list[ColumnElement[Any]]:
@@ -78,9 +79,9 @@ def _claim_columns(table: Any) -> list[ColumnElement[Any]]:
 def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
     groups = (
-        _log(), _inbox(), _owners(), finds(), lists(), catalogue(), steps(), search(),
-        account_statements(), admission_statements(), audit_statements(),
-        file_statements(),
+        _log(), _inbox(), _owners(), finds(), lists(), steps(), search(),
+        account_statements(), admission_statements(), audit_statements(), credential_statements(),
+        file_statements(), workflow_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 
