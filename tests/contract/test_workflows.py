@@ -185,6 +185,21 @@ async def test_a_change_is_made_to_the_row_that_was_seen(store: Stores) -> None:
     assert draft.source == b"one"
 
 
+async def test_a_new_slug_never_writes_over_a_draft_that_was_saved_since(store: Stores) -> None:
+    """The text with the new name was made of the revision that was seen [WF8, WF20]."""
+    row = await made(store)
+    await save(store, row, 1, b"two")
+    wanted = msgspec.structs.replace(row, slug="renamed")
+    assert await store.workflows.change(wanted, [], source=b"one renamed") == "changed"
+    seen = msgspec.structs.replace(wanted, draft=2)
+    done = await store.workflows.change(seen, [], source=b"two renamed", by="bob")
+    assert isinstance(done, WorkflowRow)
+    assert done.slug == "renamed"
+    draft = await store.workflows.draft(LOCAL, row.id)
+    assert draft is not None
+    assert (draft.revision, draft.source, draft.by) == (3, b"two renamed", "bob")
+
+
 async def test_two_who_save_over_the_same_revision_see_both_texts(store: Stores) -> None:
     """The second one gets what is there and what both began with [WF4]."""
     row = await made(store)

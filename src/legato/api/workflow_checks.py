@@ -11,7 +11,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 
@@ -22,6 +22,8 @@ from legato.model.document.validate import check_read
 from legato.model.node_type import NodeTypeInfo
 from legato.model.policy import Limits
 from legato.model.workflow import Workflow
+
+T = TypeVar("T")
 
 CHECKED_MAX: Final = 64
 CHECKED_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -74,16 +76,24 @@ class Texts:
         if known is not None:
             self._kept.move_to_end(key)
             return known[0]
+        found = await self.apart(lambda: _checked(key, source, limits, node_types))
+        self._remember(key, found, len(source) + len(found.document or b""))
+        return found
+
+    async def apart(self, work: Callable[[], T]) -> T:
+        """Do something with documents in a thread, when it is its turn.
+
+        Raises:
+            Refused: `unavailable`: too many wait for that.
+        """
         if self._waiting >= WAITING_MAX:
             raise Refused("unavailable", "Too many documents wait to be checked.", retry_after_s=1)
         self._waiting += 1
         try:
             async with self._room:
-                found = await asyncio.to_thread(_checked, key, source, limits, node_types)
+                return await asyncio.to_thread(work)
         finally:
             self._waiting -= 1
-        self._remember(key, found, len(source) + len(found.document or b""))
-        return found
 
     def _remember(self, key: str, found: Checked, size: int) -> None:
         if key in self._kept:

@@ -160,7 +160,8 @@ async def diff_versions(
     """Return what differs between two versions: their texts, their logic, their nodes."""
     row = await found_workflow(request, api, workflow_id)
     old, new = await _version(api, row, a), await _version(api, row, b)
-    return await asyncio.to_thread(_diff, old, new, api.settings.limits.to_policy())
+    limits = api.settings.limits.to_policy()
+    return await api.texts.apart(lambda: _diff(old, new, limits))
 
 
 @routes.post(
@@ -181,7 +182,7 @@ async def restore_version(
     row = await found_workflow(request, api, workflow_id)
     refuse_archived(row)
     found = await _version(api, row, number)
-    source = await asyncio.to_thread(named_text, api, found.source, row.slug)
+    source = await named_text(api, found.source, row.slug)
     wanted = if_match(request)
     for _ in range(TRIES_MAX):
         draft = await draft_of(api, row)

@@ -190,7 +190,10 @@ async def change_workflow(
     source = None
     if after.slug != row.slug:
         draft = await api.stores.workflows.draft(row.workspace, row.id)
-        source = None if draft is None else named_text(api, draft.source, after.slug)
+        if draft is None:
+            raise NotFound
+        after = msgspec.structs.replace(after, draft=draft.revision)
+        source = await named_text(api, draft.source, after.slug)
     fields = sorted(change.model_fields_set)
     audit = deed(request, "workflow.edit", ("workflow", row.id), data={"fields": fields})
     by = principal_of(request).user.id
@@ -293,12 +296,17 @@ def stamp_of(row: WorkflowRow) -> str:
     return f"w{row.stamp}"
 
 
-def named_text(api: Api, source: bytes, slug: str) -> bytes:
+async def named_text(api: Api, source: bytes, slug: str) -> bytes:
     """Return a document with another name; as it is if it cannot be read."""
-    try:
-        return set_name(source, slug, file="workflow", limits=api.settings.limits.to_policy())
-    except InvalidInput:
-        return source
+    limits = api.settings.limits.to_policy()
+
+    def work() -> bytes:
+        try:
+            return set_name(source, slug, file="workflow", limits=limits)
+        except InvalidInput:
+            return source
+
+    return await api.texts.apart(work)
 
 
 def workflow_view(row: WorkflowRow) -> WorkflowView:

@@ -235,7 +235,7 @@ class Workflows(Protocol):
         """Give an unarchived workflow the slug and title of the row.
 
         Args:
-            row: With the stamp that the caller saw.
+            row: With the stamp that the caller saw; with a source, also the revision of the draft.
             audit: Written with it.
             source: Also its new draft, by `by`.
             by: Who.

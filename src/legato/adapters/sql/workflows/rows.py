@@ -158,6 +158,8 @@ class Rows(Part):
             if seen.archived_at is not None:
                 return "unknown"
             if source is not None:
+                if seen.draft != row.draft:
+                    return "changed"
                 draft = yield from draft_now(seen)
                 made = msgspec.structs.replace(
                     draft,
