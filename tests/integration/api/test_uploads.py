@@ -300,8 +300,8 @@ def test_a_server_that_is_killed_in_an_upload_keeps_no_part_for_ever(tmp_path: P
         house = House(Town(site))
         clerk = house.member("operator")
         body = form(os.urandom(6_000_000))
+        raw = raw_upload(clerk, len(body))
         for is_killed in (False, True):
-            raw = raw_upload(clerk, len(body))
             raw.send(body[:-1_000_000])
             while not stored(site.home):
                 clerk.serving.get("/health/live")  # a draft is there when so much has come
@@ -309,6 +309,7 @@ def test_a_server_that_is_killed_in_an_upload_keeps_no_part_for_ever(tmp_path: P
                 raw.close()
                 while stored(site.home):
                     clerk.serving.get("/health/live")
+                raw = raw_upload(clerk, len(body))
         house.town.serving.stop(signal.SIGKILL)
         raw.close()
         (left,) = stored(site.home)
