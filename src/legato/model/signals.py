@@ -16,8 +16,10 @@ from legato.model.ids import EngineId, ExecutionId, NodeId
 from legato.model.values import NULL, BlobRef, Value
 
 
-class Signal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
-    """Base of all signals."""
+class Signal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", kw_only=True):
+    """Base of all signals. `wish` names the one wish of a person that it is; reports have none."""
+
+    wish: str = ""
 
 
 class StartExecution(Signal, frozen=True, omit_defaults=True, tag="StartExecution"):
