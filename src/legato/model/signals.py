@@ -216,6 +216,18 @@ class RefuseSignal(Signal, frozen=True, omit_defaults=True, tag="RefuseSignal"):
 
 EvaluateWhat = Literal["when", "foreach", "config", "input", "until", "outputs", "collect"]
 
+AnyWish = (
+    CancelExecution
+    | PauseExecution
+    | ResumeExecution
+    | AnswerApproval
+    | DeliverSignal
+    | RetryNode
+    | SkipNode
+    | ForceNode
+)
+"""What people ask for."""
+
 AnySignal = (
     StartExecution
     | AdoptExecution

@@ -17,11 +17,13 @@ from msgspec.structs import replace
 
 from legato.engine.state import ExecutionState, NodeState
 from legato.engine.upcast import read_event
-from legato.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from legato.errors import Conflict, InvalidDocument, InvalidInput, LimitExceeded, NotFound
 from legato.model.events import AnyEvent, ExecutionEnded, FinalStatus, SignalRejected
-from legato.model.forms import check_answer
+from legato.model.forms import fill_in
 from legato.model.frames import Frame
 from legato.model.ids import ExecutionId, NodeId
+from legato.model.misfits import Misfit, misfits
+from legato.model.node_type import NodeTypeInfo
 from legato.model.policy import INLINE_BYTES_MAX
 from legato.model.signal_names import (
     CORRELATION_RULE,
@@ -29,14 +31,12 @@ from legato.model.signal_names import (
     is_correlation,
     is_signal_name,
 )
-from legato.model.signals import CancelExecution, Signal
+from legato.model.signals import AnyWish, CancelExecution
 from legato.model.values import Value, encode, inline
 from legato.ports.bus import Bus
-from legato.ports.node import NodeType
 from legato.ports.stores import Stores
-from legato.runtime.attempt.output import InvalidOutput, OutputWriter
 
-S = TypeVar("S", bound=Signal)
+S = TypeVar("S", bound=AnyWish)
 
 EFFECT_WAIT_S: Final = 2.0
 """Promise P9 gives a cancel this long; every other wish is faster."""
@@ -90,7 +90,7 @@ async def outcome_of(
     stores: Stores,
     bus: Bus,
     execution_id: ExecutionId,
-    signal: Signal,
+    signal: AnyWish,
     *,
     after: int,
     wait_s: float = EFFECT_WAIT_S,
@@ -119,7 +119,7 @@ class _Follower:
     """Reads on in a log until it says what became of one wish."""
 
     def __init__(
-        self, stores: Stores, execution_id: ExecutionId, signal: Signal, after: int
+        self, stores: Stores, execution_id: ExecutionId, signal: AnyWish, after: int
     ) -> None:
         self._stores = stores
         self._execution_id = execution_id
@@ -225,7 +225,7 @@ def check_waiting(state: ExecutionState, node: str) -> NodeState:
     raise Conflict(f"{node} does not wait for an answer; it is {found.status}")
 
 
-def check_signal(name: str, correlation: str | None) -> None:
+def check_signal(name: str, correlation: str | None, *, what: str = "the correlation") -> None:
     """See that a signal can be called that.
 
     Raises:
@@ -234,7 +234,7 @@ def check_signal(name: str, correlation: str | None) -> None:
     if not is_signal_name(name):
         raise InvalidInput(f"{name!r:.80} is no name of a signal", hint=SIGNAL_NAME_RULE)
     if correlation is not None and not is_correlation(correlation):
-        raise InvalidInput("the correlation is not one", hint=CORRELATION_RULE)
+        raise InvalidInput(f"{what} is not one", hint=CORRELATION_RULE)
 
 
 def small(value: object, *, what: str) -> Value:
@@ -256,14 +256,18 @@ def filled_in(config: object, data: object, *, what: str = "the answer") -> Valu
         what: Names it where it is wrong.
 
     Raises:
-        InvalidInput: It does not fit the fields.
+        InvalidInput: It does not fit the fields; as `InvalidDocument` with every place.
         LimitExceeded: It is larger than a wish may carry.
     """
-    return small(check_answer(config, data), what=what)
+    return small(fill_in(config, data), what=what)
 
 
 def forced_output(
-    state: ExecutionState, node: str, output: object, types: Mapping[str, NodeType], item: int | None
+    state: ExecutionState,
+    node: str,
+    output: object,
+    types: Mapping[str, NodeTypeInfo],
+    item: int | None,
 ) -> Value:
     """Return the output that a person states for a parked node, or one item of it.
 
@@ -271,22 +275,33 @@ def forced_output(
         state: Of the execution.
         node: Which node.
         output: What it is said to have given.
-        types: Node types by `uses`.
+        types: Node types by `uses`; of one that is not there nothing is known.
         item: Which item: the output of one is what one attempt gives, that of a whole foreach node
             a list of them.
 
     Raises:
         NotFound: There is no such node.
-        InvalidInput: It is not what the node type gives.
+        InvalidDocument: It is not what the node type gives.
         LimitExceeded: It is larger than a wish may carry.
     """
     index, _ = find_node(state, node)
     spec = state.spec(index)
+    value = small(output, what="the output")
     kind = types.get(spec.uses)
-    if kind is None or spec.kind != "task" or (spec.has_foreach and item is None):
-        return small(output, what="the output")
-    try:
-        return inline(OutputWriter(kind, INLINE_BYTES_MAX).write(output))
-    except InvalidOutput as error:
-        raise InvalidInput(f"{spec.uses} does not give that: {error}") from None
+    if kind is not None and spec.kind == "task":
+        schema: dict[str, Any] = kind.output_schema
+        if spec.has_foreach and item is None:
+            # An item that was skipped, or whose failure was allowed, is null.
+            defs = {"$defs": schema["$defs"]} if "$defs" in schema else {}
+            schema = {**defs, "type": "array", "items": {"anyOf": [schema, {"type": "null"}]}}
+        found = misfits(schema, output)
+        if found:
+            raise InvalidDocument(
+                tuple(_told(spec.uses, each) for each in found), misfits=tuple(found)
+            )
+    return value
 
+
+def _told(uses: str, misfit: Misfit) -> str:
+    place = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in misfit.path)
+    return f"output{place} {misfit.message}; {uses} gives {misfit.expected}"

@@ -68,7 +68,7 @@ def test_every_wish_is_named_by_the_one_event_that_it_leads_to(
 
 
 def test_a_wish_after_the_end_of_its_turn_leaves_nothing() -> None:
-    """A cancel is considered first: what comes with it is not taken, and nothing says it was [XW1]."""
+    """A cancel comes first: what comes with it is not taken, nor said to be [XW1]."""
     drive = _asking()
     answer = AnswerApproval(ASK, True, "ann", wish="w1")
     events = drive.turn(answer, CancelExecution("bob", wish="w2"))
