@@ -196,7 +196,6 @@ async def answer_approval(
         if NodeId(node) not in reader.state.graph.index_of:
             raise NotFound
         found = await wanted.read()
-        _refuse_final(row)
         waiting = check_waiting(reader.state, node)
         if found.item is not None:
             raise InvalidBody([Fault("/item", "names an item of a node without items", "null")])
@@ -208,7 +207,11 @@ async def answer_approval(
             data = _filled_in(config, found.data) if is_yes else NULL
         return AnswerApproval(NodeId(node), is_yes, by, found.comment, data)
 
-    return await _tell(request, api, execution_id, "approve", make, node=node, more=decided)
+    try:
+        return await _tell(request, api, execution_id, "approve", make, node=node, more=decided)
+    except Conflict:  # it has ended meanwhile: perhaps by the answer of somebody who was faster
+        await _refuse_decided(request, api, execution_id, node)
+        raise
 
 
 @routes.post(
@@ -320,6 +323,22 @@ async def _tell(  # noqa: PLR0913 - the request, what it is about, and what the 
 def _refuse_final(row: ExecutionRow) -> None:
     if row.status in FINAL_EXECUTION:
         raise Conflict(f"The execution has ended: it is {row.status}.")
+
+
+async def _refuse_decided(request: Request, api: Api, execution_id: str, node: str) -> None:
+    """Refuse an answer to what somebody has answered.
+
+    Raises:
+        Refused: `already_decided`.
+    """
+    place, _ = place_of(request)
+    row = await execution_row(api, place.id, execution_id)
+    try:
+        check_waiting((await _read(api, row)).state, node)
+    except AlreadyDecided as error:
+        raise Refused("already_decided", error.message) from None
+    except Conflict:
+        return
 
 
 async def _read(api: Api, row: ExecutionRow) -> LogReader:

@@ -211,7 +211,7 @@ def check_waiting(state: ExecutionState, node: str) -> NodeState:
 
     Raises:
         NotFound: There is no such node.
-        AlreadyDecided: It was answered, or its wait is over.
+        AlreadyDecided: Somebody has answered it.
         Conflict: It does not wait for an answer.
     """
     index, found = find_node(state, node)
@@ -220,8 +220,6 @@ def check_waiting(state: ExecutionState, node: str) -> NodeState:
         return found
     if is_question and found.status == "completed" and found.by:
         raise AlreadyDecided(f"{node} has been answered already, by {found.by}")
-    if is_question and found.is_final:
-        raise AlreadyDecided(f"{node} does not wait for an answer any more: it is {found.status}")
     raise Conflict(f"{node} does not wait for an answer; it is {found.status}")
 
 
