@@ -3,7 +3,7 @@
 
 Its four words for a status are less than there is to say: `detail` says the rest.
 
-Rules: DS1-DS12.
+Rules: DS1-DS10.
 """
 
 from __future__ import annotations

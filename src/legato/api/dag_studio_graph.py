@@ -4,7 +4,7 @@
 A phase's id may be any text, a node's may not: one that cannot be kept gets another, and the run
 remembers which (`names`), so that its client hears its own ids.
 
-Rules: DS4-DS7.
+Rules: DS4, DS5.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, Field
@@ -125,7 +126,7 @@ async def cancel_execution(request: Request, api: ApiPart, execution_id: str) ->
         said = await read_optional(request, Because)
         return CancelExecution(by, said.reason)
 
-    return await _tell(request, api, execution_id, "cancel", make)
+    return await _tell(request, api, _About(execution_id, "cancel"), make)
 
 
 @routes.post(
@@ -139,7 +140,7 @@ async def pause_execution(request: Request, api: ApiPart, execution_id: str) -> 
         said = await read_optional(request, Because)
         return PauseExecution(by, said.reason)
 
-    return await _tell(request, api, execution_id, "pause", make)
+    return await _tell(request, api, _About(execution_id, "pause"), make)
 
 
 @routes.post(
@@ -152,7 +153,7 @@ async def resume_execution(request: Request, api: ApiPart, execution_id: str) ->
     async def make(_row: ExecutionRow, by: str) -> AnyWish:
         return ResumeExecution(by)
 
-    return await _tell(request, api, execution_id, "resume", make)
+    return await _tell(request, api, _About(execution_id, "resume"), make)
 
 
 @routes.post(
@@ -172,7 +173,7 @@ async def send_signal(request: Request, api: ApiPart, execution_id: str, name: s
         return DeliverSignal(name, data, by, found.correlation or "")
 
     async def effect(claim: Claim | None) -> Response:
-        return await _tell(request, api, execution_id, "signal", make, claim=claim)
+        return await _tell(request, api, _About(execution_id, "signal", {}), make, claim)
 
     return await once(request, api, effect)
 
@@ -189,7 +190,7 @@ async def answer_approval(
     wanted: Annotated[Sent[Decision], sent(Decision)],
 ) -> Response:
     """Answer a node that waits for a person; both answers complete it."""
-    decided: list[str] = []
+    about = _About(execution_id, "approve", {"node": node})
 
     async def make(row: ExecutionRow, by: str) -> AnyWish:
         reader = await _read(api, row)
@@ -199,7 +200,7 @@ async def answer_approval(
         waiting = check_waiting(reader.state, node)
         if found.item is not None:
             raise InvalidBody([Fault("/item", "names an item of a node without items", "null")])
-        decided.append(found.decision)
+        about.data["decision"] = found.decision
         is_yes = found.decision == "approve"
         data = _small(found.data, "/data")
         if waiting.wait == "form":
@@ -208,7 +209,7 @@ async def answer_approval(
         return AnswerApproval(NodeId(node), is_yes, by, found.comment, data)
 
     try:
-        return await _tell(request, api, execution_id, "approve", make, node=node, more=decided)
+        return await _tell(request, api, about, make)
     except Conflict:  # it has ended meanwhile: perhaps by the answer of somebody who was faster
         await _refuse_decided(request, api, execution_id, node)
         raise
@@ -225,7 +226,7 @@ async def retry_node(request: Request, api: ApiPart, execution_id: str, node: st
         found = await _parked(request, api, row, node)
         return RetryNode(NodeId(node), by, found.reason, found.item)
 
-    return await _tell(request, api, execution_id, "retry_node", make, node=node)
+    return await _tell(request, api, _About(execution_id, "retry_node", {"node": node}), make)
 
 
 @routes.post(
@@ -239,7 +240,7 @@ async def skip_node(request: Request, api: ApiPart, execution_id: str, node: str
         found = await _parked(request, api, row, node)
         return SkipNode(NodeId(node), by, found.reason, found.item)
 
-    return await _tell(request, api, execution_id, "skip_node", make, node=node)
+    return await _tell(request, api, _About(execution_id, "skip_node", {"node": node}), make)
 
 
 @routes.post(
@@ -271,37 +272,37 @@ async def force_node(
                 )
         return ForceNode(NodeId(node), found.outcome, output, by, found.reason, found.item)
 
-    return await _tell(request, api, execution_id, "force", make, node=node)
+    return await _tell(request, api, _About(execution_id, "force", {"node": node}), make)
 
 
-async def _tell(  # noqa: PLR0913 - the request, what it is about, and what the audit hears
-    request: Request,
-    api: Api,
-    execution_id: str,
-    verb: str,
-    make: Make,
-    *,
-    node: str | None = None,
-    more: list[str] | None = None,
-    claim: Claim | None = None,
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What a wish is about: the execution, the verb, and what the audit hears beside it."""
+
+    execution: str
+    verb: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+async def _tell(
+    request: Request, api: Api, about: _About, make: Make, claim: Claim | None = None
 ) -> Response:
     """Send a wish and answer with the execution as it is then.
 
     Raises:
         NotFound: There is no such execution in the workspace, or no such node.
-        Refused: `already_decided`; `illegal_state`.
+        Refused: `already_decided`.
+        Conflict: It is in no state for that.
         InvalidBody: The wish cannot be that.
     """
     place, _ = place_of(request)
-    row = await execution_row(api, place.id, execution_id)
+    row = await execution_row(api, place.id, about.execution)
     try:
         signal = await make(row, principal_of(request).user.id)
         _refuse_final(row)
         wish, key = named(signal, api.clock.new_id())
-        data: dict[str, Any] = {} if node is None else {"node": node}
-        if more:
-            data["decision"] = more[0]
-        audit = deed(request, f"execution.{verb}", ("execution", row.execution_id), data=data)
+        target = ("execution", row.execution_id)
+        audit = deed(request, f"execution.{about.verb}", target, data=about.data)
         kept = None
         if claim is not None:
             kept = claim.of(answer_of(await execution_body(api, row), 202))
@@ -312,7 +313,7 @@ async def _tell(  # noqa: PLR0913 - the request, what it is about, and what the 
         outcome.check(row.execution_id)
     except AlreadyDecided as error:
         raise Refused("already_decided", error.message) from None
-    after = await execution_row(api, place.id, execution_id)
+    after = await execution_row(api, place.id, about.execution)
     status = 200 if outcome.kind == "taken" else 202
     answer = answer_of(await execution_body(api, after), status)
     if claim is not None:

@@ -3,7 +3,7 @@
 
 Both are new executions with an id of their own; the one they are made of stays as it is.
 
-Rules: XW24-XW27, ST7, GR27-GR30.
+Rules: XW24-XW26, ST7, GR27-GR30.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ from legato.model.signal_names import (
 from legato.model.signals import AnyWish, CancelExecution
 from legato.model.values import Value, encode, inline
 from legato.ports.bus import Bus
+from legato.ports.log import LogRow
 from legato.ports.stores import Stores
 
 S = TypeVar("S", bound=AnyWish)
@@ -131,14 +132,16 @@ class _Follower:
     async def look(self) -> Outcome | None:
         while True:
             rows = await self._stores.log.read(self._execution_id, after=self._seq, limit=_PAGE)
-            for row in rows:
-                self._seq = row.seq
-                if self._mark in row.body or b'"ExecutionEnded"' in row.body:
-                    found = self._judge(read_event(row.body))
-                    if found is not None:
-                        return found
-            if len(rows) < _PAGE:
-                return None
+            told = (self._tell(row) for row in rows)
+            found = next((each for each in told if each is not None), None)
+            if found is not None or len(rows) < _PAGE:
+                return found
+
+    def _tell(self, row: LogRow) -> Outcome | None:
+        self._seq = row.seq
+        if self._mark not in row.body and b'"ExecutionEnded"' not in row.body:
+            return None
+        return self._judge(read_event(row.body))
 
     def _judge(self, event: AnyEvent) -> Outcome | None:
         if event.wish == self._wish:

@@ -103,7 +103,7 @@ class Stage:
 
     def until(self, execution: str, *details: str) -> Any:
         """Return the run once its true status is one of these."""
-        pause = threading.Event()
+        pause, found = threading.Event(), None
         for _ in range(600):
             found = self.status(execution)
             if found["detail"].partition(":")[0] in details:
