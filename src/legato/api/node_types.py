@@ -6,6 +6,7 @@ The same for everybody and until the server is started anew. Rules: WF30.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -60,14 +61,15 @@ class NodeTypes(BaseModel):
 @routes.get("", Needs("workflow", "read"), response_model=NodeTypes, responses=_UNCHANGED)
 async def list_node_types(request: Request) -> Response:
     """Return all node types."""
-    body, tag = _listed(api_of(request))
+    body, tag = await asyncio.to_thread(_listed, api_of(request))
     return tagged(request, tag, Response(body, media_type="application/json"))
 
 
 @routes.get("/{name}", Needs("workflow", "read"), response_model=NodeTypeView, responses=_UNCHANGED)
 async def read_node_type(request: Request, api: ApiPart, name: str) -> Response:
     """Return one node type."""
-    info = api.node_types().get(name)
+    types = await asyncio.to_thread(api.node_types)  # the first time, packages are imported
+    info = types.get(name)
     if info is None:
         raise NotFound
     body = orjson.dumps(_value(info))
