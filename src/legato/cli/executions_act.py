@@ -173,11 +173,12 @@ async def _settle(
     invocation: Invocation, execution: str, signal: RetryNode | SkipNode | ForceNode
 ) -> int:
     from legato.app import build, node_catalogue
-    from legato.cli.history import LogReader, find_execution
+    from legato.cli.history import find_execution
     from legato.cli.wishes import send
     from legato.errors import InvalidInput, NotFound
     from legato.model.signals import ForceNode
     from legato.model.values import load
+    from legato.runtime.history import LogReader
     from legato.runtime.wishes import check_parked, forced_output
 
     async with build(invocation.settings(), role="reader") as app:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Naming an execution as a person does, and its values. The rest is in `runtime.history`.
+"""What a command line adds to `runtime.history`: ids that are typed in part, owners in words.
 
 Rules: CL6.
 """
@@ -8,46 +8,24 @@ from typing import Any, Final
 
 from legato.errors import InvalidInput, NotFound
 from legato.model.ids import LOCAL_WORKSPACE, ExecutionId
-from legato.model.values import Value, load
-from legato.ports.blobs import json_of
+from legato.model.values import Value
 from legato.ports.executions import ExecutionRow
 from legato.ports.stores import Stores
-from legato.runtime.history import (
-    History,
-    LogReader,
-    Ownership,
-    live_engines,
-    load_history,
-    owner_among,
-    ownership,
-    ownership_text,
-)
-
-__all__ = [
-    "History",
-    "LogReader",
-    "Ownership",
-    "fetch",
-    "find_execution",
-    "live_engines",
-    "load_history",
-    "owner_among",
-    "ownership",
-    "ownership_text",
-]
+from legato.runtime import history
+from legato.runtime.history import Ownership
 
 PREFIX_LENGTH_MIN: Final = 4
 _LISTED_MAX: Final = 5
 
 
 async def fetch(stores: Stores, value: Value) -> Any:
-    """Return a value, from the blob store if it is large.
+    """Return a value of the local workspace, from the blob store if it is large.
 
     Raises:
         NotFound: The blob is gone.
         Unavailable: It cannot be read or is corrupt.
     """
-    return load(await json_of(stores.blobs, LOCAL_WORKSPACE, value))
+    return await history.fetch(stores, LOCAL_WORKSPACE, value)
 
 
 async def find_execution(stores: Stores, text: str) -> ExecutionRow:
@@ -77,3 +55,14 @@ async def find_execution(stores: Stores, text: str) -> ExecutionRow:
     row = await stores.executions.get(found[0])
     assert row is not None, "its id was found a moment ago"
     return row
+
+
+def ownership_text(found: Ownership) -> str:
+    """Say who runs an execution."""
+    if found.absence:
+        return f"{found.absence}: nobody runs this execution now"
+    if found.is_unattended:
+        return "no engine is there; nothing happens before one runs it"
+    if found.owner is not None:
+        return f"process {found.owner.pid} on {found.owner.host} runs this execution"
+    return "an engine looks after this execution"

@@ -16,8 +16,8 @@ from legato.cli.invocation import OK, Invocation
 
 if TYPE_CHECKING:
     from legato.app import App
-    from legato.cli.history import LogReader
     from legato.model.signals import AnyWish
+    from legato.runtime.history import LogReader
 
 _LOOK_S: Final = 0.1
 
@@ -34,7 +34,8 @@ async def act(invocation: Invocation, execution: str, signal: AnyWish) -> int:
         The exit code.
     """
     from legato.app import build
-    from legato.cli.history import LogReader, find_execution
+    from legato.cli.history import find_execution
+    from legato.runtime.history import LogReader
 
     async with build(invocation.settings(), role="reader") as app:
         row = await find_execution(app.stores, execution)
@@ -59,10 +60,10 @@ async def send(app: App, invocation: Invocation, reader: LogReader, signal: AnyW
         Conflict: The execution has ended, or the engine refused the wish.
         LegatoError: As `Outcome.check`.
     """
-    from legato.cli.history import ownership
     from legato.cli.text import word
     from legato.errors import Conflict
     from legato.model.signals import encode_signal
+    from legato.runtime.history import ownership
     from legato.runtime.wishes import EFFECT_WAIT_S, named, outcome_of
 
     terminal = invocation.terminal

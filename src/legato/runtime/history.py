@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading what is stored of an execution: its log, folded; its owner. Writes nothing.
+"""Reading what is stored of an execution: its log, folded; its values, fetched; its owner.
 
-The same fold as recovery uses, so that what a door says is what an engine would find.
-
-Rules: CL6, LG7, VW10.
+The same fold as recovery uses, so that what a command or the API says is what an engine would find.
+Writes nothing. Rules: CL6, LG7, VW10, XR20.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from legato.engine.evolve import EXECUTION, evolve
 from legato.engine.state import ExecutionState
@@ -18,8 +17,10 @@ from legato.errors import NotFound
 from legato.model.events import Recorded
 from legato.model.frames import FINAL_EXECUTION, Frame, NodeFrame
 from legato.model.graph import Graph
-from legato.model.ids import ExecutionId
+from legato.model.ids import ExecutionId, WorkspaceId
+from legato.model.values import Value, load
 from legato.model.workflow import decode_workflow
+from legato.ports.blobs import json_of
 from legato.ports.executions import ExecutionRow
 from legato.ports.owners import EngineRow
 from legato.ports.stores import Stores
@@ -108,6 +109,16 @@ async def load_history(stores: Stores, execution_id: ExecutionId) -> History:
     return History(row, reader.state, events)
 
 
+async def fetch(stores: Stores, workspace: WorkspaceId, value: Value) -> Any:
+    """Return a value, from the blob store if it is large.
+
+    Raises:
+        NotFound: The blob is gone.
+        Unavailable: It cannot be read or is corrupt.
+    """
+    return load(await json_of(stores.blobs, workspace, value))
+
+
 @dataclass(frozen=True, slots=True)
 class Ownership:
     """Who runs an execution now, as far as the store knows.
@@ -154,14 +165,3 @@ def owner_among(alive: Sequence[EngineRow], row: ExecutionRow) -> Ownership:
     is_lost = is_alone and row.owner is not None
     is_stopped = is_alone and row.owner is None and row.status == "running"
     return Ownership(owner, adopter, is_lost, is_open, is_stopped)
-
-
-def ownership_text(found: Ownership) -> str:
-    """Say who runs an execution."""
-    if found.absence:
-        return f"{found.absence}: nobody runs this execution now"
-    if found.is_unattended:
-        return "no engine is there; nothing happens before one runs it"
-    if found.owner is not None:
-        return f"process {found.owner.pid} on {found.owner.host} runs this execution"
-    return "an engine looks after this execution"
