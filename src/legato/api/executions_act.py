@@ -103,7 +103,10 @@ class NodeWish(BaseModel):
 
 
 class Force(BaseModel):
-    """How a parked node ended: completed, with this output, or failed. It takes a reason."""
+    """How a parked node ended: completed, with this output, or failed. It takes a reason.
+
+    An output that is given must be one of the node's type; without one there is none: null.
+    """
 
     item: Item | None = None
     reason: Annotated[str, Field(min_length=1, max_length=REASON_MAX)]
@@ -264,7 +267,7 @@ async def force_node(
         _refuse_final(row)
         check_parked(reader.state, node, found.item)
         output = NULL
-        if found.outcome == "completed":
+        if found.outcome == "completed" and "output" in found.model_fields_set:
             _small(found.output, "/output")
             with _misfits("/output"):
                 output = forced_output(

@@ -189,7 +189,8 @@ async def _settle(
             check_parked(reader.state, signal.node, signal.item)
         except NotFound as error:  # what was typed is no id of a thing that may come to be
             raise InvalidInput(error.message) from None
-        if isinstance(signal, ForceNode) and signal.outcome == "completed":
-            output = load(signal.output.json)
+        is_done = isinstance(signal, ForceNode) and signal.outcome == "completed"
+        output = load(signal.output.json) if isinstance(signal, ForceNode) and is_done else None
+        if output is not None:  # without one there is none
             forced_output(reader.state, signal.node, output, node_catalogue(), signal.item)
         return await send(app, invocation, reader, signal)
