@@ -143,7 +143,7 @@ class MemoryWatch:
 
     def _run(self) -> None:
         while not self._stop.wait(SAMPLE_S):
-            parts = {str(pid): _resident_mb(pid) for pid in tree(self._pid)}
+            parts = {str(pid): resident_mb(pid) for pid in tree(self._pid)}
             total = sum(parts.values())
             if total > self.peak_mb:
                 self.peak_mb = total
@@ -172,7 +172,8 @@ def tree(pid: int) -> list[int]:
     return found
 
 
-def _resident_mb(pid: int) -> float:
+def resident_mb(pid: int) -> float:
+    """Return the resident size of a process (Linux; else 0)."""
     try:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     except (OSError, IndexError, ValueError):

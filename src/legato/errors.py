@@ -19,6 +19,7 @@ The tree (a class's docstring is its default message):
     ├── Refused             a request is refused with a code of its own
     ├── Unavailable         a service (database, disk, network) cannot answer now
     │   └── StoreUnavailable    the store did not answer; the outcome may be unknown
+    │       ├── DiskFull            there is no room left for what should be stored
     │       └── StoreDamaged        what is stored is not what was written; waiting mends nothing
     └── Internal            a broken invariant: a defect in Legato
 
@@ -203,7 +204,7 @@ class Refused(LegatoError):
             *("not_published", "illegal_state", "already_decided", "overlap_skipped"),
             *("idempotency_in_progress", "quota_exceeded", "in_use"),
             *("precondition_failed", "precondition_required", "too_large", "headers_too_large"),
-            *("unsupported_media_type", "host_refused"),
+            *("unsupported_media_type", "range_not_satisfiable", "host_refused"),
             *("invalid", "cursor_invalid", "slug_mismatch", "idempotency_mismatch"),
             *("rate_limited", "queue_full", "unavailable", "draining", "disk_full", "internal"),
         }
@@ -250,6 +251,12 @@ class StoreUnavailable(Unavailable):
     """The store does not answer."""
 
     code = "store_unavailable"
+
+
+class DiskFull(StoreUnavailable):
+    """The disk is full."""
+
+    code = "disk_full"
 
 
 class StoreDamaged(StoreUnavailable):

@@ -305,6 +305,27 @@ def test_older_keys_come_from_the_environment_only(tmp_path: Path, name: str) ->
         load_settings({}, tmp_path)
 
 
+def test_bounds_of_files_are_settings(tmp_path: Path) -> None:
+    """MB are of 1 048 576 bytes; providers are a table, from the file or a variable [FI1, FI2]."""
+    files = load_settings({}, tmp_path).files
+    assert files.max_bytes == 100 * 1_048_576
+    assert files.provider_max_bytes == {"kimi": 104_857_600, "glm": 20_971_520}
+    assert (files.quota_bytes, files.keep_days) == (10 * 1024**3, 0)
+    _config(tmp_path, "[files]\nmax_bytes = 7\n[files.provider_max_bytes]\nother = 9\n")
+    files = load_settings({"LEGATO_FILES__KEEP_DAYS": "30"}, tmp_path).files
+    assert (files.max_bytes, files.provider_max_bytes, files.keep_days) == (
+        7,
+        {"other": 9},
+        30,
+    )
+    (tmp_path / "legato.toml").unlink()
+    table = {"LEGATO_FILES__PROVIDER_MAX_BYTES": '{"glm": 5}'}
+    assert load_settings(table, tmp_path).files.provider_max_bytes == {"glm": 5}
+    for wrong in ('{"GLM": 5}', '{"glm": 0}', "glm", "[5]"):
+        (line,) = _lines({"LEGATO_FILES__PROVIDER_MAX_BYTES": wrong}, tmp_path)
+        assert line.startswith("LEGATO_FILES__PROVIDER_MAX_BYTES")
+
+
 def test_rates_are_settings_with_bounds(tmp_path: Path) -> None:
     """Each is 1 to 6 million, from the file or the environment [HT46]."""
     _config(tmp_path, "[server.rates]\nreads_per_minute = 10\n")

@@ -148,6 +148,7 @@ class Gate:
             if self.authenticator is None:
                 raise Internal("a route that needs somebody has nobody who knows them")
             await self.authenticator.authenticate(request, needs)
+            exchange.is_known = True
             if self.limit_principal is not None:
                 await self.limit_principal(request, declaration)
         _check_media_type(request, declaration)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a server does beside its requests: it seals the audit and deletes what is long over.
 
-Rules: ID17.
+Rules: AM1, ID17.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ class Care:
             await asyncio.sleep(self._clean_s)
             try:
                 count = await self._stores.accounts.clean()
+                count += await self._stores.admissions.forget()
             except LegatoError as error:
                 _log.warning("what is over cannot be deleted now", error=error.code)
             else:

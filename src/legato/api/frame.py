@@ -19,6 +19,7 @@ import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from legato import __version__
 from legato.api.meter import DISCARD_GAP_S, DISCARD_S, BodyMeter
 from legato.api.metrics import Metrics
 from legato.api.origin import Hosts, values_of
@@ -56,6 +57,7 @@ _ALWAYS: Final = (
 )
 """On every answer that does not say it otherwise itself."""
 _ALWAYS_NAMES: Final = frozenset(name for name, _ in _ALWAYS)
+_VERSION: Final = (b"x-legato-version", __version__.encode())
 _HSTS: Final = (b"strict-transport-security", b"max-age=31536000")
 _CSP: Final = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _CSP_HTML: Final = (
@@ -90,6 +92,8 @@ class Exchange:
     own_origin: str = ""
     code: str = ""
     """Of the problem that is the answer, if it is one."""
+    is_known: bool = False
+    """Somebody has shown who asks: the answer may say which version this server is."""
     _nonce: str = field(default="", repr=False)
 
     @property
@@ -320,6 +324,8 @@ class _Answer:
         if self._frame.is_tls:
             headers.append(_HSTS)
         headers.append((b"x-request-id", self.exchange.request_id.encode()))
+        if self.exchange.is_known:
+            headers.append(_VERSION)
         return headers + self._cors()
 
     def _cors(self) -> list[tuple[bytes, bytes]]:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from starlette.requests import Request
@@ -46,6 +46,10 @@ class Claim:
         self.scope = scope
         self.request = request
 
+    def passed(self, passing: PassingBody) -> Claim:
+        """Return the claim of a request whose body has come to its end."""
+        return Claim(self.scope, passing.digest())
+
     def of(self, answer: Response) -> Once:
         """Return what is kept when the effect is made."""
         headers = answer.headers
@@ -55,13 +59,42 @@ class Claim:
         return Once(scope=self.scope, request=self.request, answer=made)
 
 
+class PassingBody:
+    """A body that is too large to be kept: hashed while it is read."""
+
+    def __init__(self, request: Request) -> None:
+        """Args: request is whose body it is."""
+        kind = request.headers.get("content-type", "").encode("latin-1")
+        self._made = hashlib.sha256(len(kind).to_bytes(8, "big") + kind)
+        self._stream = request.stream()
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Yield it, or what is left of it.
+
+        Raises:
+            Refused: `too_large` or `request_timeout`.
+        """
+        async for piece in self._stream:
+            self._made.update(piece)
+            yield piece
+
+    def digest(self) -> str:
+        """Return the hash of Content-Type and body, when all of it has been read."""
+        return self._made.hexdigest()
+
+
 Effect = Callable[[Claim | None], Awaitable[Response]]
 _open: dict[str, asyncio.Future[None]] = {}
 """Scopes of requests that this process is about to give an effect; one per open request."""
 
 
 async def once(
-    request: Request, api: Api, effect: Effect, *, body: bytes | None = None
+    request: Request,
+    api: Api,
+    effect: Effect,
+    *,
+    body: bytes | None = None,
+    passing: PassingBody | None = None,
 ) -> Response:
     """Have a request take effect, or answer as its first try was answered.
 
@@ -70,6 +103,7 @@ async def once(
         api: Where answers are kept.
         effect: Makes it, and hands `Claim.of(answer)` to the transaction.
         body: The raw body, if it cannot be read from the request any more.
+        passing: The body, if the effect reads it piece by piece, and calls `Claim.passed` then.
 
     Raises:
         InvalidBody: The key is none.
@@ -79,21 +113,33 @@ async def once(
     key = _key_of(request)
     if key is None:
         return await effect(None)
-    raw = await request.body() if body is None else body
-    kind = request.headers.get("content-type", "")
-    claim = Claim(_scope(request, key), _hash(kind.encode("latin-1"), raw))
+    claim = Claim(_scope(request, key), "")
+    if passing is None:
+        raw = await request.body() if body is None else body
+        kind = request.headers.get("content-type", "")
+        claim.request = _hash(kind.encode("latin-1"), raw)
     await _until_free(claim.scope)
     mark = _open[claim.scope] = asyncio.get_running_loop().create_future()
     try:
         known = await api.stores.admissions.answered(claim.scope)
         if known is not None:
+            await _read_on(claim, passing)
             return _again(claim, known.request, known.answer)
         return await effect(claim)
     except AlreadyDone as done:
+        await _read_on(claim, passing)
         return _again(claim, done.request, done.answer)
     finally:
         del _open[claim.scope]
         mark.set_result(None)
+
+
+async def _read_on(claim: Claim, passing: PassingBody | None) -> None:
+    """Learn what a request asks for whose body has not been read to its end."""
+    if passing is not None:
+        async for _ in passing.pieces():
+            pass
+        claim.request = passing.digest()
 
 
 async def _until_free(scope: str) -> None:

@@ -120,8 +120,8 @@ def _statuses(
     yield from _ALWAYS
     if isinstance(declaration.access, Needs):
         yield from (401, 403)
-    if methods - {"GET"}:
-        yield from (403, 409)
+    if methods - {"GET", "HEAD"}:
+        yield from (403, 409, 507)
     if declaration.accepts:
         yield from (413, 415, 422)
     if has_parameters:

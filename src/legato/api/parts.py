@@ -85,6 +85,8 @@ class Api:
     """Gives what validation needs to know of the node types of this installation."""
     evaluations: EvaluationProcesses = field(default_factory=EvaluationProcesses)
     """Helpers that evaluate what somebody is writing, apart from those of the engine."""
+    is_supervised: bool = False
+    """Somebody starts this process again when it ends."""
     metrics: Metrics | None = None
     figures: StoreFigures | None = None
     workflow_cache: WorkflowCache = field(default_factory=WorkflowCache)

@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 
 from legato.errors import (
     Conflict,
+    DiskFull,
     Internal,
     InvalidDocument,
     InvalidInput,
@@ -56,6 +57,7 @@ CODES_OF_STATUS: Final[dict[int, tuple[str, ...]]] = {  # the first: what the fr
     412: ("precondition_failed",),
     413: ("too_large",),
     415: ("unsupported_media_type",),
+    416: ("range_not_satisfiable",),
     421: ("host_refused",),
     422: ("invalid", "cursor_invalid", "slug_mismatch", "idempotency_mismatch"),
     428: ("precondition_required",),
@@ -77,6 +79,7 @@ CODE_OF_CLASS: Final[tuple[tuple[type[LegatoError], str], ...]] = (
     (Conflict, "illegal_state"),
     (RateLimited, "rate_limited"),
     (LimitExceeded, "queue_full"),
+    (DiskFull, "disk_full"),
     (Unavailable, "unavailable"),
     (Internal, "internal"),
 )
@@ -207,6 +210,8 @@ def _of_class(error: LegatoError) -> Problem:
     wait = (("retry-after", str(RETRY_AFTER_S)),)
     if code == "internal":
         return Problem(code, _UNNAMED)
+    if code == "disk_full":  # as below
+        return Problem(code, "There is no room left to store it; nothing was kept.")
     if code == "unavailable":  # its text names hosts and files
         return Problem(code, "A service that is needed does not answer.", headers=wait)
     if isinstance(error, RateLimited):

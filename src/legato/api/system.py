@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`/api/v1/system`: what only `legato up` has beside a server, a practice service and a crash.
+"""`/api/v1/system`: which server this is, and what only `legato up` has beside it.
 
-Both are left out of a server that has not what they stand on: then they are 404 like any other
-unknown path. Rules: UP10-UP14.
+Practice service and crash are left out of a server that has not what they stand on: then they are
+404 like any other unknown path. Rules: HT65, UP10-UP14.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
@@ -18,17 +19,45 @@ from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import Response
 
+from legato import __version__
 from legato.api.access import Needs, Routes
 from legato.api.authenticator import principal_of
 from legato.api.log_ins import entry
 from legato.api.parts import ApiPart
+from legato.api.times import time_text
 from legato.errors import NotFound, Refused
 from legato.model.ids import LOCAL_WORKSPACE
 from legato.ports.accounts import Principal
 
 practice: Final = Routes("/api/v1/system", tag="system")
 crash: Final = Routes("/api/v1/system", tag="system")
+info: Final = Routes("/api/v1/system", tag="system")
+STARTED_AT_MS: Final = time.time_ns() // 1_000_000
+"""When this process was started, as near as a module can know it."""
 COUNTED_BY: Final = "counted by the practice service, not by Legato"
+
+
+class SystemInfo(BaseModel):
+    """Which program answers, and which process of it."""
+
+    version: str
+    pid: int
+    started_at: str
+    supervised: bool
+    """Whether a supervisor starts it again when it ends."""
+    draining: bool
+
+
+@info.get("/info", Needs("account", "me"), response_model=SystemInfo)
+async def system_info(api: ApiPart) -> SystemInfo:
+    """Return which server answers: what a page needs to tell a new one from the same one."""
+    return SystemInfo(
+        version=__version__,
+        pid=os.getpid(),
+        started_at=time_text(STARTED_AT_MS),
+        supervised=api.is_supervised,
+        draining=api.readiness.is_draining,
+    )
 
 
 class PracticeCount(BaseModel):

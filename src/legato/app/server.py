@@ -32,6 +32,7 @@ from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens, KeyRing
+from legato.runtime.sweep import DAY_MS, Sweep
 from legato.telemetry import lines_dropped
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     api = Api(
         settings=settings, stores=stores, clock=clock, readiness=readiness, identity=identity,
         limits=limits, practice=None if embedded is None else embedded.practice(),
-        engine=lambda: app.engine, node_types=functools.cache(node_catalogue),
+        is_supervised=embedded is not None, engine=lambda: app.engine,
+        node_types=functools.cache(node_catalogue),
         crash_button=None if embedded is None else embedded.crash_button(app),
         metrics=_metrics(identity, limits, lag), figures=StoreFigures(stores, clock.monotonic),
     )  # fmt: skip
@@ -86,7 +88,10 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
                 await each()
 
     close = identity.passwords.close
-    care = Care(stores, close=close, hang_up=hang_up, beside=[lag])
+    files = settings.files
+    keep_ms = round(files.keep_days * DAY_MS)
+    sweep = Sweep(stores, clock, every_s=files.sweep_s, keep_ms=keep_ms)
+    care = Care(stores, close=close, hang_up=hang_up, beside=[lag, sweep])
     frame = make_api(api, gate, (*RESOURCES, *IDENTITY, *neighbours(api)))
     return HttpServer(frame, readiness, settings.server, care)
 

@@ -3,10 +3,14 @@
 
 `put` returns only when the bytes are durable: an event may refer to them from then on.
 
-Rules: LG.
+A payload that nobody refers to is deleted in two steps, because a reference may be on its way: it
+is put away, where whoever asks for it still finds it and has it brought back; what nobody refers to
+long after that is dropped.
+
+Rules: LG, FI33-FI35.
 """
 
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from typing import Protocol
 
 from legato.model.ids import WorkspaceId
@@ -56,6 +60,52 @@ class Blobs(Protocol):
             NotFound: It is gone.
             Unavailable: It cannot be read, or what was read is corrupt: what came before is void.
         """
+        ...
+
+
+class BlobStore(Blobs, Protocol):
+    """What a store offers beside: parts of payloads, and the deletion of those nobody needs."""
+
+    def stream_part(
+        self, workspace: WorkspaceId, ref: BlobRef, first: int, size: int
+    ) -> AsyncIterator[bytes]:
+        """Yield `size` bytes of a payload from the byte `first` on, from 0; no hash is checked.
+
+        Raises:
+            NotFound: It is gone.
+            Unavailable: It cannot be read.
+        """
+        ...
+
+    async def workspaces(self) -> list[WorkspaceId]:
+        """Return the workspaces that have payloads."""
+        ...
+
+    def aged(self, workspace: WorkspaceId, before_ms: int) -> AsyncIterator[list[str]]:
+        """Yield batches of hashes of payloads that were last written before that.
+
+        Payloads that are put or deleted meanwhile may be among them or not.
+        """
+        ...
+
+    async def put_away(self, workspace: WorkspaceId, hashes: Sequence[str]) -> None:
+        """Put payloads away; one that is not there is no error."""
+        ...
+
+    def away(self, workspace: WorkspaceId, before_ms: int) -> AsyncIterator[list[str]]:
+        """Yield batches of hashes of what was put away before that."""
+        ...
+
+    async def bring_back(self, workspace: WorkspaceId, hashes: Sequence[str]) -> None:
+        """Undo `put_away`; one that is not away is no error."""
+        ...
+
+    async def delete_remains(self, workspace: WorkspaceId, before_ms: int) -> None:
+        """Delete what streams that broke off have left, and nobody has written to since then."""
+        ...
+
+    async def drop(self, workspace: WorkspaceId, hashes: Sequence[str]) -> None:
+        """Delete for ever what is put away; one that is not away is no error."""
         ...
 
 

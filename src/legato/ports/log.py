@@ -51,6 +51,7 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
     With `owner` the creating engine owns it from the first moment, with fence 1; without, it is
     queued and any engine may claim it. Creating an id that exists changes nothing. `blobs_of`: a
     fork keeps the payloads of these executions too, from the moment on at which it exists.
+    Of uploaded `files` it keeps the payloads, if it is admitted (`ports.admission`).
     `number` is that of the publication it runs; None for what was never published. A test may use
     pinned outputs and is no run of the published workflow. `scheduled_at` is the tick's, in ms.
     """
@@ -73,6 +74,7 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
     scheduled_at: int | None = None
     nodes_total: int = 0
     blobs_of: tuple[ExecutionId, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class OutSignal(msgspec.Struct, frozen=True):

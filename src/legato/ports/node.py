@@ -16,7 +16,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    WithJsonSchema,
+    model_validator,
+)
 
 from legato.model.events import NodeError
 from legato.model.ids import ExecutionId, NodeId, WorkspaceId
@@ -160,7 +168,8 @@ class BlobAccess(Protocol):
 class Blob(BaseModel):
     """A payload in the blob store as nodes pass it on: in an output, and as a config field.
 
-    Whoever holds one can have the payload, within the workspace.
+    Whoever holds one can have the payload, within the workspace. An uploaded file in the inputs of
+    an execution is one, too: what names the file there is left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -171,6 +180,13 @@ class Blob(BaseModel):
         default="application/octet-stream", max_length=200, description="Its media type."
     )
     name: str | None = Field(default=None, max_length=255, description="A file name for it.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_file(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "$file" in given:
+            return {key: value for key, value in given.items() if key != "$file"}
+        return given
 
     @property
     def ref(self) -> BlobRef:

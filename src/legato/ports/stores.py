@@ -13,10 +13,11 @@ from legato.ports.accounts import Accounts
 from legato.ports.admission import Admissions
 from legato.ports.attempt_logs import AttemptLogs
 from legato.ports.audit import Audit
-from legato.ports.blobs import Blobs
+from legato.ports.blobs import BlobStore
 from legato.ports.bus import Changes
 from legato.ports.catalogue import Versions
 from legato.ports.executions import Executions
+from legato.ports.files import Files
 from legato.ports.inbox import Inbox
 from legato.ports.journal import Journal
 from legato.ports.log import Log
@@ -79,8 +80,9 @@ class Stores:
     workflows: Workflows
     journal: Journal
     attempt_logs: AttemptLogs
-    blobs: Blobs
+    blobs: BlobStore
     changes: Changes
     admissions: Admissions
     accounts: Accounts
     audit: Audit
+    files: Files

@@ -9,23 +9,25 @@ Rules: AM4-AM6, EN6.
 """
 
 import asyncio
-from typing import Protocol
+import dataclasses
+from typing import Any, Protocol
 
 from msgspec.structs import replace
 
 from legato.crashpoints import crash_point
-from legato.errors import LegatoError, StoreUnavailable
+from legato.errors import Conflict, LegatoError, StoreUnavailable
 from legato.model.document.inputs import check_inputs
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.policy import Limits
 from legato.model.signals import StartExecution, encode_signal
-from legato.model.values import Value, encode
+from legato.model.values import BlobRef, Value, encode
 from legato.ports.admission import Admitted, Terms
 from legato.ports.blobs import keep_value
 from legato.ports.clock import Clock
 from legato.ports.log import NewExecution
 from legato.ports.stores import Stores
 from legato.runtime.child_inputs import checked_start
+from legato.runtime.file_inputs import FILE_MARK, inherited_files, with_files, without_payloads
 from legato.runtime.plan import Plan, Plans
 from legato.runtime.submission import Prepared, Submission, prepare
 from legato.telemetry import logger
@@ -92,8 +94,9 @@ class Admitting:
         Raises:
             InvalidInput: Inputs do not fit, a called workflow is missing, or calls go too deep.
         """
-        inputs = await self._store_inputs(submission)
-        return prepare(submission, execution_id, inputs, self._clock.now_ms(), self._limits)
+        inputs, files = await self._store_inputs(submission)
+        made = prepare(submission, execution_id, inputs, self._clock.now_ms(), self._limits)
+        return dataclasses.replace(made, new=replace(made.new, files=files)) if files else made
 
     async def admit(self, submission: Submission, terms: Terms) -> Admitted:
         """Do what `Engine.admit` promises. What has begun goes on if the caller is cancelled.
@@ -104,6 +107,26 @@ class Admitting:
         self._open.add(task)
         task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    async def store_versions(self, prepared: Prepared) -> None:
+        """Store the versions that an execution runs, unless they are known to be there."""
+        for row in prepared.versions:
+            if row.version not in self.known_versions:
+                crash_point("catalogue.before_write")
+                await self._stores.versions.put(row)
+                crash_point("catalogue.after_commit")
+                self.known_versions.add(row.version)
+
+    async def create(self, submission: Submission, execution_id: ExecutionId) -> ExecutionId:
+        """Start what keeps uploaded files, which it does from the transaction on that creates it.
+
+        Raises:
+            Conflict: The id exists.
+        """
+        wanted = dataclasses.replace(submission, execution_id=execution_id)
+        if (await self.admit(wanted, Terms())).outcome == "exists":
+            raise Conflict(f"the execution {execution_id} exists already")
+        return execution_id
 
     def _ended(self, task: asyncio.Task[Admitted]) -> None:
         self._open.discard(task)
@@ -151,11 +174,29 @@ class Admitting:
             return
         self._door.begin(new, plan, start)
 
-    async def _store_inputs(self, submission: Submission) -> Value:
-        """Return the inputs, checked and filled in, as a value; large ones go to the blob store."""
+    async def _store_inputs(self, submission: Submission) -> tuple[Value, tuple[str, ...]]:
+        """Return the inputs, checked and filled in, as a value, and the files that they name.
+
+        Large ones go to the blob store.
+        """
         limits = self._limits
+        files: tuple[str, ...] = ()
         # The doors check, too, and say it better; nothing may start with inputs that do not fit.
-        given = check_inputs(bytes(submission.workflow.inputs_schema), submission.inputs)
-        data = encode(given, what="inputs", size_bytes_max=limits.max_output_bytes)
+        sent = submission.inputs
+        if submission.forked_from is not None:
+            sent = without_payloads(sent)
+        given = check_inputs(bytes(submission.workflow.inputs_schema), sent)
         blobs, workspace = self._stores.blobs, submission.workspace
-        return await keep_value(blobs, workspace, data, limits.max_inline_bytes)
+        data = encode(given, what="inputs", size_bytes_max=limits.max_output_bytes)
+        if FILE_MARK in data:
+            inherited = await self._inherited(submission)
+            given, files = await with_files(self._stores.files, workspace, given, inherited)
+            data = encode(given, what="inputs", size_bytes_max=limits.max_output_bytes)
+        return await keep_value(blobs, workspace, data, limits.max_inline_bytes), files
+
+    async def _inherited(self, submission: Submission) -> dict[str, dict[str, Any]]:
+        """Return what a fork's inputs hold of files whose payloads its source keeps."""
+        kept: set[BlobRef] = set()
+        for source in submission.blobs_of:
+            kept.update(await self._stores.executions.blobs(source))
+        return inherited_files(submission.inputs, kept)

@@ -162,12 +162,9 @@ class Engine:
             await self._callers.wait_started(execution_id)
             return execution_id
         prepared = await self._admitting.prepare(submission, execution_id)
-        for row in prepared.versions:
-            if row.version not in self._admitting.known_versions:
-                crash_point("catalogue.before_write")
-                await self._stores.versions.put(row)
-                crash_point("catalogue.after_commit")
-                self._admitting.known_versions.add(row.version)
+        if prepared.new.files:
+            return await self._admitting.create(submission, execution_id)
+        await self._admitting.store_versions(prepared)
         plan = self._plans.put(submission.workflow, prepared.new.version)
         if self.is_known(execution_id):
             raise Conflict(f"the execution {execution_id} exists already")

@@ -30,6 +30,7 @@ from pydantic import (
 from legato.errors import InvalidInput
 from legato.model.policy import Limits
 from legato.settings.auth import AuthSettings
+from legato.settings.files import FileSettings
 from legato.settings.grants import GrantSettings
 from legato.settings.issuers import IssuerSettings
 from legato.settings.log import LogSettings
@@ -133,6 +134,7 @@ class Settings(Section):
     server: ServerSettings = ServerSettings()
     cors: CorsSettings = CorsSettings()
     auth: AuthSettings = AuthSettings()
+    files: FileSettings = FileSettings()
     crash_button: bool = True
     """With `legato up` the owner may have the server killed, to see what survives; `legato serve`
     never has it."""
@@ -326,7 +328,10 @@ _LISTS: Final = frozenset(
 
 
 _TABLES: Final = frozenset(
-    {("auth", "issuers"), ("grants", "sql", "connections"), ("grants", "mail", "servers")}
+    {
+        *(("auth", "issuers"), ("grants", "sql", "connections"), ("grants", "mail", "servers")),
+        ("files", "provider_max_bytes"),
+    }
 )
 
 

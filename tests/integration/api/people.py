@@ -110,15 +110,17 @@ class Factor:
 class Town:
     """A server, and who lives there."""
 
-    def __init__(self, site: Site) -> None:
-        """Start it."""
+    def __init__(self, site: Site, command: tuple[str, ...] = ()) -> None:
+        """Start it, with another command than the usual one if it is given."""
         site.more |= {
             "LEGATO_JWT_SECRET_KEY": secrets.token_urlsafe(48),
             "LEGATO_MASTER_KEY": secrets.token_urlsafe(48),
             "LEGATO_SERVER__TRUSTED_PROXIES": '["127.0.0.1"]',
         }
         self.home = site.home
-        self.serving = Serving(site.start("serve", "--port", 0, "--json").unwatched())
+        words = ("serve", "--port", 0, "--json")
+        process = site.start_program(command, *words) if command else site.start(*words)
+        self.serving = Serving(process.unwatched())
         self.told: Path = site.folder / "stderr-1"
         self._count = itertools.count(1)
         self._hash = ""

@@ -375,3 +375,18 @@ def test_the_same_holds_on_postgresql(site: Site, fresh_postgres_url: str) -> No
     assert ada.call("POST", "/auth/logout").status_code == 204
     assert ada.code("GET", "/auth/me", Authorization=f"Bearer {ada.access}") == GONE
     assert serving.stop().code == 0
+
+
+def test_who_is_known_learns_which_server_answers(ada: Visitor, serving: Serving) -> None:
+    """In every answer and by name; somebody unknown does not [HT65]."""
+    info = ada.call("GET", "/system/info")
+    assert info.json() == {
+        "version": info.headers["x-legato-version"],
+        "pid": serving.ready["pid"],
+        "started_at": info.json()["started_at"],
+        "supervised": False,
+        "draining": False,
+    }
+    unknown = Visitor(serving)
+    assert unknown.code("GET", "/system/info") == (401, "unauthenticated")
+    assert "x-legato-version" not in unknown.call("GET", "/setup").headers

@@ -38,6 +38,7 @@ from legato.ports.accounts import (
     Workspace,
 )
 from legato.ports.catalogue import VersionRow
+from legato.ports.files import FileId, StoredFile
 from legato.ports.log import NewExecution
 from legato.ports.memberships import Invitation
 from legato.ports.workflows import Pin
@@ -138,6 +139,20 @@ class Backdoor:
         """Give a user another role."""
         member = Member(workspace=workspace, user=user, role=role)
         assert self.run(self.accounts.put_member(member, [])) == "done"
+
+    def file(self, workspace: WorkspaceId = LOCAL_WORKSPACE, content: bytes = b"text") -> str:
+        """Upload a file."""
+
+        async def add() -> str:
+            ref = await self._stores.blobs.put(workspace, content)
+            made = StoredFile(
+                id=FileId(self.new_id()), workspace=workspace, name="a.txt", size=ref.size,
+                content_type="text/plain", hash=ref.hash, by=UserId(self.new_id()), created_at=1,
+            )  # fmt: skip
+            await self._stores.files.add(made, [], quota_bytes=10**9)
+            return made.id
+
+        return self.run(add())
 
     def log_ins(self, *users: UserId) -> list[Pass]:
         """Give each user a log-in, all in few transactions; one user may stand there often."""

@@ -19,7 +19,7 @@ from legato.api.access import Declaration, Gate, Guarded, Needs, Public, Routes,
 from legato.api.body import model_of
 from legato.api.server import IDENTITY, RESOURCES
 from legato.model.ids import LOCAL_WORKSPACE
-from tests.security.server.samples import SAMPLES, Sample
+from tests.security.server.samples import BOUNDARY, SAMPLES, Sample
 
 WORKSPACE: Final = "workspace_id"
 """The parameter of a path that is the workspace itself."""
@@ -105,6 +105,21 @@ class Offered:
         own = {WORKSPACE: LOCAL_WORKSPACE, **self.sample.path}
         return self.spec.path.format_map({**own, **values})
 
+    @property
+    def good_body(self) -> dict[str, Any]:
+        """A body that is good, as a client takes it; nothing if it has none."""
+        if not self.has_body:
+            return {}
+        form = self.sample.form
+        return {"json": self.sample.body} if form is None else {"content": form}
+
+    @property
+    def good_type(self) -> dict[str, str]:
+        """The header that a good body needs, if a client does not know it."""
+        if self.sample.form is None:
+            return {}
+        return {"Content-Type": f"{self.declaration.accepts[0]}; boundary={BOUNDARY}"}
+
     def elsewhere(self, workspace: str) -> tuple[str, dict[str, str]]:
         """Return its path and the headers that ask for another workspace."""
         if self.names_workspace:
@@ -143,7 +158,8 @@ def offered() -> list[Routes]:
 
 
 def _served() -> list[Offered]:
-    return [Offered(spec) for routes in (*RESOURCES, *IDENTITY) for spec in routes.specs]
+    specs = [spec for routes in (*RESOURCES, *IDENTITY) for spec in routes.specs]
+    return [Offered(spec) for spec in specs if spec.method != "HEAD"]
 
 
 SERVED: Final = _served()

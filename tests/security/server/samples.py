@@ -25,6 +25,7 @@ class Sample:
     Args:
         path: A value for each parameter of the path, well formed and of nothing that exists.
         body: One that is good, if it has one. What `token` stands in it does not matter.
+        form: The same of a route that takes `multipart/form-data` with the boundary BOUNDARY.
         foreign: Parameters of the path that name something of somebody else, made when asked for.
         token_body: A body with a token, where another has none.
         token_kind: Of the token that is good once in its body.
@@ -33,6 +34,7 @@ class Sample:
 
     path: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
+    form: bytes | None = None
     foreign: "Callable[[Crowd], Mapping[str, str]] | None" = None
     token_body: Any = None
     token_kind: Kind | None = None
@@ -72,11 +74,21 @@ def _execution_part(**more: str) -> "Callable[[Crowd], Mapping[str, str]]":
     return lambda crowd: {"execution_id": crowd.execution(crowd.elsewhere), **more}
 
 
+def _file(crowd: "Crowd") -> Mapping[str, str]:
+    return {"file_id": crowd.file(crowd.elsewhere)}
+
+
+BOUNDARY: Final = "boundary"
+FORM: Final = (
+    f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\n'
+    f"text\r\n--{BOUNDARY}--\r\n"
+).encode()
 PASSWORD: Final = "canary-Correct-Horse-41-Battery"
 AUTH: Final = "/api/v1/auth"
 MEMBERS: Final = "/api/v1/members"
 USERS: Final = "/api/v1/users"
 PLACES: Final = "/api/v1/workspaces"
+FILES: Final = "/api/v1/files"
 PAGES: Final = ("/", "/setup", "/login", "/reset", "/invite")
 WORKFLOWS: Final = "/api/v1/workflows"
 WORKFLOW: Final = f"{WORKFLOWS}/{{workflow_id}}"
@@ -116,6 +128,7 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("POST", f"{AUTH}/logout"): Sample(),
     ("POST", f"{AUTH}/logout-all"): Sample(),
     ("GET", f"{AUTH}/me"): Sample(),
+    ("GET", "/api/v1/system/info"): Sample(),
     ("POST", f"{AUTH}/password"): Sample(
         body={"current_password": PASSWORD, "new_password": "another-Correct-Horse-17"}
     ),
@@ -158,6 +171,14 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("GET", "/api/v1/audit/export"): Sample(),
     ("GET", "/api/v1/system/audit"): Sample(),
     ("GET", "/metrics"): Sample(),
+    ("GET", FILES): Sample(),
+    ("POST", FILES): Sample(form=FORM),
+    ("GET", f"{FILES}/quota"): Sample(),
+    ("PUT", f"{FILES}/quota"): Sample(body={"limit_bytes": None}),
+    **{
+        (method, f"{FILES}/{{file_id}}{below}"): Sample(path={"file_id": UNKNOWN}, foreign=_file)
+        for method, below in (("GET", ""), ("DELETE", ""), ("GET", "/content"))
+    },
     ("GET", PLACES): Sample(),
     ("POST", PLACES): Sample(body={"name": "New"}),
     ("GET", f"{PLACES}/{{workspace_id}}"): Sample(),

@@ -95,7 +95,7 @@ def test_no_answer_repeats_a_body(crowd: Crowd, canaries: Canaries, route: Offer
     """Wrong in any way, of any kind, from somebody known or not [SE18]."""
     bearer = "" if route.is_public else crowd.log_in(crowd.owner).access
     kind = {"Content-Type": route.declaration.accepts[0]}
-    for content in wrong_bodies(route.sample.body, canaries.new()):
+    for content in wrong_bodies(route.sample.body or {}, canaries.new()):
         answer = canaries.send(route, bearer, content=content, headers=kind)
         assert 400 <= answer.status_code < 500
     for other in (canaries.new(), f"text/{canaries.new()}"):

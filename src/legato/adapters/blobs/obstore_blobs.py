@@ -6,45 +6,67 @@ name and renames it, but makes nothing durable; so after it the file and the fol
 are synced here, before `put` returns. A crash between rename and sync can leave a damaged file:
 nothing refers to it yet, the hash is checked on every read, and the next `put` writes it again.
 What comes as a stream is written under `<workspace>/incoming/` until its hash is known; what a
-crash leaves there is deleted by a later stream, a day after it was written.
+crash leaves there is deleted later (`remains`). What nobody refers to is put away in
+`<workspace>/away/`, from where whoever asks for it brings it back.
 
-Rules: LG15, LG16, LG27, LG28.
+Rules: LG15, LG16, LG27, LG28, FI33-FI35.
 """
 
 import asyncio
+import errno
 import hashlib
 import os
 import uuid
-from collections.abc import AsyncIterable, AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import obstore
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore, MemoryStore, S3Store
 
+from legato.adapters.blobs.remains import INCOMING, KEPT, delete_remains
 from legato.crashpoints import crash_point
-from legato.errors import InvalidInput, LimitExceeded, NotFound, StoreDamaged, StoreUnavailable
+from legato.errors import (
+    DiskFull,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    StoreDamaged,
+    StoreUnavailable,
+)
 from legato.model.ids import WorkspaceId
 from legato.model.values import BlobRef
 
 THREAD_BYTES_MIN: Final = 256 * 1024
 """From this size on hashing (about 1 ms per MiB) leaves the event loop."""
 PIECE_BYTES: Final = 1024 * 1024
-"""How much of a stream is in memory at once, about."""
-INCOMING: Final = "incoming"
-INCOMING_KEPT: Final = timedelta(days=1)
+"""How much of a stream is written at once."""
+PIECES_MAX: Final = 2
+"""So many of them are on their way to the disk at once: one upload is never more in memory."""
+S3_PIECE_BYTES: Final = 5 * 1024 * 1024
+"""S3 takes no smaller part, but for the last one."""
+AWAY: Final = "away"
+BATCH: Final = 500
+"""Names that are listed at once."""
 REQUEST_TIMEOUT: Final = "30s"
 CONNECT_TIMEOUT: Final = "5s"
 
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _REASONS: Final = (
-    ("StorageFull", "the disk is full", "Free some space: the work goes on by itself."),
-    ("QuotaExceeded", "the disk quota is used up", "Free some space."),
-    ("ReadOnlyFilesystem", "the file system is read-only", "Mount it for writing."),
-    ("PermissionDenied", "access is denied", "Check owner and rights of the folder."),
+    (
+        "StorageFull",
+        errno.ENOSPC,
+        "the disk is full",
+        "Free some space: the work goes on by itself.",
+    ),
+    ("QuotaExceeded", errno.EDQUOT, "the disk quota is used up", "Free some space."),
+    ("ReadOnlyFilesystem", errno.EROFS, "the file system is read-only", "Mount it for writing."),
+    ("PermissionDenied", errno.EACCES, "access is denied", "Check owner and rights of the folder."),
 )
 
 
@@ -83,10 +105,8 @@ class ObstoreBlobs:
     async def get(self, workspace: WorkspaceId, ref: BlobRef) -> bytes:
         """Keep `Blobs.get`."""
         try:
-            answer = await obstore.get_async(self._store(), _path(workspace, ref))
+            answer = await self._opened_payload(workspace, ref)
             payload = bytes(await answer.bytes_async())
-        except FileNotFoundError as error:
-            raise _gone(workspace, ref) from error
         except (BaseError, OSError) as error:
             raise self._unavailable("read", ref, error) from error
         if len(payload) != ref.size or await _hash(payload) != ref.hash:
@@ -100,7 +120,13 @@ class ObstoreBlobs:
         draft = f"{_folder(workspace)}/{INCOMING}/{uuid.uuid4().hex}"
         try:
             ref = await self._write(draft, pieces, size_max)
-            await self._sweep(workspace, draft)
+            if workspace not in self._swept:
+                self._swept.add(workspace)
+                # Told from the draft just written: by the store's clock, whatever ours says.
+                now = (await obstore.head_async(self._store(), draft))["last_modified"]
+                await delete_remains(
+                    self._store(), self._folder, draft.rpartition("/")[0], now - KEPT
+                )
             path = _path(workspace, ref)
             await obstore.rename_async(self._store(), draft, path, overwrite=True)
             crash_point("blob.before_durable")
@@ -120,8 +146,10 @@ class ObstoreBlobs:
 
     async def _write(self, draft: str, pieces: AsyncIterable[bytes], size_max: int) -> BlobRef:
         digest, size = hashlib.sha256(), 0
+        most = PIECES_MAX if self._folder is not None else 12
+        piece_bytes = PIECE_BYTES if self._folder is not None else S3_PIECE_BYTES
         async with obstore.open_writer_async(
-            self._store(), draft, buffer_size=PIECE_BYTES
+            self._store(), draft, buffer_size=piece_bytes, max_concurrency=most
         ) as writer:
             async for piece in _marked(pieces):
                 size += len(piece)
@@ -138,37 +166,122 @@ class ObstoreBlobs:
         with suppress(BaseError, OSError):
             await obstore.delete_async(self._store(), draft)
 
-    async def _sweep(self, workspace: WorkspaceId, draft: str) -> None:
-        """Delete what processes that died long ago left behind, once per process.
-
-        Ages are told from the draft just written: by the store's clock, whatever ours says.
-        """
-        if workspace in self._swept:
-            return
-        self._swept.add(workspace)
-        with suppress(BaseError, OSError):
-            now = (await obstore.head_async(self._store(), draft))["last_modified"]
-            async for batch in obstore.list(self._store(), prefix=draft.rpartition("/")[0]):
-                for each in batch:
-                    if now - each["last_modified"] > INCOMING_KEPT:
-                        await obstore.delete_async(self._store(), each["path"])
-
     async def stream(self, workspace: WorkspaceId, ref: BlobRef) -> AsyncIterator[bytes]:
         """Keep `Blobs.stream`."""
         digest, size = hashlib.sha256(), 0
         try:
-            answer = await obstore.get_async(self._store(), _path(workspace, ref))
+            answer = await self._opened_payload(workspace, ref)
             async for piece in answer.stream(min_chunk_size=PIECE_BYTES):
                 data = bytes(piece)
                 size += len(data)
                 await asyncio.to_thread(digest.update, data)
                 yield data
-        except FileNotFoundError as error:
-            raise _gone(workspace, ref) from error
         except (BaseError, OSError) as error:
             raise self._unavailable("read", ref, error) from error
         if size != ref.size or digest.hexdigest() != ref.hash:
             raise self._damaged(ref, size)
+
+    async def stream_part(
+        self, workspace: WorkspaceId, ref: BlobRef, first: int, size: int
+    ) -> AsyncIterator[bytes]:
+        """Keep `BlobStore.stream_part`."""
+        if size < 1:
+            return
+        try:
+            part = {"range": (first, first + size)}
+            answer = await self._opened_payload(workspace, ref, part)
+            async for piece in answer.stream(min_chunk_size=PIECE_BYTES):
+                yield bytes(piece)
+        except (BaseError, OSError) as error:
+            raise self._unavailable("read", ref, error) from error
+
+    async def workspaces(self) -> list[WorkspaceId]:
+        """Keep `BlobStore.workspaces`."""
+        try:
+            found = await obstore.list_with_delimiter_async(self._store())
+        except (BaseError, OSError) as error:
+            raise self._unavailable("listed", None, error) from error
+        return sorted(WorkspaceId(unquote(each)) for each in found["common_prefixes"])
+
+    async def aged(self, workspace: WorkspaceId, before_ms: int) -> AsyncIterator[list[str]]:
+        """Keep `BlobStore.aged`; listed folder by folder, of 256."""
+        for number in range(256):
+            async for batch in self._listed(f"{_folder(workspace)}/{number:02x}", before_ms):
+                yield batch
+
+    async def put_away(self, workspace: WorkspaceId, hashes: Sequence[str]) -> None:
+        """Keep `BlobStore.put_away`.
+
+        The file gets the time of now before it is moved: from then on its age is how long it has
+        been away. A crash between the two leaves a payload that looks young.
+        """
+        for each in hashes:
+            path = _path(workspace, BlobRef(each, 0))
+            if self._folder is not None:
+                with suppress(OSError):
+                    await asyncio.to_thread(os.utime, self._folder / path)
+            await self._moved(path, _away(workspace, each))
+
+    def away(self, workspace: WorkspaceId, before_ms: int) -> AsyncIterator[list[str]]:
+        """Keep `BlobStore.away`."""
+        return self._listed(f"{_folder(workspace)}/{AWAY}", before_ms)
+
+    async def bring_back(self, workspace: WorkspaceId, hashes: Sequence[str]) -> None:
+        """Keep `BlobStore.bring_back`."""
+        for each in hashes:
+            await self._moved(_away(workspace, each), _path(workspace, BlobRef(each, 0)))
+
+    async def drop(self, workspace: WorkspaceId, hashes: Sequence[str]) -> None:
+        """Keep `BlobStore.drop`."""
+        for each in hashes:
+            try:
+                await obstore.delete_async(self._store(), _away(workspace, each))
+            except FileNotFoundError:
+                continue
+            except (BaseError, OSError) as error:
+                raise self._unavailable("deleted", None, error) from error
+
+    async def delete_remains(self, workspace: WorkspaceId, before_ms: int) -> None:
+        """Keep `BlobStore.delete_remains`."""
+        before = datetime.fromtimestamp(before_ms / 1000, UTC)
+        prefix = f"{_folder(workspace)}/{INCOMING}"
+        await delete_remains(self._store(), self._folder, prefix, before)
+
+    async def _listed(self, prefix: str, before_ms: int) -> AsyncIterator[list[str]]:
+        before = datetime.fromtimestamp(before_ms / 1000, UTC)
+        try:
+            async for batch in obstore.list(self._store(), prefix=prefix, chunk_size=BATCH):
+                old = [each["path"] for each in batch if each["last_modified"] < before]
+                if old:
+                    yield [path.rpartition("/")[2] for path in old]
+        except (BaseError, OSError) as error:
+            raise self._unavailable("listed", None, error) from error
+
+    async def _moved(self, path: str, to: str) -> None:
+        try:
+            await obstore.rename_async(self._store(), path, to, overwrite=True)
+        except FileNotFoundError:
+            return
+        except (BaseError, OSError) as error:
+            raise self._unavailable("moved", None, error) from error
+
+    async def _opened_payload(
+        self, workspace: WorkspaceId, ref: BlobRef, options: Any = None
+    ) -> Any:
+        """Return a payload to be read, from where it was put away if need be.
+
+        Raises:
+            NotFound: It is gone.
+        """
+        path = _path(workspace, ref)
+        try:
+            return await obstore.get_async(self._store(), path, options=options)
+        except FileNotFoundError:
+            await self._moved(_away(workspace, ref.hash), path)
+        try:
+            return await obstore.get_async(self._store(), path, options=options)
+        except FileNotFoundError as error:
+            raise _gone(workspace, ref) from error
 
     def _store(self) -> Any:
         if self._opened is None:
@@ -194,16 +307,22 @@ class ObstoreBlobs:
         )
 
     def _unavailable(self, what: str, ref: BlobRef | None, error: Exception) -> StoreUnavailable:
-        text = str(error)
-        reason, hint = next(
-            (known[1:] for known in _REASONS if f"kind: {known[0]}" in text),
-            (text.partition("\n")[0][:300], "Check the place and its access."),
-        )
+        text = str(error).partition("\n")[0][:300]
+        unknown = ("", 0, text, "Check the place and its access.")
+        _, number, reason, hint = next(filter(partial(_is_of, error), _REASONS), unknown)
+        is_full = number in _FULL
         name = "a blob" if ref is None else f"blob {ref.hash} ({ref.size} bytes)"
-        return StoreUnavailable(
+        return (DiskFull if is_full else StoreUnavailable)(
             f"{name} cannot be {what} in {self._place}: {reason}.",
             hint=hint,
         )
+
+
+def _is_of(error: Exception, known: tuple[str, int, str, str]) -> bool:
+    """Tell whether that is why: obstore says it in words, of the last piece by its number alone."""
+    kind, number = f"kind: {known[0]}", known[1]
+    text = str(error)
+    return getattr(error, "errno", None) == number or kind in text or f"error {number})" in text
 
 
 class _SourceError(Exception):
@@ -264,6 +383,10 @@ def _folder(workspace: WorkspaceId) -> str:
 
 def _path(workspace: WorkspaceId, ref: BlobRef) -> str:
     return f"{_folder(workspace)}/{ref.hash[:2]}/{ref.hash}"
+
+
+def _away(workspace: WorkspaceId, content: str) -> str:
+    return f"{_folder(workspace)}/{AWAY}/{content}"
 
 
 def _gone(workspace: WorkspaceId, ref: BlobRef) -> NotFound:

@@ -316,6 +316,41 @@ class MemoryBlobs:
         """Keep `Blobs.stream`."""
         yield await self.get(workspace, ref)
 
+    async def stream_part(
+        self, workspace: WorkspaceId, ref: BlobRef, first: int, size: int
+    ) -> AsyncIterator[bytes]:
+        """Keep `BlobStore.stream_part`."""
+        if size > 0:
+            yield (await self.get(workspace, ref))[first : first + size]
+
+    async def workspaces(self) -> list[WorkspaceId]:
+        """Keep `BlobStore.workspaces`: nothing is deleted here, all ends with the process."""
+        return []
+
+    async def aged(self, workspace: WorkspaceId, before_ms: int) -> AsyncIterator[list[str]]:
+        """Keep `BlobStore.aged`."""
+        nothing: tuple[list[str], ...] = ()
+        for each in nothing:
+            yield each
+
+    async def away(self, workspace: WorkspaceId, before_ms: int) -> AsyncIterator[list[str]]:
+        """Keep `BlobStore.away`."""
+        nothing: tuple[list[str], ...] = ()
+        for each in nothing:
+            yield each
+
+    async def put_away(self, workspace: WorkspaceId, hashes: Sequence[str]) -> None:
+        """Keep `BlobStore.put_away`."""
+
+    async def bring_back(self, workspace: WorkspaceId, hashes: Sequence[str]) -> None:
+        """Keep `BlobStore.bring_back`."""
+
+    async def drop(self, workspace: WorkspaceId, hashes: Sequence[str]) -> None:
+        """Keep `BlobStore.drop`."""
+
+    async def delete_remains(self, workspace: WorkspaceId, before_ms: int) -> None:
+        """Keep `BlobStore.delete_remains`."""
+
 
 def _place(record: Record) -> tuple[int, ExecutionId]:
     return record.created_at, record.execution_id

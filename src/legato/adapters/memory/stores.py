@@ -22,6 +22,7 @@ from legato.ports.accounts import Accounts
 from legato.ports.admission import Admissions
 from legato.ports.audit import Audit
 from legato.ports.clock import Clock
+from legato.ports.files import Files
 from legato.ports.stores import StoreLook, Stores
 from legato.ports.workflows import Workflows
 
@@ -69,7 +70,7 @@ class MemoryChanges:
 
 
 class NotInMemory:
-    """Stands for accounts, audit, drafts: what nobody could come back to is not kept in memory."""
+    """Stands for accounts, audit, drafts, files: what outlives a process is not kept here."""
 
     def __getattr__(self, name: str) -> Any:
         """Refuse every use.
@@ -78,7 +79,7 @@ class NotInMemory:
             Unavailable: Always.
         """
         raise Unavailable(
-            "a store in memory keeps no accounts, drafts and audit.",
+            "a store in memory keeps no accounts, drafts, files and audit.",
             hint="Use SQLite or PostgreSQL.",
         )
 
@@ -106,4 +107,5 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         admissions=cast(Admissions, NotInMemory()),
         accounts=cast(Accounts, NotInMemory()),
         audit=cast(Audit, NotInMemory()),
+        files=cast(Files, NotInMemory()),
     )

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from legato.adapters.sql.audit import record
+from legato.adapters.sql.files import refer
 from legato.adapters.sql.once import answer_values, once_of, remember
 from legato.adapters.sql.script import Driver, Script, Undo, step, steps
 from legato.crashpoints import crash_point
@@ -200,6 +201,7 @@ def _admit(new: NewExecution, versions: Sequence[VersionRow], terms: Terms) -> S
         yield from step(
             "admission.inherit", id=new.execution_id, workspace=new.workspace, source=source
         )
+    yield from refer(new.workspace, new.execution_id, new.files)
     yield from record(terms.audit)
     is_held = held_below is not None
     return Admitted(outcome="created", execution_id=new.execution_id, is_held=is_held)

@@ -32,15 +32,16 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from legato.adapters.sql import schema_accounts, schema_workflows
+from legato.adapters.sql import schema_accounts, schema_files, schema_workflows
 from legato.adapters.sql.schema_base import KEY as _Key
 from legato.adapters.sql.schema_base import only as _only
 from legato.adapters.sql.schema_base import row_id as _row_id
 from legato.model.frames import FINAL_EXECUTION
 
 metadata: Final = schema_accounts.users.metadata
-"""All tables: those of accounts and workflows are in it already."""
+"""All tables: those of accounts, files and workflows are in it already."""
 assert metadata is schema_workflows.workflows.metadata
+assert schema_files.files.metadata is metadata
 
 QUEUED: Final = "status = 'queued' AND held_below IS NULL"
 """What an engine with room may claim."""

@@ -234,6 +234,48 @@ SELECT engines.id, engines.host, engines.pid, engines.lease_until - CAST(EXTRACT
 DELETE FROM engines WHERE engines.id != $1::VARCHAR COLLATE "C" AND engines.lease_until <= CAST(EXTRACT(epoch FROM clock_timestamp()) * $2::INTEGER AS BIGINT);
 -- execution: ["execution_id"]
 SELECT executions.id AS execution_id, executions.workspace, executions.workflow, executions.version, executions.status, executions.head_seq, executions.nodes_done, executions.nodes_total, executions.created_at, executions.started_at, executions.ended_at, executions.error, executions.waiting_for, executions.parent, executions.forked_from, executions.owner, executions.trigger, executions.workflow_id, executions.number, executions.is_test, executions.trigger_id, executions.scheduled_at, executions.held_below FROM executions WHERE executions.id = $1::VARCHAR COLLATE "C";
+-- files.add: ["id", "workspace", "name", "content_type", "size", "hash", "by", "created_at"]
+INSERT INTO files (id, workspace, name, content_type, size, hash, by, created_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR, $5::BIGINT, $6::VARCHAR COLLATE "C", $7::VARCHAR COLLATE "C", $8::BIGINT);
+-- files.find: ["workspace", "above", "below", "created_after", "created_before", "limit"]
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files.by, files.created_at FROM files WHERE files.workspace = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR files.id >= $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR files.id < $3::VARCHAR COLLATE "C") AND files.created_at >= $4::BIGINT AND files.created_at < $5::BIGINT ORDER BY files.id DESC LIMIT $6;
+-- files.find_hash: ["workspace", "above", "below", "created_after", "created_before", "hash", "name", "limit"]
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files.by, files.created_at FROM files WHERE files.workspace = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR files.id >= $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR files.id < $3::VARCHAR COLLATE "C") AND files.created_at >= $4::BIGINT AND files.created_at < $5::BIGINT AND files.hash = $6::VARCHAR COLLATE "C" AND ($7::VARCHAR IS NULL OR files.name = $7::VARCHAR COLLATE "C") ORDER BY files.id DESC LIMIT $8;
+-- files.find_name: ["workspace", "above", "below", "created_after", "created_before", "name", "limit"]
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files.by, files.created_at FROM files WHERE files.workspace = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR files.id >= $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR files.id < $3::VARCHAR COLLATE "C") AND files.created_at >= $4::BIGINT AND files.created_at < $5::BIGINT AND files.name = $6::VARCHAR COLLATE "C" ORDER BY files.id DESC LIMIT $7;
+-- files.get: ["workspace", "id"]
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files.by, files.created_at FROM files WHERE files.workspace = $1::VARCHAR COLLATE "C" AND files.id = $2::VARCHAR COLLATE "C";
+-- files.has_content: ["workspace", "hash"]
+SELECT files.id FROM files WHERE files.workspace = $1::VARCHAR COLLATE "C" AND files.hash = $2::VARCHAR COLLATE "C" LIMIT 1;
+-- files.hold: ["holder", "ttl_ms"]
+INSERT INTO blob_holds (holder, until) VALUES ($1::VARCHAR COLLATE "C", (CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $2::BIGINT)) ON CONFLICT (holder) DO UPDATE SET until = excluded.until;
+-- files.holds: []
+SELECT blob_holds.holder FROM blob_holds WHERE blob_holds.until > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) LIMIT 1;
+-- files.holds_drop: []
+DELETE FROM blob_holds WHERE blob_holds.until <= CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT);
+-- files.let_go: ["holder"]
+DELETE FROM blob_holds WHERE blob_holds.holder = $1::VARCHAR COLLATE "C";
+-- files.lock: ["workspace", "id"]
+SELECT files.hash, files.size FROM files WHERE files.workspace = $1::VARCHAR COLLATE "C" AND files.id = $2::VARCHAR COLLATE "C" FOR SHARE;
+-- files.named: ["workspace", "ids"]
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files.by, files.created_at FROM files WHERE files.workspace = $1::VARCHAR COLLATE "C" AND files.id IN (SELECT anon_1.value FROM json_array_elements_text(CAST($2 AS json)) AS anon_1);
+-- files.old: ["age_ms", "limit"]
+SELECT files.id, files.workspace FROM files WHERE files.created_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT ORDER BY files.created_at, files.id LIMIT $2;
+-- files.oldest_work: ["workspace"]
+SELECT min(executions.created_at) AS at FROM executions WHERE executions.workspace = $1::VARCHAR COLLATE "C" AND executions.status IN ('needs_attention', 'paused', 'queued', 'running', 'waiting') AND (executions.is_busy OR executions.head_seq = 0);
+-- files.refer: ["workspace", "hash", "execution_id", "size"]
+INSERT INTO blobs (workspace, hash, execution_id, size) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::BIGINT) ON CONFLICT DO NOTHING;
+-- files.referred: ["workspace", "hashes"]
+SELECT blobs.hash FROM blobs WHERE blobs.workspace = $1::VARCHAR COLLATE "C" AND blobs.hash IN (SELECT anon_1.value FROM json_array_elements_text(CAST($2 AS json)) AS anon_1) UNION SELECT files.hash FROM files WHERE files.workspace = $1::VARCHAR COLLATE "C" AND files.hash IN (SELECT anon_2.value FROM json_array_elements_text(CAST($2 AS json)) AS anon_2);
+-- files.remove: ["workspace", "id"]
+DELETE FROM files WHERE files.workspace = $1::VARCHAR COLLATE "C" AND files.id = $2::VARCHAR COLLATE "C" RETURNING files.hash, files.size;
+-- files.space: ["workspace"]
+SELECT file_spaces.used, file_spaces.own FROM file_spaces WHERE file_spaces.workspace = $1::VARCHAR COLLATE "C";
+-- files.space_change: ["bytes", "workspace_is"]
+UPDATE file_spaces SET used=(file_spaces.used + $1::BIGINT) WHERE file_spaces.workspace = $2::VARCHAR COLLATE "C";
+-- files.space_lock: ["workspace"]
+INSERT INTO file_spaces (workspace, used) VALUES ($1::VARCHAR COLLATE "C", 0) ON CONFLICT (workspace) DO UPDATE SET used = file_spaces.used RETURNING file_spaces.used, file_spaces.own;
+-- files.space_own: ["workspace", "own"]
+INSERT INTO file_spaces (workspace, used, own) VALUES ($1::VARCHAR COLLATE "C", 0, $2::BIGINT) ON CONFLICT (workspace) DO UPDATE SET own = excluded.own RETURNING file_spaces.used, file_spaces.own;
 -- find_: ["workspace", "before_at", "before", "limit"]
 SELECT executions.id AS execution_id, executions.workspace, executions.workflow, executions.version, executions.status, executions.head_seq, executions.nodes_done, executions.nodes_total, executions.created_at, executions.started_at, executions.ended_at, executions.error, executions.waiting_for, executions.parent, executions.forked_from, executions.owner, executions.trigger, executions.workflow_id, executions.number, executions.is_test, executions.trigger_id, executions.scheduled_at, executions.held_below FROM executions WHERE executions.workspace = $1::VARCHAR COLLATE "C" AND (executions.created_at, executions.id) < ($2::BIGINT, $3::VARCHAR) AND executions.parent IS NULL ORDER BY executions.created_at DESC, executions.id DESC LIMIT $4;
 -- find_c: ["workspace", "before_at", "before", "limit"]

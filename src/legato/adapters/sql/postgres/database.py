@@ -14,7 +14,14 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from legato.adapters.sql.postgres.statements import SQL
-from legato.errors import Internal, LegatoError, StoreDamaged, StoreUnavailable, Unavailable
+from legato.errors import (
+    DiskFull,
+    Internal,
+    LegatoError,
+    StoreDamaged,
+    StoreUnavailable,
+    Unavailable,
+)
 
 CONNECT_TIMEOUT_S: Final = 5.0
 COMMAND_TIMEOUT_S: Final = 15.0
@@ -180,7 +187,7 @@ class Database:
         if isinstance(error, TimeoutError | asyncpg.QueryCanceledError):
             return StoreUnavailable(f"{self.place} does not answer in time.")
         if isinstance(error, asyncpg.DiskFullError):
-            return StoreUnavailable(
+            return DiskFull(
                 f"the disk of {self.place} is full: {what}.",
                 hint="Free some space: the work goes on by itself.",
             )

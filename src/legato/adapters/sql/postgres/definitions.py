@@ -39,6 +39,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 from legato.adapters.sql.accounts.definitions import account_statements
 from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
+from legato.adapters.sql.definitions_files import file_statements
 from legato.adapters.sql.definitions_shared import open_counts
 from legato.adapters.sql.postgres.definitions_look_ups import look_ups
 from legato.adapters.sql.schema import (
@@ -91,7 +92,7 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _steps(), _search(),
         account_statements(), admission_statements(), audit_statements(),
-        workflow_statements(), look_ups(),
+        file_statements(), workflow_statements(), look_ups(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

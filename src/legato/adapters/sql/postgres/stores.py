@@ -13,6 +13,7 @@ import asyncpg
 from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
+from legato.adapters.sql.files import SqlFiles
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal
 from legato.adapters.sql.postgres.committer import Committer
@@ -30,7 +31,7 @@ from legato.adapters.system_clock import SystemClock
 from legato.crashpoints import crash_point
 from legato.errors import StoreUnavailable
 from legato.model.policy import Limits
-from legato.ports.blobs import Blobs
+from legato.ports.blobs import BlobStore
 from legato.ports.stores import StoreLook, Stores
 
 MIGRATION_LOCK: Final = 0x6C656761746F
@@ -161,7 +162,7 @@ class PostgresLifecycle:
             return None if revision is None else str(revision)
 
 
-def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None) -> Stores:
+def make_postgres_stores(url: str, blobs: BlobStore, *, limits: Limits | None = None) -> Stores:
     """Make the ports on one database; nothing is opened yet.
 
     Args:
@@ -195,4 +196,5 @@ def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None
         ),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
+        files=SqlFiles(scripts),
     )

@@ -134,6 +134,20 @@ CREATE TABLE drafts ( workspace TEXT NOT NULL, workflow TEXT NOT NULL, revision 
 -- schema:
 CREATE INDEX ix_executions_runs ON executions (workflow_id, created_at, id) WHERE workflow_id IS NOT NULL AND parent IS NULL AND NOT is_test;
 -- schema:
+CREATE TABLE files ( id TEXT NOT NULL, workspace TEXT NOT NULL, name TEXT NOT NULL, content_type TEXT NOT NULL, size BIGINT NOT NULL, hash TEXT NOT NULL, "by" TEXT NOT NULL, created_at BIGINT NOT NULL, CONSTRAINT pk_files PRIMARY KEY (id) );
+-- schema:
+CREATE INDEX ix_files_workspace ON files (workspace, id);
+-- schema:
+CREATE INDEX ix_files_hash ON files (workspace, hash, id);
+-- schema:
+CREATE INDEX ix_files_name ON files (workspace, name, id);
+-- schema:
+CREATE INDEX ix_files_age ON files (created_at, id);
+-- schema:
+CREATE TABLE file_spaces ( workspace TEXT NOT NULL, used BIGINT NOT NULL, own BIGINT, CONSTRAINT pk_file_spaces PRIMARY KEY (workspace) );
+-- schema:
+CREATE TABLE blob_holds ( holder TEXT NOT NULL, until BIGINT NOT NULL, CONSTRAINT pk_blob_holds PRIMARY KEY (holder) );
+-- schema:
 INSERT INTO meta VALUES ('epoch', '1');
 -- schema:
 INSERT INTO alembic_version VALUES ('0009');
@@ -371,6 +385,48 @@ SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'worksp
 SELECT CAST(json_group_array(executions.id) AS BLOB) AS json_group_array_1 FROM executions WHERE executions.id IN (SELECT anon_1.value FROM json_each(:ids) AS anon_1);
 -- fences:
 SELECT CAST(json_group_array(json_object('id', r.id, 'fence', r.fence, 'head_seq', r.head_seq)) AS BLOB) AS json_group_array_1 FROM (SELECT executions.id AS id, executions.fence AS fence, executions.head_seq AS head_seq FROM executions WHERE executions.id IN (SELECT anon_1.value FROM json_each(:ids) AS anon_1)) AS r;
+-- files.add:
+INSERT INTO files (id, workspace, name, content_type, size, hash, "by", created_at) VALUES (:id, :workspace, :name, :content_type, :size, :hash, :by, :created_at);
+-- files.find:
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files."by", files.created_at FROM files WHERE files.workspace = :workspace AND (:above IS NULL OR files.id >= :above) AND (:below IS NULL OR files.id < :below) AND files.created_at >= :created_after AND files.created_at < :created_before ORDER BY files.id DESC LIMIT :limit OFFSET 0;
+-- files.find_hash:
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files."by", files.created_at FROM files WHERE files.workspace = :workspace AND (:above IS NULL OR files.id >= :above) AND (:below IS NULL OR files.id < :below) AND files.created_at >= :created_after AND files.created_at < :created_before AND files.hash = :hash AND (:name IS NULL OR files.name = :name) ORDER BY files.id DESC LIMIT :limit OFFSET 0;
+-- files.find_name:
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files."by", files.created_at FROM files WHERE files.workspace = :workspace AND (:above IS NULL OR files.id >= :above) AND (:below IS NULL OR files.id < :below) AND files.created_at >= :created_after AND files.created_at < :created_before AND files.name = :name ORDER BY files.id DESC LIMIT :limit OFFSET 0;
+-- files.get:
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files."by", files.created_at FROM files WHERE files.workspace = :workspace AND files.id = :id;
+-- files.has_content:
+SELECT files.id FROM files WHERE files.workspace = :workspace AND files.hash = :hash LIMIT 1 OFFSET 0;
+-- files.hold:
+INSERT INTO blob_holds (holder, until) VALUES (:holder, (CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :ttl_ms)) ON CONFLICT (holder) DO UPDATE SET until = excluded.until;
+-- files.holds:
+SELECT blob_holds.holder FROM blob_holds WHERE blob_holds.until > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) LIMIT 1 OFFSET 0;
+-- files.holds_drop:
+DELETE FROM blob_holds WHERE blob_holds.until <= CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER);
+-- files.let_go:
+DELETE FROM blob_holds WHERE blob_holds.holder = :holder;
+-- files.lock:
+SELECT files.hash, files.size FROM files WHERE files.workspace = :workspace AND files.id = :id;
+-- files.named:
+SELECT files.id, files.workspace, files.name, files.content_type, files.size, files.hash, files."by", files.created_at FROM files WHERE files.workspace = :workspace AND files.id IN (SELECT anon_1.value FROM json_each(:ids) AS anon_1);
+-- files.old:
+SELECT files.id, files.workspace FROM files WHERE files.created_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :age_ms ORDER BY files.created_at, files.id LIMIT :limit OFFSET 0;
+-- files.oldest_work:
+SELECT min(executions.created_at) AS at FROM executions WHERE executions.workspace = :workspace AND executions.status IN ('needs_attention', 'paused', 'queued', 'running', 'waiting') AND (executions.is_busy = 1 OR executions.head_seq = 0);
+-- files.refer:
+INSERT INTO blobs (workspace, hash, execution_id, size) VALUES (:workspace, :hash, :execution_id, :size) ON CONFLICT DO NOTHING;
+-- files.referred:
+SELECT blobs.hash FROM blobs WHERE blobs.workspace = :workspace AND blobs.hash IN (SELECT anon_1.value FROM json_each(:hashes) AS anon_1) UNION SELECT files.hash FROM files WHERE files.workspace = :workspace AND files.hash IN (SELECT anon_2.value FROM json_each(:hashes) AS anon_2);
+-- files.remove:
+DELETE FROM files WHERE files.workspace = :workspace AND files.id = :id RETURNING hash, size;
+-- files.space:
+SELECT file_spaces.used, file_spaces.own FROM file_spaces WHERE file_spaces.workspace = :workspace;
+-- files.space_change:
+UPDATE file_spaces SET used=(file_spaces.used + :bytes) WHERE file_spaces.workspace = :workspace_is;
+-- files.space_lock:
+INSERT INTO file_spaces (workspace, used) VALUES (:workspace, 0) ON CONFLICT (workspace) DO UPDATE SET used = file_spaces.used RETURNING used, own;
+-- files.space_own:
+INSERT INTO file_spaces (workspace, used, own) VALUES (:workspace, 0, :own) ON CONFLICT (workspace) DO UPDATE SET own = excluded.own RETURNING used, own;
 -- find_:
 SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'workspace', r.workspace, 'workflow', r.workflow, 'version', r.version, 'status', r.status, 'head_seq', r.head_seq, 'nodes_done', r.nodes_done, 'nodes_total', r.nodes_total, 'created_at', r.created_at, 'started_at', r.started_at, 'ended_at', r.ended_at, 'error', r.error, 'waiting_for', r.waiting_for, 'parent', r.parent, 'forked_from', r.forked_from, 'owner', r.owner, 'trigger', r."trigger", 'workflow_id', r.workflow_id, 'number', r.number, 'is_test', r.is_test, 'trigger_id', r.trigger_id, 'scheduled_at', r.scheduled_at, 'held_below', r.held_below)) AS BLOB) AS json_group_array_1 FROM (SELECT executions.id AS execution_id, executions.workspace AS workspace, executions.workflow AS workflow, executions.version AS version, executions.status AS status, executions.head_seq AS head_seq, executions.nodes_done AS nodes_done, executions.nodes_total AS nodes_total, executions.created_at AS created_at, executions.started_at AS started_at, executions.ended_at AS ended_at, executions.error AS error, executions.waiting_for AS waiting_for, executions.parent AS parent, executions.forked_from AS forked_from, executions.owner AS owner, executions."trigger" AS "trigger", executions.workflow_id AS workflow_id, executions.number AS number, executions.is_test AS is_test, executions.trigger_id AS trigger_id, executions.scheduled_at AS scheduled_at, executions.held_below AS held_below FROM executions WHERE executions.workspace = :workspace AND (executions.created_at, executions.id) < (:before_at, :before) AND executions.parent IS NULL ORDER BY executions.created_at DESC, executions.id DESC LIMIT :limit OFFSET 0) AS r;
 -- find_c:

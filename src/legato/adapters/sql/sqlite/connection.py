@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 
 from legato.adapters.sql.sqlite.statements import SQL
-from legato.errors import StoreDamaged, StoreUnavailable
+from legato.errors import DiskFull, StoreDamaged, StoreUnavailable
 
 T = TypeVar("T")
 
@@ -120,7 +120,7 @@ def unavailable(error: Exception, path: Path) -> StoreUnavailable:
     name = getattr(error, "sqlite_errorname", "") or ""
     place = f"the database {path}"
     if name == "SQLITE_FULL":
-        return StoreUnavailable(
+        return DiskFull(
             f"the disk of {place} is full; nothing was written.",
             hint="Free some space: the work goes on by itself.",
         )

@@ -35,6 +35,7 @@ from sqlalchemy.sql import ClauseElement, ColumnElement
 from legato.adapters.sql.accounts.definitions import account_statements
 from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
+from legato.adapters.sql.definitions_files import file_statements
 from legato.adapters.sql.schema import (
     NOBODYS,
     engines,
@@ -80,6 +81,7 @@ def all_statements() -> dict[str, ClauseElement]:
         _log(), _inbox(), _owners(), finds(), lists(), steps(), search(),
         account_statements(), admission_statements(), audit_statements(),
         workflow_statements(),
+        file_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

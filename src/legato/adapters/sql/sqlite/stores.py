@@ -16,6 +16,7 @@ from typing import Final
 from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
+from legato.adapters.sql.files import SqlFiles
 from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
 from legato.adapters.sql.sqlite.changes import SqliteChanges
@@ -42,7 +43,7 @@ from legato.adapters.system_clock import SystemClock
 from legato.crashpoints import crash_point
 from legato.errors import StoreUnavailable
 from legato.model.policy import Limits
-from legato.ports.blobs import Blobs
+from legato.ports.blobs import BlobStore
 from legato.ports.stores import StoreLook, Stores
 
 _EPOCH: Final = "epoch"
@@ -203,7 +204,7 @@ _LIFTING: Final = threading.Lock()
 
 
 def make_sqlite_stores(
-    path: Path, blobs: Blobs, *, home: Path, limits: Limits | None = None
+    path: Path, blobs: BlobStore, *, home: Path, limits: Limits | None = None
 ) -> Stores:
     """Make the ports on one file; nothing is opened yet.
 
@@ -235,4 +236,5 @@ def make_sqlite_stores(
         admissions=SqlAdmissions(scripts, limits, monotonic=time.monotonic, notify=lambda: None),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
+        files=SqlFiles(scripts),
     )
