@@ -18,7 +18,7 @@ from legato.cli.invocation import Invocation, command_options, examples
 if TYPE_CHECKING:
     from legato.app import App
     from legato.cli.documents import Loaded
-    from legato.cli.history import History
+    from legato.runtime.history import History
     from legato.runtime.submission import Submission
     from legato.settings import Settings
 
@@ -132,11 +132,12 @@ async def _begin(
     """Read the source and start the new execution; without a wish it is a retry."""
     from legato.app import build
     from legato.cli.grants import programs_of
-    from legato.cli.history import find_execution, load_history
+    from legato.cli.history import find_execution
     from legato.cli.permission import with_grants
     from legato.cli.person import person
     from legato.cli.starting import role_of, start
-    from legato.runtime.forks import retry_of
+    from legato.runtime.forks import as_run_of, retry_of
+    from legato.runtime.history import load_history
 
     settings = invocation.settings(programs=programs)
     async with build(settings, role="reader") as app:
@@ -146,6 +147,8 @@ async def _begin(
             submission = await retry_of(app.stores, history.state, person())
         else:
             submission = await _fork(app, settings, history, wish)
+        if wish is None or (wish.version is None and wish.file is None):
+            submission = as_run_of(submission, history.row)
     wanted = programs_of([_to_run(submission), *submission.called.values()])
     settings = with_grants(invocation, settings, wanted, given=programs)
     async with build(settings, role=role_of(is_detached=is_detached)) as app:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`legato executions logs`: what attempts said, as it is stored and as it comes.
 
-Rules: CL28, LG17.
+Rules: CL28, LG17, XR1, XR2.
 """
 
 from __future__ import annotations
@@ -42,9 +42,10 @@ LOOK_S = 1.0
 def logs(invocation: Invocation, execution: str, node: str | None, **given: Any) -> int:
     """Print the log lines of an execution, or of one node of it."""
     from legato.app import build, run
-    from legato.cli.history import LogReader, find_execution
+    from legato.cli.history import find_execution
     from legato.errors import InvalidInput
     from legato.model.expressions.nearest import nearest_name
+    from legato.runtime.history import LogReader
 
     async def work() -> int:
         async with build(invocation.settings(), role="reader") as app:

@@ -15,13 +15,7 @@ from msgspec.structs import replace
 
 from legato.crashpoints import crash_point
 from legato.engine.state import ExecutionState
-from legato.errors import (
-    Conflict,
-    LegatoError,
-    NotFound,
-    StoreUnavailable,
-    Unavailable,
-)
+from legato.errors import Conflict, LegatoError, NotFound, StoreUnavailable, Unavailable
 from legato.model.events import FinalStatus
 from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import EngineId, ExecutionId
@@ -62,6 +56,7 @@ class Engine:
     ) -> None:
         """Put the parts together; `start` makes it live."""
         self.engine_id = engine_id
+        self.bus = parts.bus
         self._stores = parts.stores
         self._clock = parts.clock
         self._limits = limits

@@ -128,18 +128,21 @@ def test_a_grant_that_only_the_run_can_see_missing_is_named_at_its_end(site: Sit
 
 
 def test_a_parked_node_ends_the_command_and_not_the_execution(site: Site) -> None:
-    """Exit 4 with every way out; settled by hand it goes on where it was [CL1, ST12, AT11]."""
+    """Exit 4 with every way out; settled by hand it goes on where it was [CL1, ST12, AT11, XW5]."""
     result = site.run("run", site.write(PARK))
     assert result.code == 4
     (row,) = site.ok("executions", "list", "--json").values
     assert (row["status"], row["owner_lost"], row["unattended"]) == ("needs_attention", False, True)
     execution_id = row["execution_id"]
     assert f"legato executions force-node {execution_id} send" in result.out
-    settle = ("executions", "force-node", execution_id, "send", "--output", '{"sent": true}')
-    stored = site.ok(*settle, "--reason", "seen")
+    settle = ("executions", "force-node", execution_id, "send", "--output")
+    refused = site.run(*settle, '{"sent": true}')
+    assert (refused.code, "output.exit_code is required" in refused.err) == (2, True)
+    output = {"exit_code": 0, "stdout": "sent", "stderr": "", "truncated": False}
+    stored = site.ok(*settle, json.dumps(output), "--reason", "seen")
     assert f"legato executions resume {execution_id}" in stored.out
     ended = site.ok("executions", "resume", execution_id, "--json").values[-1]
-    assert ended["outputs"] == {"after": {"sent": True}}
+    assert ended["outputs"] == {"after": output}
     assert completed(site.events(execution_id)) == ["send", "after"]
 
 

@@ -8,15 +8,17 @@ import pytest
 from legato.adapters.memory import MemoryDatabase, make_memory_stores
 from legato.adapters.system_clock import SystemClock
 from legato.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from legato.model.events import Part
 from legato.model.ids import LOCAL_WORKSPACE, NodeId
 from legato.model.policy import Limits
 from legato.model.values import Value, encode
 from legato.model.workflow import encode_workflow, version_hash
 from legato.ports.catalogue import VersionRow
+from legato.ports.executions import ExecutionRow
 from legato.ports.log import NewExecution
 from legato.ports.stores import Stores
 from legato.runtime import forks
-from legato.runtime.forks import ForkWish, fork_of, retry_of
+from legato.runtime.forks import ForkWish, as_run_of, fork_of, retry_of
 from tests.support.build import EXECUTION_ID, node, val, workflow
 from tests.support.drive import Drive
 
@@ -134,3 +136,17 @@ async def test_a_fork_needs_a_place(stores: Stores) -> None:
     """A node to run from, or one whose output is given [CL22]."""
     with pytest.raises(InvalidInput, match="needs a node"):
         await fork_of(stores, ended().state, ForkWish(), Limits())
+
+
+async def test_a_retry_or_fork_is_a_run_of_its_sources_workflow(stores: Stores) -> None:
+    """Of its version unless another is named; a test stays a test, a part a part [XW26]."""
+    part = Part((A, B), B)
+    drive = ended(fails="b", part=part)
+    row = ExecutionRow(
+        execution_id=EXECUTION_ID, workspace=LOCAL_WORKSPACE, workflow="test",
+        version=version_hash(FLOW), status="failed", head_seq=1, nodes_done=0, nodes_total=2,
+        created_at=1, workflow_id="w", number=3, is_test=True,
+    )  # fmt: skip
+    found = as_run_of(await retry_of(stores, drive.state, "ann"), row)
+    assert (found.workflow_id, found.number, found.is_test, found.part) == ("w", 3, True, part)
+    assert as_run_of(found, row, number=4).number == 4

@@ -72,7 +72,7 @@ class MemoryChanges:
 
 
 class NotInMemory:
-    """Stands for accounts, audit, drafts, files: what belongs to people is not kept in memory."""
+    """Stands for accounts, audit, drafts, files: what outlives a process is not kept here."""
 
     def __getattr__(self, name: str) -> Any:
         """Refuse every use.
