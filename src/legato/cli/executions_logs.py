@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`legato executions logs`: what attempts said, as it is stored and as it comes.
 
-Rules: CL28, LG17.
+Rules: CL28, LG17, XR1, XR2.
 """
 
 from __future__ import annotations

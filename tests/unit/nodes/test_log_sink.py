@@ -3,6 +3,8 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
+from typing import Any
 
 from legato.errors import InvalidInput
 from legato.model.ids import ExecutionId, NodeId
@@ -162,6 +164,101 @@ async def test_a_source_is_asked_once_per_flush() -> None:
         sink.touch(source)
     await sink.close()
     assert store.texts == ["made when asked"]
+
+
+class Gated(MemoryLogs):
+    """A store that takes its time: each batch waits to be let through."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: asyncio.Queue[list[int]] = asyncio.Queue()
+        self.gate = asyncio.Semaphore(0)
+
+    async def append(self, lines: Sequence[LogLine]) -> None:
+        self.asked.put_nowait([each.offset for each in lines])
+        await self.gate.acquire()
+        await super().append(lines)
+
+
+def hours_late(store: MemoryLogs, **options: Any) -> LogSink:
+    """Return a sink that writes by itself when the test is long over."""
+    sink = LogSink(store, flush_s=3600, **options)
+    sink.bind()
+    return sink
+
+
+async def test_lines_that_are_waited_for_are_written_at_once() -> None:
+    """The wait ends when the store has what was said before it, not when all is written [XR1]."""
+    store = Gated()
+    sink = hours_late(store)
+    sink.add(line(0))
+    first = asyncio.ensure_future(sink.settled())
+    assert await store.asked.get() == [0]
+    sink.add(line(1))
+    second = asyncio.ensure_future(sink.settled())
+    store.gate.release()
+    await first
+    assert ([each.offset for each in store.lines], second.done()) == ([0], False)
+    assert await store.asked.get() == [1]
+    store.gate.release()
+    await second
+    await sink.settled()
+    assert store.batches == [1, 1]
+
+
+async def test_a_flush_stores_nothing_beside_a_batch_on_its_way() -> None:
+    """A later batch is not stored before an earlier one, and a flush ends after both [XR2]."""
+    store = Gated()
+    sink = hours_late(store)
+    sink.add(line(0))
+    settled = asyncio.ensure_future(sink.settled())
+    assert await store.asked.get() == [0]
+    sink.add(line(1))
+    flushed = asyncio.ensure_future(sink.flush())
+    store.gate.release()
+    await settled
+    assert await store.asked.get() == [1]
+    assert (store.asked.empty(), flushed.done()) == (True, False)
+    store.gate.release()
+    await flushed
+    assert [each.offset for each in store.lines] == [0, 1]
+
+
+async def test_nobody_waits_for_ever_for_a_store_that_takes_no_lines() -> None:
+    """The wait is bounded, and the lines are kept for later [XR1]."""
+    store = Gated()
+    sink = hours_late(store, settle_s=0.01)
+    sink.add(line(0))
+    await sink.settled()
+    assert store.lines == []
+    store.gate.release()
+    await sink.flush()
+    assert [each.offset for each in store.lines] == [0]
+
+
+async def test_lines_that_overflowed_or_were_refused_are_not_waited_for() -> None:
+    """What will never be stored holds nobody up, and lets nobody go before others [XR1, EN19]."""
+    store = Gated()
+    sink = hours_late(store, lines_max=3)
+    sink.add(line(0))
+    first = asyncio.ensure_future(sink.settled())
+    assert await store.asked.get() == [0]
+    for offset in range(1, 6):
+        sink.add(line(offset))
+    second = asyncio.ensure_future(sink.settled())
+    store.gate.release()
+    assert await store.asked.get() == [2, 3, 4, 5]
+    assert not second.done()
+    store.gate.release()
+    await asyncio.gather(first, second)
+
+    class Refusing(MemoryLogs):
+        async def append(self, lines: object) -> None:
+            raise InvalidInput("no")
+
+    refused = hours_late(Refusing())
+    refused.add(line(0))
+    await refused.settled()
 
 
 async def tasks_when_due() -> int:

@@ -193,6 +193,9 @@ class EngineLines:
             self._loop.call_soon_threadsafe(self._loop.call_later, LIVE_S, self._take)
         self._sources[source] = None
 
+    async def settled(self) -> None:
+        """Keep `LineSink.settled`: they are in the pipe before the report is."""
+
     def _take(self) -> None:
         sources, self._sources = self._sources, {}
         for source in sources:

@@ -252,6 +252,11 @@ class Attempt:
         if self._live is not None:
             self._live.finish()
 
+    @property
+    def has_spoken(self) -> bool:
+        """Whether there may be lines of it."""
+        return self._counter is not None or self._live is not None
+
     def next_offset(self) -> int:
         """Return the place of the next line; safe from any thread."""
         if self._counter is None:

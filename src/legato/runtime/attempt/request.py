@@ -94,6 +94,10 @@ class LineSink(Protocol):
         """Ask the source for its lines at the next flush."""
         ...
 
+    async def settled(self) -> None:
+        """Wait until every line added before is stored, or its store has had its time for it."""
+        ...
+
 
 class Programs(Protocol):
     """Runs programs for `NodeContext.run_program`."""

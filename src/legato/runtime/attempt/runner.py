@@ -3,7 +3,7 @@
 
 Must not decide what a report means (retry, park, fail): that is the engine's.
 
-Rules: ND5-ND10, AT7, AT10, AT13, AT18, EN12.
+Rules: ND5-ND10, AT7, AT10, AT13, AT18, EN12, XR1.
 """
 
 import asyncio
@@ -143,15 +143,11 @@ class AttemptRunner:
     async def _run(self, attempt: Attempt, key: AttemptKey) -> Report:
         report: Report | None = None
         try:
-            if not self._is_bound:
-                self._services.logs.bind()
-                self._is_bound = True
-            control.begin(attempt, self._services.clock, self._options)
-            report = await self._attempt(attempt)
-            return report
-        except Exception as error:  # noqa: BLE001 - a defect of ours must not lose the report
-            attempt.log("\n".join(traceback_of(error)), level="error")
-            report = attempt.request.failure(error_of(Internal(repr(error)), attempt.redact))
+            report = await self._report(attempt)
+            if attempt.has_spoken:
+                control.end(attempt)
+                attempt.finish()
+                await self._services.logs.settled()
             return report
         finally:
             control.end(attempt)
@@ -161,6 +157,17 @@ class AttemptRunner:
                 _tell_twins(attempt.twins, report)
             if attempt.scratch_used is not None:
                 await _remove(attempt.scratch_used)
+
+    async def _report(self, attempt: Attempt) -> Report:
+        try:
+            if not self._is_bound:
+                self._services.logs.bind()
+                self._is_bound = True
+            control.begin(attempt, self._services.clock, self._options)
+            return await self._attempt(attempt)
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not lose the report
+            attempt.log("\n".join(traceback_of(error)), level="error")
+            return attempt.request.failure(error_of(Internal(repr(error)), attempt.redact))
 
     async def _attempt(self, attempt: Attempt) -> Report:
         request = attempt.request
