@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from legato.cli.history import live_engines
 from legato.errors import Unavailable
+from legato.runtime.history import live_engines
 
 if TYPE_CHECKING:
     from legato.app import App

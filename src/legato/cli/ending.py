@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from legato.cli.board import Boards
 from legato.cli.grants import missing_grant
-from legato.cli.history import History, fetch
+from legato.cli.history import fetch
 from legato.cli.invocation import CANCELLED, NEEDS_ATTENTION, OK, RUN_FAILED
 from legato.cli.terminal import Terminal
 from legato.cli.text import duration, iso, plural, pretty_json, pretty_text, size
@@ -22,6 +22,7 @@ from legato.model.frames import NodeFrame
 from legato.model.ids import ExecutionId, NodeId
 from legato.ports.attempt_logs import LogLine
 from legato.ports.stores import Stores
+from legato.runtime.history import History
 
 if TYPE_CHECKING:
     from pathlib import Path

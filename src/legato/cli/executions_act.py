@@ -176,10 +176,11 @@ def _refuse_form(question: Question) -> None:
 
 async def _settle(invocation: Invocation, execution: str, signal: Any) -> int:
     from legato.app import build
-    from legato.cli.history import LogReader, find_execution
+    from legato.cli.history import find_execution
     from legato.cli.wishes import send
     from legato.errors import Conflict, InvalidInput
     from legato.model import events as ev
+    from legato.runtime.history import LogReader
 
     async with build(invocation.settings(), role="reader") as app:
         row = await find_execution(app.stores, execution)

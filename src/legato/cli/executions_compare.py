@@ -14,9 +14,9 @@ from legato.cli.completing import execution_ids
 from legato.cli.invocation import OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
-    from legato.cli.history import History
     from legato.cli.terminal import Terminal
     from legato.engine.compare import Comparison, Side
+    from legato.runtime.history import History
 
 _WORDS = {
     "only_one": "only in one",
@@ -39,8 +39,9 @@ _WORDS = {
 def compare(invocation: Invocation, one: str, other: str) -> int:
     """Compare two executions node by node: status, time, and the first place where they part."""
     from legato.app import build, run
-    from legato.cli.history import find_execution, load_history
+    from legato.cli.history import find_execution
     from legato.engine.compare import compare as compare_states
+    from legato.runtime.history import load_history
 
     async def work() -> None:
         async with build(invocation.settings(), role="reader") as app:

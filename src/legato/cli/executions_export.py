@@ -17,7 +17,7 @@ from legato.cli.invocation import OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
     from legato.app import App
-    from legato.cli.history import History
+    from legato.runtime.history import History
 
 FORMAT: Final = 1
 """Grows when a reader of the last one would misunderstand the next."""
@@ -57,8 +57,9 @@ def export(
 
     from legato.app import build, run
     from legato.cli.files import PRIVATE_MODE, write_file, write_stdout
-    from legato.cli.history import find_execution, load_history
+    from legato.cli.history import find_execution
     from legato.cli.text import plural
+    from legato.runtime.history import load_history
 
     async def work() -> dict[str, Any]:
         async with build(invocation.settings(), role="reader") as app:

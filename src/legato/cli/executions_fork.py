@@ -18,7 +18,7 @@ from legato.cli.invocation import Invocation, command_options, examples
 if TYPE_CHECKING:
     from legato.app import App
     from legato.cli.documents import Loaded
-    from legato.cli.history import History
+    from legato.runtime.history import History
     from legato.runtime.submission import Submission
     from legato.settings import Settings
 
@@ -132,11 +132,12 @@ async def _begin(
     """Read the source and start the new execution; without a wish it is a retry."""
     from legato.app import build
     from legato.cli.grants import programs_of
-    from legato.cli.history import find_execution, load_history
+    from legato.cli.history import find_execution
     from legato.cli.permission import with_grants
     from legato.cli.person import person
     from legato.cli.starting import role_of, start
     from legato.runtime.forks import retry_of
+    from legato.runtime.history import load_history
 
     settings = invocation.settings(programs=programs)
     async with build(settings, role="reader") as app:

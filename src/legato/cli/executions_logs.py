@@ -42,9 +42,10 @@ LOOK_S = 1.0
 def logs(invocation: Invocation, execution: str, node: str | None, **given: Any) -> int:
     """Print the log lines of an execution, or of one node of it."""
     from legato.app import build, run
-    from legato.cli.history import LogReader, find_execution
+    from legato.cli.history import find_execution
     from legato.errors import InvalidInput
     from legato.model.expressions.nearest import nearest_name
+    from legato.runtime.history import LogReader
 
     async def work() -> int:
         async with build(invocation.settings(), role="reader") as app:

@@ -15,8 +15,8 @@ from legato.cli.invocation import Invocation, command_options, examples
 
 if TYPE_CHECKING:
     from legato.app import App
-    from legato.cli.history import History
     from legato.cli.terminal import Terminal
+    from legato.runtime.history import History
 
 STATUSES = (
     "queued", "running", "waiting", "paused", "needs_attention", "completed", "failed",
@@ -68,8 +68,9 @@ def list_executions(invocation: Invocation, **wanted: Any) -> int:
 def show(invocation: Invocation, execution: str) -> int:
     """Show one execution: its nodes, outputs, error, and what you can do."""
     from legato.app import build, run
-    from legato.cli.history import find_execution, load_history
+    from legato.cli.history import find_execution
     from legato.cli.showing import show_json, show_text
+    from legato.runtime.history import load_history
 
     async def work() -> None:
         async with build(invocation.settings(), role="reader") as app:
@@ -91,7 +92,8 @@ def show(invocation: Invocation, execution: str) -> int:
 def events(invocation: Invocation, execution: str, after: int) -> int:
     """Print the log of an execution: seq, time, type and what it says."""
     from legato.app import build, run
-    from legato.cli.history import find_execution, load_history
+    from legato.cli.history import find_execution
+    from legato.runtime.history import load_history
 
     async def work() -> None:
         async with build(invocation.settings(), role="reader") as app:
@@ -104,12 +106,13 @@ def events(invocation: Invocation, execution: str, after: int) -> int:
 
 
 async def _list(app: App, terminal: Terminal, wanted: dict[str, Any]) -> None:
-    from legato.cli.history import find_execution, live_engines, owner_among
+    from legato.cli.history import find_execution
     from legato.cli.text import duration, local_time, table, word
     from legato.cli.wire import ownership_json, row_json
     from legato.model.frames import FINAL_EXECUTION
     from legato.model.ids import LOCAL_WORKSPACE
     from legato.ports.executions import ExecutionFilter
+    from legato.runtime.history import live_engines, owner_among
 
     before = wanted["before"]
     if before is not None:

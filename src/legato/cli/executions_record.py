@@ -17,8 +17,8 @@ from legato.cli.invocation import OK, Invocation, command_options, examples
 
 if TYPE_CHECKING:
     from legato.app import App
-    from legato.cli.history import History
     from legato.cli.terminal import Terminal
+    from legato.runtime.history import History
     from legato.settings import Settings
 
 SMALL_BYTES: Final = 400
@@ -70,7 +70,8 @@ def record(invocation: Invocation, execution: str, **given: Any) -> int:
     Nodes that touched the outside are pinned to what they returned; data.* nodes run in the test.
     """
     from legato.app import build, run
-    from legato.cli.history import find_execution, load_history
+    from legato.cli.history import find_execution
+    from legato.runtime.history import load_history
 
     async def work() -> int:
         async with build(invocation.settings(), role="reader") as app:

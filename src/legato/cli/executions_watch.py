@@ -52,8 +52,9 @@ def watch(invocation: Invocation, execution: str) -> int:
 def resume(invocation: Invocation, execution: str, programs: tuple[str, ...]) -> int:
     """End a pause; without a live owner, take the execution over and run it here."""
     from legato.app import build, run
-    from legato.cli.history import find_execution, load_history
+    from legato.cli.history import find_execution
     from legato.cli.permission import programs_ahead, with_grants
+    from legato.runtime.history import load_history
 
     async def work() -> int:
         settings = invocation.settings(programs=programs)
@@ -71,8 +72,8 @@ def resume(invocation: Invocation, execution: str, programs: tuple[str, ...]) ->
 async def _resume(app: App, invocation: Invocation, execution_id: ExecutionId) -> int:
     """Run it here if nobody alive owns it; else watch, and take over when its owner dies."""
     from legato.cli.ending import report_ending
-    from legato.cli.history import load_history
     from legato.cli.session import Session
+    from legato.runtime.history import load_history
 
     while True:
         history = await load_history(app.stores, execution_id)
@@ -131,7 +132,8 @@ async def watch_stored(
     from legato.cli.display import choose_display
     from legato.cli.ending import report_ending
     from legato.cli.feed import Feed, StoredFeed
-    from legato.cli.history import Ownership, load_history, ownership_text
+    from legato.cli.history import ownership_text
+    from legato.runtime.history import Ownership, load_history
 
     boards = Boards(execution_id)
     display = choose_display(invocation.terminal, boards, app.clock)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 from legato.cli.board import Boards
 from legato.cli.display import Display
-from legato.cli.history import LogReader, Ownership, ownership
 from legato.engine.view import snapshot
 from legato.errors import LimitExceeded, NotFound, Unavailable
 from legato.model.frames import Frame
 from legato.model.ids import ExecutionId
 from legato.ports.attempt_logs import LogLine
+from legato.runtime.history import LogReader, Ownership, ownership
 
 if TYPE_CHECKING:
     from legato.app import App

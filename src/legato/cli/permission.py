@@ -18,9 +18,9 @@ from legato.errors import NotAllowed
 from legato.model.workflow import decode_workflow
 
 if TYPE_CHECKING:
-    from legato.cli.history import History
     from legato.cli.invocation import Invocation
     from legato.ports.stores import Stores
+    from legato.runtime.history import History
     from legato.settings import Settings
 
 

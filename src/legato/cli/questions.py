@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from legato.cli.history import LogReader, fetch
+from legato.cli.history import fetch
 from legato.cli.text import pretty_json, pretty_text, word
 from legato.errors import Conflict, InvalidInput
 from legato.model.events import NodeCompleted
 from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import ExecutionId, NodeId
+from legato.runtime.history import LogReader
 
 if TYPE_CHECKING:
     from legato.app import App

@@ -10,13 +10,14 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from legato.cli.history import History, fetch
+from legato.cli.history import fetch
 from legato.engine.waits import signal_name
 from legato.errors import Conflict
 from legato.model import events as ev
 from legato.model.document.problems import path_text
 from legato.model.values import load
 from legato.model.workflow import NodeSpec, Workflow, decode_workflow
+from legato.runtime.history import History
 from legato.telemetry import REDACTED
 
 if TYPE_CHECKING:

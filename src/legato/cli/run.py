@@ -117,9 +117,9 @@ async def _load(source: str, settings: Settings) -> Loaded:
 
 async def _note_interrupted(app: App, invocation: Invocation, workflow: str) -> None:
     """Say if an earlier execution of this workflow stands still for want of an owner."""
-    from legato.cli.history import live_engines, owner_among
     from legato.model.ids import LOCAL_WORKSPACE
     from legato.ports.executions import ExecutionFilter
+    from legato.runtime.history import live_engines, owner_among
 
     rows = await app.stores.executions.find(
         ExecutionFilter(

@@ -19,7 +19,7 @@ from legato.cli.board import Boards
 from legato.cli.display import DRAWS_PER_S, choose_display
 from legato.cli.ending import report_ending, report_parked
 from legato.cli.feed import Feed, StoredFeed, follow_own
-from legato.cli.history import fetch, load_history, ownership_text
+from legato.cli.history import fetch, ownership_text
 from legato.cli.invocation import CANCELLED, NEEDS_ATTENTION, OK, Invocation
 from legato.cli.keys import Keys
 from legato.cli.person import person
@@ -28,6 +28,7 @@ from legato.engine.view import snapshot
 from legato.errors import LegatoError, OwnershipLost
 from legato.model.ids import ExecutionId, NodeId
 from legato.model.signals import AnswerApproval, CancelExecution
+from legato.runtime.history import load_history
 
 if TYPE_CHECKING:
     from legato.app import App

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from legato.cli.board import Boards
 from legato.cli.ending import advice, error_json, parked_lines
-from legato.cli.history import History, LogReader, Ownership, fetch, ownership, ownership_text
+from legato.cli.history import fetch, ownership_text
 from legato.cli.questions import how_to_answer, open_readers, questions_of
 from legato.cli.text import cells, local_time, pretty_json, size, table, word
 from legato.cli.tree import Tree
@@ -21,6 +21,7 @@ from legato.errors import LegatoError
 from legato.model.events import ChildStarted
 from legato.model.frames import FINAL_EXECUTION, NodeFrame
 from legato.model.values import Value
+from legato.runtime.history import History, LogReader, Ownership, ownership
 
 if TYPE_CHECKING:
     from legato.app import App

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import msgspec
 
-from legato.cli.history import Ownership
 from legato.cli.text import iso
 from legato.model.events import Recorded, encode_event
 from legato.model.frames import Frame
@@ -16,6 +15,7 @@ from legato.model.values import load
 from legato.ports.attempt_logs import LogLine
 from legato.ports.catalogue import Publication
 from legato.ports.executions import ExecutionRow
+from legato.runtime.history import Ownership
 
 _TIMES: Final = frozenset(
     {

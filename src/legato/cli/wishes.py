@@ -16,9 +16,9 @@ from legato.cli.invocation import OK, Invocation
 
 if TYPE_CHECKING:
     from legato.app import App
-    from legato.cli.history import LogReader
     from legato.model.events import AnyEvent
     from legato.model.signals import AnySignal
+    from legato.runtime.history import LogReader
 
 EFFECT_WAIT_S: Final = 2.0
 """Promise P9 gives a cancel this long; every other wish is faster."""
@@ -43,7 +43,8 @@ async def act(
         The exit code.
     """
     from legato.app import build
-    from legato.cli.history import LogReader, find_execution
+    from legato.cli.history import find_execution
+    from legato.runtime.history import LogReader
 
     async with build(invocation.settings(), role="reader") as app:
         row = await find_execution(app.stores, execution)
@@ -71,11 +72,11 @@ async def send(
     Raises:
         Conflict: The execution has ended, or the engine refused the wish.
     """
-    from legato.cli.history import ownership
     from legato.cli.text import word
     from legato.errors import Conflict
     from legato.model.events import SignalRejected
     from legato.model.signals import encode_signal
+    from legato.runtime.history import ownership
 
     terminal = invocation.terminal
     execution_id = reader.state.execution_id

@@ -8,7 +8,6 @@ import pytest
 
 from legato.cli.board import Boards
 from legato.cli.ending import EXIT_OF_STATUS, advice, report_ending, report_parked
-from legato.cli.history import History
 from legato.engine.evolve import evolve
 from legato.engine.state import ExecutionState
 from legato.model import events as ev
@@ -18,6 +17,7 @@ from legato.model.ids import NodeId, VersionHash, WorkspaceId
 from legato.model.values import inline
 from legato.model.workflow import NodeSpec, Workflow
 from legato.ports.executions import ExecutionRow
+from legato.runtime.history import History
 from tests.unit.cli.frames import ROOT, Screen, boards, execution, frame, line, node
 
 FILE = Path("/home/ada/.legato/legato.toml")

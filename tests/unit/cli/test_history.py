@@ -2,11 +2,12 @@
 
 import pytest
 
-from legato.cli.history import owner_among, ownership_text
+from legato.cli.history import ownership_text
 from legato.model.frames import ExecutionStatus
 from legato.model.ids import EngineId, VersionHash, WorkspaceId
 from legato.ports.executions import ExecutionRow
 from legato.ports.owners import EngineRow
+from legato.runtime.history import owner_among
 from tests.unit.cli.frames import ROOT
 
 
