@@ -23,6 +23,7 @@ from legato.ports.admission import Admissions
 from legato.ports.audit import Audit
 from legato.ports.clock import Clock
 from legato.ports.files import Files
+from legato.ports.listing import ExecutionLists
 from legato.ports.stores import StoreLook, Stores
 
 
@@ -103,6 +104,7 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         blobs=MemoryBlobs(database, process),
         changes=MemoryChanges(database, process),
         admissions=cast(Admissions, NotInMemory()),
+        lists=cast(ExecutionLists, NotInMemory()),
         accounts=cast(Accounts, NotInMemory()),
         audit=cast(Audit, NotInMemory()),
         files=cast(Files, NotInMemory()),

@@ -17,6 +17,8 @@ from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.files import SqlFiles
+from legato.adapters.sql.indexing import Indexing, store_words_apart
+from legato.adapters.sql.listing import PlainWords, SqlExecutionLists
 from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
 from legato.adapters.sql.sqlite.catalogue import SqliteVersions
@@ -60,7 +62,9 @@ class SqliteLifecycle:
         self.path = path
         self.writer = Writer(path)
         self.readers = Readers(path)
-        self.indexer = Indexer(self.writer)
+        self.scripts = SqliteScripts(self.writer, self.readers)
+        self.indexing = Indexing(self.scripts, store_words_apart)
+        self.indexer = Indexer(self.indexing)
         self.changes = SqliteChanges(self.writer, path)
         self._locks = locks
 
@@ -216,7 +220,7 @@ def make_sqlite_stores(
     locks = EngineLocks(home / "engines")
     lifecycle = SqliteLifecycle(path, locks)
     writer, readers = lifecycle.writer, lifecycle.readers
-    scripts = SqliteScripts(writer, readers)
+    scripts = lifecycle.scripts
     return Stores(
         lifecycle=lifecycle,
         log=SqliteLog(
@@ -225,6 +229,12 @@ def make_sqlite_stores(
         inbox=SqliteInbox(writer, readers, waiting_max=limits.max_inbox_per_execution),
         owners=SqliteOwners(writer, readers, locks),
         executions=SqliteExecutions(readers),
+        lists=SqlExecutionLists(
+            scripts,
+            PlainWords(scripts),
+            catch_up=lifecycle.indexing.batch,
+            monotonic=time.monotonic,
+        ),
         versions=SqliteVersions(writer, readers),
         journal=SqliteJournal(writer, readers),
         attempt_logs=SqliteAttemptLogs(writer, readers, lines_max=limits.max_log_lines_per_attempt),
