@@ -236,7 +236,7 @@ async def test_a_page_that_looks_too_long_says_where_it_was(store: Stores) -> No
         found: list[int] = []
         before, pages = None, 0
         while True:
-            query = ListQuery(workspace=LOCAL, limit=5, before=before, **wanted)  # type: ignore[arg-type]
+            query = ListQuery(workspace=LOCAL, limit=5, before=before, **wanted)
             page = await lists.page(query)
             found += numbers(page)
             pages += 1
