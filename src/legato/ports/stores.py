@@ -21,6 +21,7 @@ from legato.ports.executions import Executions
 from legato.ports.files import Files
 from legato.ports.inbox import Inbox
 from legato.ports.journal import Journal
+from legato.ports.listing import ExecutionLists
 from legato.ports.log import Log
 from legato.ports.owners import Owners
 from legato.ports.workflows import Workflows
@@ -77,6 +78,7 @@ class Stores:
     inbox: Inbox
     owners: Owners
     executions: Executions
+    lists: ExecutionLists
     versions: Versions
     workflows: Workflows
     journal: Journal

@@ -25,6 +25,7 @@ from legato.ports.audit import Audit
 from legato.ports.clock import Clock
 from legato.ports.credentials import Credentials
 from legato.ports.files import Files
+from legato.ports.listing import ExecutionLists
 from legato.ports.stores import StoreLook, Stores
 from legato.ports.workflows import Workflows
 
@@ -118,6 +119,7 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         blobs=MemoryBlobs(database, process),
         changes=MemoryChanges(database, process),
         admissions=cast(Admissions, NotInMemory()),
+        lists=cast(ExecutionLists, NotInMemory()),
         accounts=cast(Accounts, NotInMemory()),
         audit=cast(Audit, NotInMemory()),
         files=cast(Files, NotInMemory()),

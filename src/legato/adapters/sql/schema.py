@@ -59,6 +59,12 @@ OPEN_ROOT: Final = (
 
 RUNS: Final = "workflow_id IS NOT NULL AND parent IS NULL AND NOT is_test"
 """What the strip of a workflow's last executions shows."""
+ROOT: Final = "parent IS NULL"
+"""What lists show."""
+FILTERS: Final = ("status", "workflow", "workflow_id", "number", "trigger")
+"""Columns by which lists of roots are filtered; each has an index in the order of ids."""
+ASKING: Final = "waiting_for IS NOT NULL"
+"""Where a person may have to answer."""
 
 executions: Final = Table(
     "executions",
@@ -95,7 +101,9 @@ executions: Final = Table(
     Index("ix_executions_all", "workspace", "created_at", "id"),
     Index("ix_executions_workflow", "workspace", "workflow", "created_at", "id"),
     Index("ix_executions_status", "workspace", "status", "created_at", "id"),
-    _only("executions", "roots", ("workspace", "created_at", "id"), "parent IS NULL"),
+    _only("executions", "roots", ("workspace", "id"), ROOT),
+    *(_only("executions", f"roots_{name}", ("workspace", name, "id"), ROOT) for name in FILTERS),
+    _only("executions", "asking", ("workspace", "id"), ASKING),
     _only("executions", "queued", ("workspace", "created_at", "id"), QUEUED),
     _only("executions", "open", ("workflow_id",), OPEN_ROOT),
     _only("executions", "runs", ("workflow_id", "created_at", "id"), RUNS),
@@ -214,13 +222,14 @@ search_texts: Final = Table(
     "search_texts",
     metadata,
     # `text` waits here until the indexer has moved its words into the index; then it is NULL.
-    # PostgreSQL keeps them in `words`, SQLite in the table `search_index`.
+    # PostgreSQL keeps them in `words`, SQLite in the table `search_index`. The id is made by
+    # `search.search_id`: it rises with the time in the execution's own id.
     _row_id(),
     Column("execution_id", _Key, nullable=False, unique=True),
     Column("workspace", _Key, nullable=False),
     Column("text", Text),
     Column("words", TSVECTOR().with_variant(Text(), "sqlite")),
-    _only("search_texts", "waiting", ("workspace", "id"), "text IS NOT NULL"),
+    _only("search_texts", "waiting", ("id",), "text IS NOT NULL"),
     Index("ix_search_texts_words", "words", postgresql_using="gin").ddl_if(dialect="postgresql"),
 )
 
@@ -250,6 +259,18 @@ places: Final = Table(
     Column("execution_id", _Key),
     PrimaryKeyConstraint("trigger", "key"),
     Index("ix_places_at", "at"),
+)
+
+search_values: Final = Table(
+    "search_values",
+    metadata,
+    # Inputs and outputs that are found by their exact value: `search.value_key` of path and text.
+    Column("key", LargeBinary, nullable=False),
+    # As `search_texts.id`.
+    Column("text_id", BigInteger, nullable=False),
+    PrimaryKeyConstraint("key", "text_id"),
+    Index("ix_search_values_text", "text_id"),
+    sqlite_with_rowid=False,
 )
 
 meta: Final = Table(

@@ -15,7 +15,7 @@ Rules: LG1, LG3, LG4, LG8, LG14, OW1.
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from legato.adapters.search import TEXT_MAX
+from legato.adapters.search import TEXT_MAX, search_id
 from legato.adapters.sql.checksum import turn_checksum
 from legato.adapters.sql.clean import clean, clean_or_none
 from legato.model.frames import FINAL_EXECUTION
@@ -49,7 +49,9 @@ _SIGNALS: Final = (
 )  # fmt: skip
 _CONSUMED: Final = (("ord", "int"), ("id", "bigint"), ("execution", "text"))
 _ENDED: Final = (("ord", "int"), ("id", "text"))
-_TEXTS: Final = (("ord", "int"), ("id", "text"), ("workspace", "text"), ("text", "text"))
+_TEXTS: Final = (
+    ("ord", "int"), ("id", "text"), ("workspace", "text"), ("text", "text"), ("place", "bigint"),
+)  # fmt: skip
 _BLOBS: Final = (
     ("ord", "int"), ("id", "text"), ("workspace", "text"), ("hash", "text"), ("size", "bigint"),
 )  # fmt: skip
@@ -120,7 +122,8 @@ class Batch:
             consumed.extend((place, row_id, turn.execution_id) for row_id in turn.consumed)
         text = turn.projection.search
         if text is not None:
-            texts.append((place, turn.execution_id, workspace, clean(text[:TEXT_MAX])))
+            at = search_id(turn.execution_id, turn.at)
+            texts.append((place, turn.execution_id, workspace, clean(text[:TEXT_MAX]), at))
         for blob in turn.blobs:
             blobs.append((place, turn.execution_id, workspace, blob.hash, blob.size))
         if turn.new is not None:
@@ -252,8 +255,11 @@ def _full() -> str:
         f" WHERE i.id = m.id AND i.execution_id = m.execution AND m.{_KEPT})",
         "emptied AS (DELETE FROM inbox WHERE execution_id = ANY (ARRAY("  # noqa: S608
         f"SELECT id FROM {_table(_ENDED, first[6], 'f')} WHERE {_KEPT})))",
-        "texts AS (INSERT INTO search_texts (execution_id, workspace, text)"  # noqa: S608
-        f" SELECT x.id, {workspace}, x.text FROM {_table(_TEXTS, first[7], 'x')} WHERE x.{_KEPT}"
+        "texts AS (INSERT INTO search_texts (id, execution_id, workspace, text)"  # noqa: S608
+        # The next id is free where this one is another execution's.
+        " SELECT x.place + CAST(EXISTS (SELECT FROM search_texts o WHERE o.id = x.place"
+        f" AND o.execution_id <> x.id) AS int), x.id, {workspace}, x.text"
+        f" FROM {_table(_TEXTS, first[7], 'x')} WHERE x.{_KEPT}"
         " ON CONFLICT (execution_id) DO UPDATE SET text = excluded.text)",
         "referred AS (INSERT INTO blobs (execution_id, workspace, hash, size)"  # noqa: S608
         f" SELECT x.id, {workspace}, x.hash, x.size FROM {_table(_BLOBS, first[8], 'x')}"

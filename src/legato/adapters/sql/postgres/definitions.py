@@ -41,6 +41,7 @@ from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
 from legato.adapters.sql.definitions_credentials import credential_statements
 from legato.adapters.sql.definitions_files import file_statements
+from legato.adapters.sql.definitions_listing import listing_statements, postgres_statements
 from legato.adapters.sql.definitions_shared import open_counts
 from legato.adapters.sql.postgres.definitions_look_ups import look_ups
 from legato.adapters.sql.schema import (
@@ -93,7 +94,8 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _steps(), _search(),
         account_statements(), admission_statements(), audit_statements(), credential_statements(),
-        file_statements(), workflow_statements(), look_ups(),
+        file_statements(), workflow_statements(), look_ups(), listing_statements(),
+        postgres_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 
@@ -363,10 +365,14 @@ def _finds() -> Iterator[tuple[str, ClauseElement]]:
     """
     for letters in ("", "c", "s", "t", "w", "ct", "st", "sw", "tw", "stw"):
         row = executions
+        # The ids of roots rise with time; those of children are any.
+        is_plain = not {"c", "s", "w"} & set(letters)
+        place = tuple_(P("before_at", type_=BigInteger), P("before", type_=Text))
         conditions: list[Any] = [
             row.c.workspace == P("workspace"),
-            tuple_(row.c.created_at, row.c.id)
-            < tuple_(P("before_at", type_=BigInteger), P("before", type_=Text)),
+            row.c.id < P("before", type_=Text)
+            if is_plain
+            else tuple_(row.c.created_at, row.c.id) < place,
         ]
         if "w" in letters:
             conditions.append(row.c.workflow == P("workflow"))
@@ -378,7 +384,7 @@ def _finds() -> Iterator[tuple[str, ClauseElement]]:
             conditions.append(or_(P("children", type_=Boolean), row.c.parent.is_(None)))
         elif "c" not in letters:
             conditions.append(row.c.parent.is_(None))
-        newest = (row.c.created_at.desc(), row.c.id.desc())
+        newest = (row.c.id.desc(),) if is_plain else (row.c.created_at.desc(), row.c.id.desc())
         yield (
             f"find_{letters}",
             select(*row_columns()).where(*conditions).order_by(*newest).limit(P("limit")),
@@ -477,22 +483,4 @@ def _search() -> Iterator[tuple[str, ClauseElement]]:
         .where(NOT_INDEXED, search_texts.c.workspace == P("workspace"))
         .order_by(search_texts.c.id.desc())
         .limit(P("limit")),
-    )
-    yield (
-        "waiting_texts",
-        select(search_texts.c.id, search_texts.c.text)
-        .where(NOT_INDEXED)
-        .limit(P("limit"))
-        .with_for_update(skip_locked=True),
-    )
-    rows = unnest("rows", id=BigInteger, word=Text)
-    yield (
-        "texts_indexed",
-        update(search_texts)
-        .where(search_texts.c.id == rows.c.id)
-        .values(
-            text=None,
-            # The words are lexemes already: no dictionary, no parser of a language.
-            words=func.array_to_tsvector(func.string_to_array(rows.c.word, " ")),
-        ),
     )

@@ -37,7 +37,7 @@ class PostgresExecutions:
             "workspace": wanted.workspace,
             "limit": wanted.limit,
             "before_at": _END_OF_TIME,
-            "before": "",
+            "before": "g",
             "statuses": list(dict.fromkeys(wanted.statuses)),
             "workflow": wanted.workflow,
             "children": wanted.with_children,

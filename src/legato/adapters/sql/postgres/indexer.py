@@ -10,23 +10,22 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
-from legato.adapters.search import words_of
-from legato.adapters.sql.postgres.database import Database, do, rows
+from legato.adapters.sql.indexing import Indexing
+from legato.adapters.sql.postgres.database import Database, do
 from legato.errors import LegatoError
 
 DELAY_S: Final = 0.5
 """Pause between the first waiting text and its batch: many turns share one."""
 RETRY_S: Final = 5.0
 """Pause after the store was not available."""
-BATCH: Final = 50
-"""Texts per transaction: up to 64 KiB each, so about 50 ms at worst."""
 
 
 class Indexer:
     """Runs batches when it was told that there may be something to index."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, indexing: Indexing) -> None:
         self._database = database
+        self._indexing = indexing
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
         self._is_stopped = True
@@ -74,14 +73,7 @@ class Indexer:
 
     async def _batch(self) -> bool:
         """Index one batch and tell whether there may be more."""
+        has_more = await self._indexing.batch()
         async with self._database.transaction() as connection:
-            texts = await rows(connection, "waiting_texts", limit=BATCH)
-            if texts:
-                await do(
-                    connection,
-                    "texts_indexed",
-                    ids=[row["id"] for row in texts],
-                    words=[" ".join(words_of(row["text"])) for row in texts],
-                )
             await do(connection, "inbox_tidy")
-        return len(texts) == BATCH
+        return has_more

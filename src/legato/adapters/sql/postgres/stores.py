@@ -15,6 +15,8 @@ from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.files import SqlFiles
+from legato.adapters.sql.indexing import Indexing, store_words
+from legato.adapters.sql.listing import SqlExecutionLists
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal
 from legato.adapters.sql.postgres.committer import Committer
@@ -25,6 +27,7 @@ from legato.adapters.sql.postgres.indexer import Indexer
 from legato.adapters.sql.postgres.log import PostgresLog
 from legato.adapters.sql.postgres.owners import PostgresOwners
 from legato.adapters.sql.postgres.scripts import PostgresScripts
+from legato.adapters.sql.postgres.words import PostgresWords
 from legato.adapters.sql.revision import REVISION
 from legato.adapters.sql.workflows.store import SqlWorkflows
 from legato.adapters.sql.workflows.versions import SqlVersions
@@ -71,7 +74,9 @@ class PostgresLifecycle:
         """
         self.database = Database(url)
         self.committer = Committer(self.database)
-        self.indexer = Indexer(self.database)
+        self.scripts = PostgresScripts(self.database)
+        self.indexing = Indexing(self.scripts, store_words)
+        self.indexer = Indexer(self.database, self.indexing)
         self.changes = PostgresChanges(self.committer)
 
     async def open(self) -> None:
@@ -174,7 +179,7 @@ def make_postgres_stores(url: str, blobs: BlobStore, *, limits: Limits | None = 
     limits = limits or Limits()
     lifecycle = PostgresLifecycle(url)
     database, committer = lifecycle.database, lifecycle.committer
-    scripts = PostgresScripts(database)
+    scripts = lifecycle.scripts
     return Stores(
         lifecycle=lifecycle,
         log=PostgresLog(
@@ -186,6 +191,12 @@ def make_postgres_stores(url: str, blobs: BlobStore, *, limits: Limits | None = 
         inbox=PostgresInbox(database, committer, waiting_max=limits.max_inbox_per_execution),
         owners=PostgresOwners(database, committer),
         executions=PostgresExecutions(database),
+        lists=SqlExecutionLists(
+            scripts,
+            PostgresWords(database),
+            catch_up=lifecycle.indexing.batch,
+            monotonic=time.monotonic,
+        ),
         versions=SqlVersions(scripts, SystemClock().new_id),
         workflows=SqlWorkflows(scripts),
         journal=PostgresJournal(database),

@@ -19,7 +19,6 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
-    update,
 )
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.sql import ClauseElement, ColumnElement
@@ -38,7 +37,6 @@ from legato.adapters.sql.sqlite.definitions_base import (
     P,
     array,
     as_json,
-    pairs,
 )
 
 
@@ -63,12 +61,16 @@ def finds() -> Iterator[tuple[str, ClauseElement]]:
 
 def _find(letters: str) -> Select[Any]:
     row = executions
-    newest = (row.c.created_at.desc(), row.c.id.desc())
+    is_plain = not {"c", "s", "w"} & set(letters)
+    # The ids of roots rise with time; those of children are any.
+    newest = (row.c.id.desc(),) if is_plain else (row.c.created_at.desc(), row.c.id.desc())
     # A search begins with what it found: `|| ''` keeps SQLite from walking through the workspace.
     workspace = row.c.workspace.concat("") if "t" in letters else row.c.workspace
     conditions: list[Any] = [
         workspace == P("workspace"),
-        tuple_(row.c.created_at, row.c.id) < tuple_(P("before_at"), P("before")),
+        row.c.id < P("before")
+        if is_plain
+        else tuple_(row.c.created_at, row.c.id) < tuple_(P("before_at"), P("before")),
     ]
     if "w" in letters:
         conditions.append(row.c.workflow == P("workflow"))
@@ -239,29 +241,4 @@ def search() -> Iterator[tuple[str, ClauseElement]]:
             .order_by(search_texts.c.id.desc())
             .limit(P("limit"))
         ),
-    )
-    yield (
-        "waiting_texts",
-        as_json(select(*columns).where(NOT_INDEXED).limit(P("limit"))),
-    )
-    yield (
-        "index_drop",
-        text(
-            "DELETE FROM search_index WHERE rowid IN"
-            " (SELECT json_extract(value, '$[0]') FROM json_each(:rows))"
-        ),
-    )
-    yield (
-        "index_add",
-        text(
-            "INSERT INTO search_index (rowid, words)"
-            " SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')"
-            " FROM json_each(:rows)"
-        ),
-    )
-    yield (
-        "texts_indexed",
-        update(search_texts)
-        .where(search_texts.c.id.in_(pairs("rows", both=False)))
-        .values(text=None),
     )

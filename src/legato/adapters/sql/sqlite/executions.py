@@ -118,7 +118,7 @@ def _find(connection: sqlite3.Connection, wanted: ExecutionFilter) -> list[Execu
         "workspace": wanted.workspace,
         "limit": wanted.limit,
         "before_at": _END_OF_TIME,
-        "before": "",
+        "before": "g",
     }
     if wanted.before is not None:
         row = connection.execute(SQL["created_at"], {"execution_id": wanted.before}).fetchone()

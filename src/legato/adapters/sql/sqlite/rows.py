@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import msgspec
 
-from legato.adapters.search import TEXT_MAX
+from legato.adapters.search import TEXT_MAX, search_id
 from legato.adapters.sql.checksum import turn_checksum
 from legato.adapters.sql.clean import clean, clean_or_none
 from legato.adapters.sql.crash import sqlite_triggers
@@ -111,8 +111,9 @@ def _pack_rest(row: list[Any], turn: Turn) -> None:
     for signal in turn.outbox:
         row += pack_signal(signal)
     if turn.projection.search is not None:
-        # text; the workspace is taken from the execution's row
-        row += _padded(SEARCH, turn.execution_id, clean(turn.projection.search[:TEXT_MAX]))
+        # text, its id; the workspace is taken from the execution's row
+        text = clean(turn.projection.search[:TEXT_MAX])
+        row += _padded(SEARCH, turn.execution_id, text, search_id(turn.execution_id, turn.at))
     for blob in turn.blobs:
         # hash, size; the workspace is taken from the execution's row
         row += _padded(BLOB, turn.execution_id, blob.hash, blob.size)
@@ -163,9 +164,12 @@ _SIGNAL_SQL: Final = (
     f" WHERE id = NEW.id AND status NOT IN {tuple(sorted(FINAL_EXECUTION))};"
 )
 _SEARCH_SQL: Final = (
-    "INSERT INTO search_texts (execution_id, workspace, text)"
-    " SELECT id, workspace, NEW.c1 FROM executions WHERE id = NEW.id"
-    " ON CONFLICT (execution_id) DO UPDATE SET text = excluded.text;"
+    "INSERT INTO search_texts (id, execution_id, workspace, text)"
+    # The next id is free where this one is another execution's.
+    " SELECT NEW.c2 + EXISTS (SELECT 1 FROM search_texts WHERE id = NEW.c2"
+    " AND execution_id <> NEW.id), id, workspace, NEW.c1 FROM executions WHERE id = NEW.id"
+    " ON CONFLICT (execution_id) DO UPDATE SET text = excluded.text"
+    " ON CONFLICT (id) DO UPDATE SET text = excluded.text;"
 )
 
 

@@ -18,6 +18,8 @@ from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.files import SqlFiles
+from legato.adapters.sql.indexing import Indexing, store_words_apart
+from legato.adapters.sql.listing import PlainWords, SqlExecutionLists
 from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
 from legato.adapters.sql.sqlite.changes import SqliteChanges
@@ -63,7 +65,9 @@ class SqliteLifecycle:
         self.path = path
         self.writer = Writer(path)
         self.readers = Readers(path)
-        self.indexer = Indexer(self.writer)
+        self.scripts = SqliteScripts(self.writer, self.readers)
+        self.indexing = Indexing(self.scripts, store_words_apart)
+        self.indexer = Indexer(self.indexing)
         self.changes = SqliteChanges(self.writer, path)
         self._locks = locks
 
@@ -219,7 +223,7 @@ def make_sqlite_stores(
     locks = EngineLocks(home / "engines")
     lifecycle = SqliteLifecycle(path, locks)
     writer, readers = lifecycle.writer, lifecycle.readers
-    scripts = SqliteScripts(writer, readers)
+    scripts = lifecycle.scripts
     return Stores(
         lifecycle=lifecycle,
         log=SqliteLog(
@@ -228,6 +232,12 @@ def make_sqlite_stores(
         inbox=SqliteInbox(writer, readers, waiting_max=limits.max_inbox_per_execution),
         owners=SqliteOwners(writer, readers, locks),
         executions=SqliteExecutions(readers),
+        lists=SqlExecutionLists(
+            scripts,
+            PlainWords(scripts),
+            catch_up=lifecycle.indexing.batch,
+            monotonic=time.monotonic,
+        ),
         versions=SqlVersions(scripts, SystemClock().new_id),
         workflows=SqlWorkflows(scripts),
         journal=SqliteJournal(writer, readers),
