@@ -292,6 +292,7 @@ class App:
             poll_s=chosen.poll_s,
             evict_after_s=chosen.evict_after_s,
             drain_s=chosen.drain_s,
+            pools=chosen.pools,
         )
         engine = Engine(engine_id, parts, limits, options)
         engine.before_adoption = lambda: end_leftovers(self.settings.home)
@@ -335,7 +336,7 @@ class App:
         self._pids = PidFile(home / "engines" / f"{engine_id}.pids")
         hidden = tuple(dict.fromkeys((home, *_folder_of(settings.secrets_file))))
         sandbox = Sandbox(SandboxOptions(hidden=hidden, writable=given.files.roots))
-        grants = _grants(given)
+        grants = operator_grants(given)
         services: AttemptServices = AttemptServices(
             journal=self.stores.journal,
             logs=sink,
@@ -382,7 +383,7 @@ def open_server_secrets(settings: Settings) -> ServerSecrets:
     return ServerSecrets(os.environ, settings.secrets_file or settings.home / "secrets.toml")
 
 
-def _grants(given: GrantSettings) -> Grants:
+def operator_grants(given: GrantSettings) -> Grants:
     """Return what nodes may reach, as the plain value that they get."""
     from legato.ports.grants import Grants, MailServer, SqlConnection
 

@@ -24,6 +24,7 @@ from legato.api.readiness import Readiness
 from legato.api.recent import Recent
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
 from legato.app import node_catalogue
+from legato.app.companions import server_companions
 from legato.app.embedded import neighbours
 from legato.app.issuers import make_foreign_tokens
 from legato.auth import keys
@@ -86,7 +87,8 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
                 await each()
 
     close = identity.passwords.close
-    care = Care(stores, close=close, hang_up=hang_up, beside=[lag])
+    beside = [lag, *server_companions(app, api)]
+    care = Care(stores, close=close, hang_up=hang_up, beside=beside)
     frame = make_api(api, gate, (*RESOURCES, *IDENTITY, *neighbours(api)))
     return HttpServer(frame, readiness, settings.server, care)
 

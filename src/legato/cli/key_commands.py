@@ -238,23 +238,35 @@ def _rotate_master(invocation: Invocation, *, drop_old: bool) -> int:
 
 async def _with_new_master(app: App, found: Keys) -> Keys:
     """Make a new key, unless an earlier rotation has not come to its end: that one goes on."""
+    from legato.auth.hook_resealing import hooks_need_resealing
     from legato.auth.keys import rotate_master
     from legato.auth.resealing import needs_resealing
     from legato.auth.sealing import Sealer
 
-    if len(found.master) > 1 and await needs_resealing(app.stores.accounts, Sealer(found.master)):
+    sealer = Sealer(found.master)
+    if len(found.master) > 1 and (
+        await needs_resealing(app.stores.accounts, sealer)
+        or await hooks_need_resealing(app.stores.triggers, app.stores.notices, sealer)
+    ):
         return found
     return rotate_master(app.settings.home, now_ms=app.clock.now_ms())
 
 
 async def _seal_anew(invocation: Invocation, app: App, sealer: Sealer) -> Resealed:
+    from msgspec.structs import replace
+
+    from legato.auth.hook_resealing import reseal_hooks
     from legato.auth.resealing import reseal
 
     def tell(looked_at: int) -> None:
         if invocation.terminal.is_live:
             invocation.terminal.note(f"looked at {looked_at} accounts")
 
-    return await reseal(app.stores.accounts, sealer, tell)
+    done = await reseal(app.stores.accounts, sealer, tell)
+    hooks = await reseal_hooks(app.stores.triggers, app.stores.notices, sealer)
+    for each in hooks.lost:
+        invocation.terminal.note(f"no key here opens the secret of webhook {each}; rotate it")
+    return replace(done, count=done.count + hooks.count)
 
 
 async def _drop_old(invocation: Invocation, app: App, sealer: Sealer, current: Keys) -> int:

@@ -21,6 +21,7 @@ from legato.ports.inbox import Inbox
 from legato.ports.journal import Journal
 from legato.ports.log import Log
 from legato.ports.owners import Owners
+from legato.ports.triggers import Notices, Triggers
 from legato.ports.workflows import Workflows
 
 
@@ -84,3 +85,5 @@ class Stores:
     admissions: Admissions
     accounts: Accounts
     audit: Audit
+    triggers: Triggers
+    notices: Notices

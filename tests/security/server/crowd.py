@@ -22,6 +22,7 @@ from legato.auth.tokens import AccessTokens, KeyRing
 from legato.model.document.validate import load_workflow
 from legato.model.ids import LOCAL_WORKSPACE, SessionId, UserId, WorkspaceId
 from legato.model.policy import Limits
+from legato.model.triggers import Kind
 from legato.model.workflow import encode_workflow, version_hash
 from legato.ports.accounts import (
     Accounts,
@@ -182,11 +183,19 @@ class Backdoor:
         self.run(self.accounts.add_key(key, []))
         return made.text
 
-    def workflow(self, workspace: WorkspaceId = LOCAL_WORKSPACE) -> str:
+    def trigger(self, kind: Kind, workspace: WorkspaceId = LOCAL_WORKSPACE) -> str:
+        """Make a workflow with a schedule and a webhook; return the id of one of them."""
+        cron = b'{uses: schedule.cron, with: {expression: "0 0 1 1 *"}}'
+        workflow = self.workflow(workspace, b"triggers: [%s, {uses: webhook}]\n" % cron)
+        (found,) = self.run(self._stores.triggers.page(workspace, kind, workflow=workflow))
+        return found.id
+
+    def workflow(self, workspace: WorkspaceId = LOCAL_WORKSPACE, triggers: bytes = b"") -> str:
         """Make a workflow with a version and a pin; return its id."""
         name = f"flow-{self.new_id()[-12:]}"
         source = (
             b"legato: 1\nname: %s\nnodes:\n  a: {uses: delay, with: {for: 1s}}\n" % name.encode()
+            + triggers
         )
         workflow = load_workflow(
             source, file="flow.yaml", catalogue=node_catalogue(), limits=Limits()

@@ -23,6 +23,7 @@ from legato.ports.admission import Admissions
 from legato.ports.audit import Audit
 from legato.ports.clock import Clock
 from legato.ports.stores import StoreLook, Stores
+from legato.ports.triggers import Notices, Triggers
 from legato.ports.workflows import Workflows
 
 
@@ -69,7 +70,7 @@ class MemoryChanges:
 
 
 class NotInMemory:
-    """Stands for accounts, audit, drafts: what nobody could come back to is not kept in memory."""
+    """Stands for what a server has: what nobody could log in to again is not kept in memory."""
 
     def __getattr__(self, name: str) -> Any:
         """Refuse every use.
@@ -106,4 +107,6 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         admissions=cast(Admissions, NotInMemory()),
         accounts=cast(Accounts, NotInMemory()),
         audit=cast(Audit, NotInMemory()),
+        triggers=cast(Triggers, NotInMemory()),
+        notices=cast(Notices, NotInMemory()),
     )

@@ -53,6 +53,7 @@ from legato.adapters.sql.schema import (
     node_steps,
     search_texts,
 )
+from legato.adapters.sql.triggers.definitions import trigger_statements
 from legato.adapters.sql.workflows.definitions import workflow_statements
 from legato.model.frames import FINAL_EXECUTION
 
@@ -91,7 +92,7 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _steps(), _search(),
         account_statements(), admission_statements(), audit_statements(),
-        workflow_statements(), look_ups(),
+        trigger_statements(), workflow_statements(), look_ups(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

@@ -24,6 +24,8 @@ from legato.adapters.sql.postgres.log import PostgresLog
 from legato.adapters.sql.postgres.owners import PostgresOwners
 from legato.adapters.sql.postgres.scripts import PostgresScripts
 from legato.adapters.sql.revision import REVISION
+from legato.adapters.sql.triggers.notices import SqlNotices
+from legato.adapters.sql.triggers.store import SqlTriggers
 from legato.adapters.sql.workflows.store import SqlWorkflows
 from legato.adapters.sql.workflows.versions import SqlVersions
 from legato.adapters.system_clock import SystemClock
@@ -195,4 +197,6 @@ def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None
         ),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
+        triggers=SqlTriggers(scripts),
+        notices=SqlNotices(scripts),
     )

@@ -11,9 +11,12 @@ from typing import Any, Final
 import msgspec
 
 from legato.adapters.sql.script import Driver, Row, Script, step
+from legato.adapters.sql.triggers.sync import sync_triggers
 from legato.errors import Internal
 from legato.model.ids import WorkspaceId
+from legato.model.triggers import written_triggers
 from legato.ports.catalogue import Publication, VersionRow
+from legato.ports.triggers import plans_of
 from legato.ports.workflows import DraftRow, Pin, WorkflowRow
 
 _ROW: Final = tuple(WorkflowRow.__struct_fields__)
@@ -170,3 +173,5 @@ def add_publication(
     yield from step(
         "workflows.draft_base", workflow=row.id, revision=row.draft, base_version=made.number
     )
+    plans = plans_of(written_triggers(version.compiled), now=made.at)
+    yield from sync_triggers(row.workspace, row.id, plans)

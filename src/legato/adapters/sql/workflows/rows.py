@@ -13,6 +13,7 @@ import msgspec
 from legato.adapters.sql.audit import record
 from legato.adapters.sql.once import remember
 from legato.adapters.sql.script import Row, Script, Undo, step
+from legato.adapters.sql.triggers.sync import purge_triggers, retire_triggers
 from legato.adapters.sql.workflows.part import (
     Part,
     add_draft,
@@ -191,6 +192,7 @@ class Rows(Part):
                 return "unknown"
             yield from step("workflows.purge_aliases", workflow=row.id)
             (archived,) = yield from step("workflows.archive", id=row.id)
+            yield from retire_triggers(row.id)
             yield from record(audit)
             return workflow_of(archived)
 
@@ -210,6 +212,7 @@ class Rows(Part):
                 return "in_use"
             for each in ("aliases", "publications", "drafts", "draft_editors", "pins"):
                 yield from step(f"workflows.purge_{each}", workflow=row.id)
+            yield from purge_triggers(row.id)
             yield from step("workflows.purge", workflow=row.id)
             yield from record(audit)
             return None
