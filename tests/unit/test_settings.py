@@ -377,3 +377,13 @@ def test_the_crash_button_is_a_setting_among_names_that_are_none(tmp_path: Path)
     settings = load_settings(env, tmp_path)
     assert not settings.crash_button
     assert settings.warnings == ()
+
+
+def test_pools_are_bounded_by_name(tmp_path: Path) -> None:
+    """As a table of the file or as JSON of the variable; a bound is a number above 0 [TR52]."""
+    _config(tmp_path, "[engine.pools]\ngpu = 2\n")
+    assert load_settings({}, tmp_path).engine.pools == {"gpu": 2}
+    named = load_settings({"LEGATO_ENGINE__POOLS": '{"cpu": 3}'}, tmp_path)
+    assert named.engine.pools["cpu"] == 3
+    (line,) = _lines({"LEGATO_ENGINE__POOLS": '{"cpu": 0}'}, tmp_path)
+    assert line.startswith("LEGATO_ENGINE__POOLS: should be greater than 0")

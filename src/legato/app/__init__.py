@@ -299,6 +299,7 @@ class App:
             poll_s=chosen.poll_s,
             evict_after_s=chosen.evict_after_s,
             drain_s=chosen.drain_s,
+            pools=chosen.pools,
         )
         engine = Engine(engine_id, parts, limits, options)
         engine.before_adoption = lambda: end_leftovers(self.settings.home)
@@ -342,7 +343,7 @@ class App:
         self._pids = PidFile(home / "engines" / f"{engine_id}.pids")
         hidden = tuple(dict.fromkeys((home, *_folder_of(settings.secrets_file))))
         sandbox = Sandbox(SandboxOptions(hidden=hidden, writable=given.files.roots))
-        grants = _grants(given)
+        grants = operator_grants(given)
         services: AttemptServices = AttemptServices(
             journal=self.stores.journal,
             logs=sink,
@@ -380,7 +381,7 @@ def credential_trials(settings: Settings) -> Trials:
     """Return what tries credentials, within the same grants as nodes."""
     from legato.nodes.credential_trial import CredentialTrials
 
-    grants = _grants(settings.grants)
+    grants = operator_grants(settings.grants)
     return CredentialTrials(guarded_http(grants), grants)
 
 
@@ -398,7 +399,7 @@ def open_server_secrets(settings: Settings) -> ServerSecrets:
     return ServerSecrets(os.environ, settings.secrets_file or settings.home / "secrets.toml")
 
 
-def _grants(given: GrantSettings) -> Grants:
+def operator_grants(given: GrantSettings) -> Grants:
     """Return what nodes may reach, as the plain value that they get."""
     from legato.ports.grants import Grants, MailServer, SqlConnection
 

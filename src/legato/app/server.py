@@ -24,6 +24,7 @@ from legato.api.readiness import Readiness
 from legato.api.recent import Recent
 from legato.api.server import IDENTITY, RESOURCES, HttpServer, make_api
 from legato.app import credential_trials, node_catalogue
+from legato.app.companions import server_companions
 from legato.app.embedded import neighbours
 from legato.app.issuers import make_foreign_tokens
 from legato.auth import keys
@@ -38,6 +39,7 @@ from legato.telemetry import lines_dropped
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from legato.api.care import Companion
     from legato.app import App
     from legato.app.embedded import Embedded
     from legato.ports.clock import Clock
@@ -93,7 +95,8 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     files = settings.files
     keep_ms = round(files.keep_days * DAY_MS)
     sweep = Sweep(stores, clock, every_s=files.sweep_s, keep_ms=keep_ms)
-    care = Care(stores, close=close, hang_up=hang_up, beside=[lag, sweep])
+    beside: list[Companion] = [lag, sweep, *server_companions(app, api)]
+    care = Care(stores, close=close, hang_up=hang_up, beside=beside)
     frame = make_api(api, gate, (*RESOURCES, *IDENTITY, *neighbours(api)))
     return HttpServer(frame, readiness, settings.server, care)
 

@@ -76,7 +76,7 @@ TABLE: Final[dict[str, dict[str, Right]]] = {
         **_rights("viewer", "read", "read"),
         **_rights("operator", "run", "pause resume"),
         **_rights("editor", "run", "test"),
-        **_rights("admin", "write", "purge"),
+        **_rights("admin", "write", "rotate purge"),
     },
     "execution": {
         **_rights("viewer", "read", "read events logs compare export"),

@@ -47,7 +47,7 @@ def engine(invocation: Invocation, until_idle: bool) -> int:
             if until_idle:
                 await _until_idle(app, stop)
             else:
-                await stop.wait()
+                await _until_told(app, stop)
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)  # the next one ends it at once
             invocation.terminal.json({"type": "stopping"})
@@ -56,6 +56,18 @@ def engine(invocation: Invocation, until_idle: bool) -> int:
         return OK
 
     return run(work())
+
+
+async def _until_told(app: App, stop: asyncio.Event) -> None:
+    """Keep schedules, and let go who waits, until told to stop."""
+    from legato.app.companions import engine_companions
+
+    companions = engine_companions(app)
+    for each in companions:
+        each.start()
+    await stop.wait()
+    for each in companions:
+        each.stop()
 
 
 def _say_ready(invocation: Invocation, app: App) -> None:

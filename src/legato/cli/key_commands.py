@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from legato.app import App
+    from legato.auth.hook_resealing import ResealedHooks
     from legato.auth.keys import Keys
     from legato.auth.resealing import Resealed
     from legato.auth.sealing import Sealer
@@ -243,6 +244,7 @@ def _rotate_master(invocation: Invocation, *, drop_old: bool) -> int:
 async def _with_new_master(app: App, found: Keys) -> Keys:
     """Make a new key, unless an earlier rotation has not come to its end: that one goes on."""
     from legato.auth import resealing, vault
+    from legato.auth.hook_resealing import hooks_need_resealing
     from legato.auth.keys import rotate_master
     from legato.auth.sealing import Sealer
 
@@ -250,6 +252,7 @@ async def _with_new_master(app: App, found: Keys) -> Keys:
     if len(found.master) > 1 and (
         await resealing.needs_resealing(app.stores.accounts, sealer)
         or await vault.needs_resealing(app.stores.credentials, sealer)
+        or await hooks_need_resealing(app.stores.triggers, app.stores.notices, sealer)
     ):
         return found
     return rotate_master(app.settings.home, now_ms=app.clock.now_ms())
@@ -261,17 +264,20 @@ class _Done:
 
     users: Resealed
     credentials: ResealedCredentials
+    hooks: ResealedHooks
 
     @property
     def count(self) -> int:
-        return self.users.count + self.credentials.count
+        return self.users.count + self.credentials.count + self.hooks.count
 
     @property
     def lost(self) -> int:
+        """Those that would be gone for ever with the old keys; a webhook gets a new secret."""
         return len(self.users.lost) + len(self.credentials.lost)
 
 
 async def _seal_anew(invocation: Invocation, app: App, sealer: Sealer) -> _Done:
+    from legato.auth.hook_resealing import reseal_hooks
     from legato.auth.resealing import reseal
     from legato.auth.vault import reseal_credentials
 
@@ -282,9 +288,13 @@ async def _seal_anew(invocation: Invocation, app: App, sealer: Sealer) -> _Done:
 
         return tell
 
+    hooks = await reseal_hooks(app.stores.triggers, app.stores.notices, sealer)
+    for each in hooks.lost:
+        invocation.terminal.note(f"no key here opens the secret of webhook {each}; rotate it")
     return _Done(
         await reseal(app.stores.accounts, sealer, teller("accounts")),
         await reseal_credentials(app.stores.credentials, sealer, teller("credentials")),
+        hooks,
     )
 
 

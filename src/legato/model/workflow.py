@@ -119,11 +119,22 @@ ANY_OVERLAP: Final = OverlapRule()
 """Where a document says nothing: the very same object, so that it stands in no version's text."""
 
 
+class Notify(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Who is told of troubles of this workflow, and of which; None: as the workspace says."""
+
+    url: str | None = None
+    on: tuple[str, ...] | None = None
+
+
+AS_ELSEWHERE: Final = Notify()
+"""Where a document says nothing; the very same object, as `ANY_OVERLAP`."""
+
+
 class Workflow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One immutable version of a workflow.
 
     `nodes` keep the order of the file. `inputs_schema` is JSON Schema as JSON text; `outputs` is
-    a template map as JSON text. `triggers` are kept as written until something fires them.
+    a template map as JSON text. `triggers` are kept as written: `legato.model.triggers` reads them.
     """
 
     name: str
@@ -136,6 +147,7 @@ class Workflow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     concurrency: int = 0
     triggers: msgspec.Raw = msgspec.Raw(b"[]")
     overlap: OverlapRule = ANY_OVERLAP
+    notify: Notify = AS_ELSEWHERE
     format: int = 1
 
 

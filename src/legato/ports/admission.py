@@ -159,6 +159,10 @@ class Admissions(Protocol):
         """
         ...
 
+    async def has_held(self) -> bool:
+        """Tell whether any execution waits for others of its workflow. Cheap."""
+        ...
+
     async def forget(self, limit: int = 10_000) -> int:
         """Delete answers that are too old, and return how many."""
         ...

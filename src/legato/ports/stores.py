@@ -24,6 +24,7 @@ from legato.ports.journal import Journal
 from legato.ports.listing import ExecutionLists
 from legato.ports.log import Log
 from legato.ports.owners import Owners
+from legato.ports.triggers import Notices, Triggers
 from legato.ports.workflows import Workflows
 
 
@@ -90,3 +91,5 @@ class Stores:
     audit: Audit
     files: Files
     credentials: Credentials
+    triggers: Triggers
+    notices: Notices

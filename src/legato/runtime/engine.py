@@ -42,7 +42,6 @@ from legato.runtime.wake import Keeper, Lease, Timers
 from legato.telemetry import logger
 
 _log = logger(__name__)
-
 _CLAIM_GAP_S: Final = 0.005
 """Smallest pause between two claims, so that a stream of short runs claims in batches."""
 _STOPPING: Final = "the engine is stopping; start it again or use another one"
@@ -92,6 +91,7 @@ class Engine:
         self._queued_may_wait = options.adopts
         self._background: list[asyncio.Task[Any]] = []
         self._draining = False
+        self.on_end: Callable[[], None] = lambda: None
         self._admitting = Admitting(parts.stores, parts.clock, self._plans, limits, self)
 
     @property
@@ -396,13 +396,13 @@ class Engine:
         self._loop.discard(active)
         self._leave_busy(active.execution_id)
         self._callers.ended(active.execution_id, status)
+        self.on_end()
 
     def _drop(self, active: Active) -> None:
-        execution_id = active.execution_id
         self._let_go(active)
-        self._callers.lost(execution_id)
-        exists = Conflict(f"the execution {execution_id} exists already")
-        self._callers.not_started(execution_id, exists)
+        self._callers.lost(active.execution_id)
+        exists = Conflict(f"the execution {active.execution_id} exists already")
+        self._callers.not_started(active.execution_id, exists)
 
     def _let_go(self, active: Active) -> None:
         self._loop.discard(active)

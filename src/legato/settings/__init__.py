@@ -104,6 +104,8 @@ class EngineSettings(Section):
     """From asking an attempt to stop to killing it."""
     drain_s: PositiveFloat = Field(default=30.0, le=3600)
     """From SIGTERM to the end of the process."""
+    pools: dict[str, PositiveInt] = Field(default_factory=dict, max_length=100)
+    """Attempts that may run at once in each engine, by the pool that their node names."""
 
     @model_validator(mode="after")
     def _lease_outlives_poll(self) -> Self:
@@ -330,7 +332,7 @@ _LISTS: Final = frozenset(
 _TABLES: Final = frozenset(
     {
         *(("auth", "issuers"), ("grants", "sql", "connections"), ("grants", "mail", "servers")),
-        ("files", "provider_max_bytes"),
+        *(("engine", "pools"), ("files", "provider_max_bytes")),
     }
 )
 

@@ -21,6 +21,7 @@ class House:
     def __init__(self, town: Town) -> None:
         """Set it up."""
         self.town = town
+        self.site = town.site
         self.owner = Visitor(town.serving)
         self.owner.set_up()
 

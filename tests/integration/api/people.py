@@ -117,6 +117,7 @@ class Town:
             "LEGATO_MASTER_KEY": secrets.token_urlsafe(48),
             "LEGATO_SERVER__TRUSTED_PROXIES": '["127.0.0.1"]',
         }
+        self.site = site
         self.home = site.home
         words = ("serve", "--port", 0, "--json")
         process = site.start_program(command, *words) if command else site.start(*words)

@@ -26,6 +26,7 @@ from legato.model.events import ExecutionStarted
 from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, SessionId, UserId, WorkspaceId
 from legato.model.policy import Limits
 from legato.model.signals import StartExecution, encode_signal
+from legato.model.triggers import Kind
 from legato.model.values import inline
 from legato.model.workflow import encode_workflow, version_hash
 from legato.ports.accounts import (
@@ -204,11 +205,19 @@ class Backdoor:
         self.run(self.accounts.add_key(key, []))
         return made.text
 
-    def workflow(self, workspace: WorkspaceId = LOCAL_WORKSPACE) -> str:
+    def trigger(self, kind: Kind, workspace: WorkspaceId = LOCAL_WORKSPACE) -> str:
+        """Make a workflow with a schedule and a webhook; return the id of one of them."""
+        cron = b'{uses: schedule.cron, with: {expression: "0 0 1 1 *"}}'
+        workflow = self.workflow(workspace, b"triggers: [%s, {uses: webhook}]\n" % cron)
+        (found,) = self.run(self._stores.triggers.page(workspace, kind, workflow=workflow))
+        return found.id
+
+    def workflow(self, workspace: WorkspaceId = LOCAL_WORKSPACE, triggers: bytes = b"") -> str:
         """Make a workflow with a version and a pin; return its id."""
         name = f"flow-{self.new_id()[-12:]}"
         source = (
             b"legato: 1\nname: %s\nnodes:\n  a: {uses: delay, with: {for: 1s}}\n" % name.encode()
+            + triggers
         )
         workflow = load_workflow(
             source, file="flow.yaml", catalogue=node_catalogue(), limits=Limits()

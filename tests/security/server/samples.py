@@ -81,6 +81,14 @@ def _workflow(crowd: "Crowd") -> Mapping[str, str]:
     return {"workflow_id": crowd.workflow(crowd.elsewhere)}
 
 
+def _schedule(crowd: "Crowd") -> Mapping[str, str]:
+    return {"schedule_id": crowd.trigger("schedule.cron", crowd.elsewhere)}
+
+
+def _webhook(crowd: "Crowd") -> Mapping[str, str]:
+    return {"webhook_id": crowd.trigger("webhook", crowd.elsewhere)}
+
+
 def _workflow_part(**more: str) -> "Callable[[Crowd], Mapping[str, str]]":
     return lambda crowd: {**_workflow(crowd), **more}
 
@@ -106,6 +114,9 @@ USERS: Final = "/api/v1/users"
 PLACES: Final = "/api/v1/workspaces"
 FILES: Final = "/api/v1/files"
 PAGES: Final = ("/", "/setup", "/login", "/reset", "/invite")
+SCHEDULES: Final = "/api/v1/schedules"
+WEBHOOKS: Final = "/api/v1/webhooks"
+NOTIFICATIONS: Final = "/api/v1/notifications"
 WORKFLOWS: Final = "/api/v1/workflows"
 WORKFLOW: Final = f"{WORKFLOWS}/{{workflow_id}}"
 SOURCE: Final = "legato: 1\nname: new\nnodes:\n  a: {uses: delay, with: {for: 1s}}\n"
@@ -219,6 +230,39 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("GET", "/api/v1/node-types/{name}"): Sample(
         path={"name": "no.such"}, foreign=lambda _: {"name": "not.there"}
     ),
+    ("GET", SCHEDULES): Sample(),
+    **{
+        (method, f"{SCHEDULES}/{{schedule_id}}{rest}"): Sample(
+            path={"schedule_id": UNKNOWN}, foreign=_schedule
+        )
+        for method, rest in (
+            ("GET", ""),
+            ("GET", "/ticks"),
+            ("POST", "/pause"),
+            ("POST", "/resume"),
+            ("POST", "/test"),
+        )
+    },
+    ("GET", WEBHOOKS): Sample(),
+    **{
+        (method, f"{WEBHOOKS}/{{webhook_id}}{rest}"): Sample(
+            path={"webhook_id": UNKNOWN},
+            body={} if rest in {"/test", "/rotate"} else None,
+            foreign=_webhook,
+        )
+        for method, rest in (
+            ("GET", ""),
+            ("GET", "/deliveries"),
+            ("POST", "/pause"),
+            ("POST", "/resume"),
+            ("POST", "/test"),
+            ("POST", "/rotate"),
+        )
+    },
+    ("POST", "/hooks/{token}"): Sample(path={"token": "x" * 43}, body={}),
+    ("GET", NOTIFICATIONS): Sample(),
+    ("PUT", NOTIFICATIONS): Sample(body={"url": "https://example.org/x", "on": ["failed"]}),
+    ("POST", f"{NOTIFICATIONS}/rotate"): Sample(body={}),
     ("GET", WORKFLOWS): Sample(),
     ("POST", WORKFLOWS): Sample(body={"source": SOURCE}),
     ("POST", f"{WORKFLOWS}/validate"): Sample(body={"source": SOURCE}),

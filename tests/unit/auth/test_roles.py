@@ -17,7 +17,7 @@ from legato.ports.accounts import ExternalIdentity, Principal, Session, User, Wo
 CONTRACT: Final = """
 workflow   | read | | create draft validate publish archive run_draft run_graph | purge |
 version    | read | | restore | purge |
-schedule   | read | pause resume | test | purge |
+schedule   | read | pause resume | test | rotate purge |
 execution  | read events logs compare export | start cancel pause resume retry fork signal approve \
 retry_node skip_node force_node | | purge |
 credential | | names | use used_by | create update test delete |

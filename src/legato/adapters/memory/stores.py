@@ -27,6 +27,7 @@ from legato.ports.credentials import Credentials
 from legato.ports.files import Files
 from legato.ports.listing import ExecutionLists
 from legato.ports.stores import StoreLook, Stores
+from legato.ports.triggers import Notices, Triggers
 from legato.ports.workflows import Workflows
 
 
@@ -124,4 +125,6 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         audit=cast(Audit, NotInMemory()),
         files=cast(Files, NotInMemory()),
         credentials=cast(Credentials, NoCredentials()),
+        triggers=cast(Triggers, NotInMemory()),
+        notices=cast(Notices, NotInMemory()),
     )

@@ -159,6 +159,10 @@ class SqlAdmissions:
 
         return await self._driver.run(script)
 
+    async def has_held(self) -> bool:
+        """Keep `Admissions.has_held`."""
+        return bool(await self._driver.fetch("admission.held_workflows", limit=1))
+
     async def forget(self, limit: int = 10_000) -> int:
         """Keep `Admissions.forget`."""
         rows = await self._driver.run(lambda: step("admission.answers_drop", limit=limit))

@@ -11,7 +11,7 @@ import copy
 from functools import cache
 from typing import Any, Final
 
-from legato.model.document import calls, fields, nodes, secrecy, validate
+from legato.model.document import calls, fields, nodes, secrecy, triggers, validate
 from legato.model.durations import DURATION_PATTERN
 
 SCHEMA_ID: Final = "urn:legato:schema:workflow:1"
@@ -107,6 +107,7 @@ def _document_properties() -> Schema:
             "examples": [{"people": "${{ nodes.people.output }}"}],
         },
         "triggers": _triggers(),
+        "notify": _notify(),
         "budget": _budget(),
         "concurrency": {
             "description": "Nodes that run at once; no bound if it is missing.",
@@ -151,20 +152,72 @@ def _overlap() -> Schema:
 
 
 def _triggers() -> Schema:
+    inputs = {"description": "Inputs of what it starts, written out.", "type": "object"}
+    cron = {
+        "expression": {
+            "description": "Minute, hour, day of the month, month, day of the week.",
+            "type": "string",
+            "examples": ["0 9 * * MON"],
+        },
+        "timezone": {"type": "string", "default": "UTC", "examples": ["Europe/Berlin"]},
+        "missed": {
+            "description": "What becomes of ticks that are more than a minute late.",
+            "enum": list(triggers.MISSED),
+            "default": "run_once",
+        },
+        "inputs": inputs,
+    }
+    webhook = {
+        "respond": {
+            "description": "At once with the execution's id, or with its result.",
+            "enum": list(triggers.RESPONDS),
+            "default": "ack",
+        },
+        "headers": {
+            "description": "Headers that expressions see as `trigger.headers`.",
+            "type": "array",
+            "maxItems": triggers.HEADERS_MAX,
+            "items": {"type": "string", "pattern": triggers.HEADER_PATTERN},
+        },
+        "inputs": inputs,
+    }
     return {
         "description": "What starts it.",
         "type": "array",
-        "maxItems": validate.TRIGGERS_MAX,
+        "maxItems": triggers.TRIGGERS_MAX,
         "items": {
-            "type": "object",
-            "required": ["uses"],
-            "additionalProperties": False,
-            "properties": {
-                "uses": {"type": "string", "examples": ["schedule.cron"]},
-                "with": {"type": "object"},
-                "name": {"type": "string"},
-                "input": {"type": "object"},
-            },
+            "oneOf": [
+                _trigger("schedule.cron", cron, required=["expression"]),
+                _trigger("webhook", webhook),
+            ]
+        },
+    }
+
+
+def _trigger(uses: str, config: Schema, required: list[str] | None = None) -> Schema:
+    given: Schema = {"type": "object", "additionalProperties": False, "properties": config}
+    if required:
+        given["required"] = required
+    return {
+        "type": "object",
+        "required": ["uses", "with"] if required else ["uses"],
+        "additionalProperties": False,
+        "properties": {
+            "id": {"type": "string", "pattern": triggers.TRIGGER_ID_PATTERN},
+            "uses": {"const": uses},
+            "with": given,
+        },
+    }
+
+
+def _notify() -> Schema:
+    return {
+        "description": "Who is told of its troubles, in place of what the workspace says.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "on": {"type": "array", "items": {"enum": list(triggers.NOTICES)}},
+            "url": {"type": "string", "pattern": "^https?://", "maxLength": triggers.URL_MAX},
         },
     }
 

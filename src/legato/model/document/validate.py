@@ -34,6 +34,7 @@ from legato.model.document.reads import check_template
 from legato.model.document.scope import Scope
 from legato.model.document.secrecy import check_texts
 from legato.model.document.tree import Document, Report
+from legato.model.document.triggers import read_notify, read_triggers
 from legato.model.document.waits import check_wait
 from legato.model.ids import NodeId
 from legato.model.node_type import NodeTypeInfo
@@ -51,14 +52,12 @@ from legato.model.workflow import (
 FORMAT: Final = 1
 DOCUMENT_KEYS: Final = (
     "legato", "name", "title", "description", "inputs", "nodes", "outputs", "triggers", "budget",
-    "concurrency", "overlap", "layout",
+    "concurrency", "overlap", "notify", "layout",
 )  # fmt: skip
 BUDGET_KEYS: Final = ("cost_usd", "tokens", "duration")
-TRIGGER_KEYS: Final = ("uses", "with", "name", "input")
 OVERLAP_KEYS: Final = ("policy", "max")
 OVERLAP_POLICIES: Final = ("allow", "skip", "queue")
 OVERLAP_MAX: Final = 10_000
-TRIGGERS_MAX: Final = 100
 TOKENS_MAX: Final = 10**15
 
 
@@ -123,8 +122,10 @@ def _read_document(scope: Scope, fields: Fields) -> Workflow | None:
     scope.name = _read_name(fields)
     fields.text("description")
     inputs: dict[str, Any] = {"type": "object", "additionalProperties": False}
+    before, is_schema = scope.report.count, True
     if "inputs" in fields.data:
         inputs = read_inputs(scope, fields.data["inputs"], fields.below("inputs"))
+        is_schema = scope.report.count == before
         check_texts(scope, fields.data["inputs"], fields.below("inputs"))
     scope.inputs = declared_inputs(inputs)
     built = _build_graph(scope, fields, fields.below("nodes"))
@@ -139,8 +140,9 @@ def _read_document(scope: Scope, fields: Fields) -> Workflow | None:
         outputs_refs=refs,
         budget=_read_budget(fields),
         concurrency=fields.integer("concurrency", 1, scope.limits.max_nodes) or 0,
-        triggers=_read_triggers(scope, fields),
+        triggers=read_triggers(scope, fields, inputs if is_schema else None),
         overlap=_read_overlap(fields),
+        notify=read_notify(fields),
         format=FORMAT,
     )
     return None if built is None else workflow
@@ -248,28 +250,6 @@ def _read_overlap(fields: Fields) -> OverlapRule:
     policy = cast("OverlapPolicy", inner.choice("policy", OVERLAP_POLICIES) or "allow")
     found = OverlapRule(policy=policy, max=inner.integer("max", 1, OVERLAP_MAX) or 1)
     return ANY_OVERLAP if found.policy == "allow" else found
-
-
-def _read_triggers(scope: Scope, fields: Fields) -> msgspec.Raw:
-    """Return triggers as written; what they mean is checked by what fires them."""
-    value = fields.data.get("triggers", [])
-    if not isinstance(value, list) or len(value) > TRIGGERS_MAX:
-        fields.wrong("triggers", "triggers is not a list", f"a list of {TRIGGERS_MAX} at most")
-        return msgspec.Raw(b"[]")
-    for index, trigger in enumerate(value):
-        path = fields.below("triggers", index)
-        if not isinstance(trigger, dict):
-            scope.report.add(path, "a trigger is a map", expected="a map with `uses`")
-            continue
-        inner = Fields(scope.report, trigger, path)
-        inner.refuse_unknown(TRIGGER_KEYS)
-        if inner.require("uses", "the type of the trigger, such as schedule.cron"):
-            inner.text("uses")
-        inner.text("name")
-        inner.mapping("with")
-        inner.mapping("input")
-        check_texts(scope, trigger, path)
-    return msgspec.Raw(encode(value, what="triggers"))
 
 
 def _check_layout(fields: Fields) -> None:

@@ -263,13 +263,13 @@ def test_secrets_are_looked_for_everywhere() -> None:
     key = "AKIAIOSFODNN7EXAMPLE"
     head = (
         f"inputs: {{k: {{type: string, default: {key}}}}}\noutputs: {{o: {key}}}\n"
-        f"triggers: [{{uses: x, with: {{k: {key}}}}}]\n"
+        f"triggers: [{{uses: webhook, with: {{inputs: {{k: {key}}}}}}}]\n"
     )
     found = check(nodes("  a: {uses: delay}\n", head))
     assert [line.split(": ")[1] for line in found] == [
         "inputs.k.default",
         "outputs.o",
-        "triggers[0].with.k",
+        "triggers[0].with.inputs.k",
     ]
     assert key not in "".join(found)
 

@@ -54,7 +54,7 @@ nodes:
     pool: gpu
     on_error: continue
 outputs: {people: "${{ nodes.people.output }}", n: "${{ inputs.n }}"}
-triggers: [{uses: schedule.cron, with: {expression: "0 9 * * MON"}}]
+triggers: [{uses: schedule.cron, with: {expression: "0 9 * * MON", inputs: {n: 1}}}]
 budget: {cost_usd: 2.5, tokens: 1000, duration: 1h}
 concurrency: 5
 layout: {log: [0, 0], people: [240, 0.5], gone: [1, 2]}
@@ -67,7 +67,7 @@ def test_every_key_is_read() -> None:
     assert (workflow.name, workflow.title, workflow.concurrency) == ("everything", "Every key", 5)
     assert workflow.budget == Budget(duration_ms=3_600_000, cost_usd=2.5, tokens=1000)
     assert json.loads(bytes(workflow.triggers)) == [
-        {"uses": "schedule.cron", "with": {"expression": "0 9 * * MON"}}
+        {"uses": "schedule.cron", "with": {"expression": "0 9 * * MON", "inputs": {"n": 1}}}
     ]
     assert json.loads(bytes(workflow.outputs))["n"] == "${{ inputs.n }}"
     assert workflow.outputs_refs == ("people",)
@@ -181,7 +181,7 @@ def test_nothing_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
             [
                 "3:1: zzzzz: unknown key 'zzzzz' (expected one of legato, name, title, "
                 "description, "
-                "inputs, nodes, outputs, triggers, budget, concurrency, overlap, layout)",
+                "inputs, nodes, outputs, triggers, budget, concurrency, overlap, notify, layout)",
             ],
         ),
         (
@@ -225,8 +225,10 @@ def test_nothing_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
                 "3:15: triggers[1]: uses is missing (expected the type of the trigger, such as "
                 "schedule.cron)",
                 "3:22: triggers[1].with: with is not a map (expected a map, got a list)",
-                "3:37: triggers[2].foo: unknown key 'foo' (expected one of uses, with, name, "
-                "input)",
+                "3:34: triggers[2].uses: uses is not known (expected one of schedule.cron, "
+                "webhook, "
+                "got 'x')",
+                "3:37: triggers[2].foo: unknown key 'foo' (expected one of id, uses, with)",
             ],
         ),
         (

@@ -422,6 +422,84 @@ INSERT INTO node_steps (execution_id, node, item, name, ordinal, attempt, input_
 INSERT INTO node_steps (execution_id, node, item, name, ordinal, attempt, input_hash, output) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::INTEGER, $4::VARCHAR COLLATE "C", $5::INTEGER, $6::INTEGER, $7::VARCHAR COLLATE "C", $8::BYTEA) ON CONFLICT (execution_id, node, item, name, ordinal) DO UPDATE SET attempt = excluded.attempt, input_hash = excluded.input_hash, output = excluded.output WHERE node_steps.attempt <= excluded.attempt;
 -- take: ["engine", [1], [null], "ids"]
 UPDATE executions SET owner=$1::VARCHAR COLLATE "C", fence=(executions.fence + $2::BIGINT), held_below=$3::INTEGER WHERE executions.id = any($4::TEXT[]);
+-- triggers.add: ["id", "workspace", "workflow", "name", "kind", "config", "next_at"]
+INSERT INTO triggers (id, workspace, workflow, name, kind, config, is_live, paused_by, next_at, created_at, changed_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR COLLATE "C", $5::VARCHAR COLLATE "C", $6::VARCHAR, true, '', $7::BIGINT, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT));
+-- triggers.advance: ["next_at", [null], "id_is", "next_is"]
+UPDATE triggers SET next_at=$1::BIGINT, claimed_until=$2::BIGINT WHERE triggers.id = $3::VARCHAR COLLATE "C" AND triggers.next_at = $4::BIGINT RETURNING triggers.id;
+-- triggers.by_token: ["token_hash"]
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at, workflows.slug FROM triggers JOIN workflows ON workflows.id = triggers.workflow WHERE triggers.is_live AND workflows.archived_at IS NULL AND triggers.token_hash = $1::BYTEA;
+-- triggers.change: ["kind", "config", "next_at", [null], "id_is"]
+UPDATE triggers SET kind=$1::VARCHAR COLLATE "C", config=$2::VARCHAR, is_live=true, next_at=$3::BIGINT, claimed_until=$4::BIGINT, changed_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE triggers.id = $5::VARCHAR COLLATE "C";
+-- triggers.claim: ["claim_ms", "id_is", "next_is"]
+UPDATE triggers SET claimed_until=(CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $1::BIGINT) WHERE triggers.id = $2::VARCHAR COLLATE "C" AND triggers.next_at = $3::BIGINT AND (triggers.claimed_until IS NULL OR triggers.claimed_until <= CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) OR triggers.claimed_until > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $1::BIGINT) RETURNING triggers.id;
+-- triggers.due: ["now", "limit"]
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at, workflows.slug FROM triggers JOIN workflows ON workflows.id = triggers.workflow WHERE triggers.is_live AND workflows.archived_at IS NULL AND triggers.next_at <= $1::BIGINT ORDER BY triggers.next_at LIMIT $2;
+-- triggers.firings: ["trigger", "before", "key", "limit"]
+SELECT places.key, places.at, places.execution_id FROM places WHERE places.trigger = $1::VARCHAR COLLATE "C" AND places.at <= $2::BIGINT AND (places.at < $2::BIGINT OR places.key < $3::VARCHAR COLLATE "C") ORDER BY places.at DESC, places.key DESC LIMIT $4;
+-- triggers.get: ["workspace", "kind", "id"]
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at, workflows.slug FROM triggers JOIN workflows ON workflows.id = triggers.workflow WHERE triggers.is_live AND workflows.archived_at IS NULL AND triggers.workspace = $1::VARCHAR COLLATE "C" AND triggers.kind = $2::VARCHAR COLLATE "C" AND triggers.id = $3::VARCHAR COLLATE "C";
+-- triggers.known: ["workspace", "id"]
+SELECT triggers.paused_at FROM triggers WHERE triggers.workspace = $1::VARCHAR COLLATE "C" AND triggers.id = $2::VARCHAR COLLATE "C" AND triggers.is_live;
+-- triggers.missed: ["trigger", "limit"]
+SELECT missed_ticks.id, missed_ticks.trigger_id, missed_ticks.at, missed_ticks.count, missed_ticks.first, missed_ticks.last, missed_ticks.made_good FROM missed_ticks WHERE missed_ticks.trigger_id = $1::VARCHAR COLLATE "C" ORDER BY missed_ticks.id DESC LIMIT $2;
+-- triggers.missed_add: ["trigger_id", "count", "first", "last", "made_good"]
+INSERT INTO missed_ticks (trigger_id, at, count, first, last, made_good) VALUES ($1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), $2::INTEGER, $3::BIGINT, $4::BIGINT, $5::INTEGER) RETURNING missed_ticks.id;
+-- triggers.missed_clean: [[2592000000]]
+DELETE FROM missed_ticks WHERE missed_ticks.at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT;
+-- triggers.missed_purge: ["workflow"]
+DELETE FROM missed_ticks WHERE missed_ticks.trigger_id IN (SELECT triggers.id FROM triggers WHERE triggers.workflow = $1::VARCHAR COLLATE "C");
+-- triggers.next_ticks: ["workspace", "low", "high"]
+SELECT triggers.workflow, min(triggers.next_at) AS next_at FROM triggers WHERE triggers.workspace = $1::VARCHAR COLLATE "C" AND triggers.next_at IS NOT NULL AND triggers.workflow >= $2::VARCHAR COLLATE "C" AND triggers.workflow <= $3::VARCHAR COLLATE "C" GROUP BY triggers.workflow;
+-- triggers.notice_add: ["kind", "workspace", "workflow", "data"]
+INSERT INTO notices (kind, workspace, workflow, seq, at, data, tries, due_at) VALUES ($1::VARCHAR, $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", 0, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), $4::VARCHAR, 0, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) RETURNING notices.id;
+-- triggers.notice_done: ["id"]
+DELETE FROM notices WHERE notices.id = $1::BIGINT;
+-- triggers.notice_postpone: ["delay_ms", "id_is"]
+UPDATE notices SET tries=(notices.tries + 1), due_at=(CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $1::BIGINT) WHERE notices.id = $2::BIGINT;
+-- triggers.notice_take: ["claim_ms", "id_is", "due_is"]
+UPDATE notices SET due_at=(CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $1::BIGINT) WHERE notices.id = $2::BIGINT AND notices.due_at = $3::BIGINT RETURNING notices.id;
+-- triggers.notices_drop: []
+DELETE FROM notices;
+-- triggers.notices_due: ["limit"]
+SELECT notices.id, notices.kind, notices.workspace, notices.workflow, notices.root, notices.execution_id, notices.seq, notices.at, notices.data, notices.tries, notices.due_at, coalesce(notices.workflow, root.workflow_id) AS "of", root.is_test AS of_test, root.workflow AS of_slug FROM notices LEFT OUTER JOIN executions AS root ON root.id = notices.root WHERE notices.due_at <= CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) ORDER BY notices.due_at LIMIT $1;
+-- triggers.notices_waiting: []
+SELECT count(*) AS count FROM (SELECT 1 FROM notices LIMIT 10000) AS anon_1;
+-- triggers.of_workflow: ["workflow"]
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at FROM triggers WHERE triggers.workflow = $1::VARCHAR COLLATE "C" FOR UPDATE;
+-- triggers.page: ["workspace", "kind", "workflow", "after", "limit"]
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at, workflows.slug FROM triggers JOIN workflows ON workflows.id = triggers.workflow WHERE triggers.is_live AND workflows.archived_at IS NULL AND triggers.workspace = $1::VARCHAR COLLATE "C" AND triggers.kind = $2::VARCHAR COLLATE "C" AND ($3::VARCHAR IS NULL OR triggers.workflow = $3::VARCHAR COLLATE "C") AND ($4::VARCHAR IS NULL OR triggers.id < $4::VARCHAR COLLATE "C") ORDER BY triggers.id DESC LIMIT $5;
+-- triggers.pause: ["by", [null], [null], "workspace_is", "id_is"]
+UPDATE triggers SET paused_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), paused_by=$1::VARCHAR, next_at=$2::BIGINT, claimed_until=$3::BIGINT WHERE triggers.workspace = $4::VARCHAR COLLATE "C" AND triggers.id = $5::VARCHAR COLLATE "C" AND triggers.is_live AND triggers.paused_at IS NULL RETURNING triggers.id;
+-- triggers.pause_all: ["by", [null], [null]]
+UPDATE triggers SET paused_at=coalesce(triggers.paused_at, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)), paused_by=CASE WHEN (triggers.paused_at IS NULL) THEN $1 ELSE triggers.paused_by END, next_at=$2::BIGINT, claimed_until=$3::BIGINT RETURNING triggers.id;
+-- triggers.places_clean: [[2592000000], [86400000]]
+DELETE FROM places WHERE places.kind = 'tick' AND places.at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR places.kind = 'delivery' AND places.at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $2::BIGINT;
+-- triggers.places_purge: ["workflow"]
+DELETE FROM places WHERE places.trigger IN (SELECT triggers.id FROM triggers WHERE triggers.workflow = $1::VARCHAR COLLATE "C");
+-- triggers.purge: ["workflow"]
+DELETE FROM triggers WHERE triggers.workflow = $1::VARCHAR COLLATE "C";
+-- triggers.reseal: ["token", "secret", "old_secret", "id_is", "token_was", "secret_was"]
+UPDATE triggers SET token=$1::BYTEA, secret=$2::BYTEA, old_secret=$3::BYTEA WHERE triggers.id = $4::VARCHAR COLLATE "C" AND triggers.token IS NOT DISTINCT FROM $5::BYTEA AND triggers.secret IS NOT DISTINCT FROM $6::BYTEA RETURNING triggers.id;
+-- triggers.resume: [[null], "next_at", [null], "workspace_is", "id_is"]
+UPDATE triggers SET paused_at=$1::BIGINT, paused_by='', next_at=$2::BIGINT, claimed_until=$3::BIGINT WHERE triggers.workspace = $4::VARCHAR COLLATE "C" AND triggers.id = $5::VARCHAR COLLATE "C" AND triggers.is_live AND triggers.paused_at IS NOT NULL RETURNING triggers.id;
+-- triggers.retire: [[null], [null], "id_is"]
+UPDATE triggers SET is_live=false, next_at=$1::BIGINT, claimed_until=$2::BIGINT, changed_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE triggers.id = $3::VARCHAR COLLATE "C";
+-- triggers.retire_all: [[null], [null], "workflow_is"]
+UPDATE triggers SET is_live=false, next_at=$1::BIGINT, claimed_until=$2::BIGINT, changed_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE triggers.workflow = $3::VARCHAR COLLATE "C" AND triggers.is_live;
+-- triggers.rotate: ["secret", "overlap_ms", "workspace_is", "id_is"]
+UPDATE triggers SET secret=$1::BYTEA, old_secret=triggers.secret, old_until=(CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $2::BIGINT), changed_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE triggers.workspace = $3::VARCHAR COLLATE "C" AND triggers.id = $4::VARCHAR COLLATE "C" AND triggers.is_live AND triggers.kind = 'webhook' RETURNING triggers.id;
+-- triggers.sealed: ["after", "limit"]
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.token, triggers.secret, triggers.old_secret FROM triggers WHERE (triggers.token IS NOT NULL OR triggers.secret IS NOT NULL) AND ($1::VARCHAR IS NULL OR triggers.id > $1::VARCHAR COLLATE "C") ORDER BY triggers.id LIMIT $2;
+-- triggers.set_token: ["token_hash", "token", "id_is"]
+UPDATE triggers SET token_hash=$1::BYTEA, token=$2::BYTEA WHERE triggers.id = $3::VARCHAR COLLATE "C" AND triggers.token_hash IS NULL RETURNING triggers.id;
+-- triggers.target: ["workspace"]
+SELECT notice_targets.workspace, notice_targets.url, notice_targets.kinds, notice_targets.secret, notice_targets.old_secret, notice_targets.old_until, notice_targets.changed_at FROM notice_targets WHERE notice_targets.workspace = $1::VARCHAR COLLATE "C";
+-- triggers.target_put: ["workspace", "url", "kinds", "secret", "overlap_ms"]
+INSERT INTO notice_targets (workspace, url, kinds, secret, changed_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR, $3::VARCHAR, $4::BYTEA, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT (workspace) DO UPDATE SET url = excluded.url, kinds = excluded.kinds, secret = excluded.secret, old_secret = CASE WHEN (excluded.secret != notice_targets.secret) THEN notice_targets.secret ELSE notice_targets.old_secret END, old_until = CASE WHEN (excluded.secret != notice_targets.secret) THEN CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) + $5::BIGINT ELSE notice_targets.old_until END, changed_at = excluded.changed_at;
+-- triggers.target_reseal: ["secret", "old_secret", "workspace_is", "secret_was"]
+UPDATE notice_targets SET secret=$1::BYTEA, old_secret=$2::BYTEA WHERE notice_targets.workspace = $3::VARCHAR COLLATE "C" AND notice_targets.secret = $4::BYTEA RETURNING notice_targets.workspace;
+-- triggers.targets: []
+SELECT notice_targets.workspace, notice_targets.url, notice_targets.kinds, notice_targets.secret, notice_targets.old_secret, notice_targets.old_until, notice_targets.changed_at FROM notice_targets ORDER BY notice_targets.workspace;
 -- turn_end: ["execution_id", "seq", [1]]
 SELECT events.seq FROM events WHERE events.execution_id = $1::VARCHAR COLLATE "C" AND events.seq <= $2::BIGINT AND events.crc IS NOT NULL ORDER BY events.seq DESC LIMIT $3::INTEGER;
 -- version: ["version"]

@@ -56,6 +56,7 @@ from legato.adapters.sql.schema import (
     node_steps,
     search_texts,
 )
+from legato.adapters.sql.triggers.definitions import trigger_statements
 from legato.adapters.sql.workflows.definitions import workflow_statements
 from legato.model.frames import FINAL_EXECUTION
 
@@ -94,8 +95,8 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _steps(), _search(),
         account_statements(), admission_statements(), audit_statements(), credential_statements(),
-        file_statements(), workflow_statements(), look_ups(), listing_statements(),
-        postgres_statements(),
+        file_statements(), trigger_statements(), workflow_statements(), look_ups(),
+        listing_statements(), postgres_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

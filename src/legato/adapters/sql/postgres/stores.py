@@ -29,6 +29,8 @@ from legato.adapters.sql.postgres.owners import PostgresOwners
 from legato.adapters.sql.postgres.scripts import PostgresScripts
 from legato.adapters.sql.postgres.words import PostgresWords
 from legato.adapters.sql.revision import REVISION
+from legato.adapters.sql.triggers.notices import SqlNotices
+from legato.adapters.sql.triggers.store import SqlTriggers
 from legato.adapters.sql.workflows.store import SqlWorkflows
 from legato.adapters.sql.workflows.versions import SqlVersions
 from legato.adapters.system_clock import SystemClock
@@ -210,4 +212,6 @@ def make_postgres_stores(url: str, blobs: BlobStore, *, limits: Limits | None = 
         audit=SqlAudit(scripts),
         files=SqlFiles(scripts),
         credentials=SqlCredentials(scripts),
+        triggers=SqlTriggers(scripts),
+        notices=SqlNotices(scripts),
     )

@@ -150,6 +150,24 @@ CREATE INDEX ix_search_values_text ON search_values (text_id);
 -- schema:
 CREATE INDEX ix_search_texts_waiting ON search_texts (id) WHERE text IS NOT NULL;
 -- schema:
+CREATE TABLE triggers ( id TEXT NOT NULL, workspace TEXT NOT NULL, workflow TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, config TEXT NOT NULL, is_live BOOLEAN NOT NULL, paused_at BIGINT, paused_by TEXT NOT NULL, next_at BIGINT, claimed_until BIGINT, token_hash BLOB, token BLOB, secret BLOB, old_secret BLOB, old_until BIGINT, created_at BIGINT NOT NULL, changed_at BIGINT NOT NULL, CONSTRAINT pk_triggers PRIMARY KEY (id), CONSTRAINT uq_triggers_token_hash UNIQUE (token_hash), CONSTRAINT uq_triggers_workflow UNIQUE (workflow, name) );
+-- schema:
+CREATE INDEX ix_triggers_workspace ON triggers (workspace, kind, id);
+-- schema:
+CREATE INDEX ix_triggers_due ON triggers (next_at) WHERE next_at IS NOT NULL;
+-- schema:
+CREATE TABLE missed_ticks ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, trigger_id TEXT NOT NULL, at BIGINT NOT NULL, count INTEGER NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, made_good INTEGER NOT NULL );
+-- schema:
+CREATE INDEX ix_missed_ticks_trigger ON missed_ticks (trigger_id, id);
+-- schema:
+CREATE TABLE notice_targets ( workspace TEXT NOT NULL, url TEXT, kinds TEXT NOT NULL, secret BLOB NOT NULL, old_secret BLOB, old_until BIGINT, changed_at BIGINT NOT NULL, CONSTRAINT pk_notice_targets PRIMARY KEY (workspace) );
+-- schema:
+CREATE TABLE notices ( id INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, workspace TEXT NOT NULL, workflow TEXT, root TEXT, execution_id TEXT, seq BIGINT NOT NULL, at BIGINT NOT NULL, data TEXT NOT NULL, tries INTEGER NOT NULL, due_at BIGINT NOT NULL );
+-- schema:
+CREATE INDEX ix_notices_due ON notices (due_at);
+-- schema:
+CREATE TRIGGER executions_in_trouble AFTER UPDATE OF status ON executions WHEN NEW.status <> OLD.status AND NEW.status IN ('failed', 'timed_out', 'needs_attention') AND (NEW.parent IS NULL OR NEW.status = 'needs_attention') AND (NEW.workflow_id IS NOT NULL OR NEW.parent IS NOT NULL) AND NOT NEW.is_test BEGIN INSERT INTO notices (kind, workspace, root, execution_id, seq, at, data, tries, due_at) VALUES (CASE WHEN NEW.status = 'needs_attention' THEN 'needs_attention' ELSE 'failed' END, NEW.workspace, COALESCE(NEW.root, NEW.id), NEW.id, NEW.head_seq, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), '{}', 0, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)); END;
+-- schema:
 CREATE TABLE credentials ( id TEXT NOT NULL, workspace TEXT NOT NULL, name TEXT NOT NULL, type TEXT NOT NULL, hosts TEXT NOT NULL, version BIGINT NOT NULL, key_id TEXT NOT NULL, sealed BLOB NOT NULL, created_at BIGINT NOT NULL, created_by TEXT NOT NULL, updated_at BIGINT NOT NULL, updated_by TEXT NOT NULL, CONSTRAINT pk_credentials PRIMARY KEY (id) );
 -- schema:
 CREATE UNIQUE INDEX ix_credentials_name ON credentials (workspace, name);
@@ -605,6 +623,84 @@ INSERT INTO node_steps (execution_id, node, item, name, ordinal, attempt, input_
 INSERT INTO node_steps (execution_id, node, item, name, ordinal, attempt, input_hash, output) VALUES (:execution_id, :node, :item, :name, :ordinal, :attempt, :input_hash, :output) ON CONFLICT (execution_id, node, item, name, ordinal) DO UPDATE SET attempt = excluded.attempt, input_hash = excluded.input_hash, output = excluded.output WHERE node_steps.attempt <= excluded.attempt;
 -- take:
 UPDATE executions SET owner=:engine, fence=(executions.fence + 1), held_below=NULL WHERE executions.id IN (SELECT anon_1.value FROM json_each(:ids) AS anon_1);
+-- triggers.add:
+INSERT INTO triggers (id, workspace, workflow, name, kind, config, is_live, paused_by, next_at, created_at, changed_at) VALUES (:id, :workspace, :workflow, :name, :kind, :config, true, '', :next_at, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
+-- triggers.advance:
+UPDATE triggers SET next_at=:next_at, claimed_until=NULL WHERE triggers.id = :id_is AND triggers.next_at = :next_is RETURNING id;
+-- triggers.by_token:
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at, workflows.slug FROM triggers JOIN workflows ON workflows.id = triggers.workflow WHERE triggers.is_live = 1 AND workflows.archived_at IS NULL AND triggers.token_hash = :token_hash;
+-- triggers.change:
+UPDATE triggers SET kind=:kind, config=:config, is_live=true, next_at=:next_at, claimed_until=NULL, changed_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE triggers.id = :id_is;
+-- triggers.claim:
+UPDATE triggers SET claimed_until=(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :claim_ms) WHERE triggers.id = :id_is AND triggers.next_at = :next_is AND (triggers.claimed_until IS NULL OR triggers.claimed_until <= CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) OR triggers.claimed_until > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :claim_ms) RETURNING id;
+-- triggers.due:
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at, workflows.slug FROM triggers JOIN workflows ON workflows.id = triggers.workflow WHERE triggers.is_live = 1 AND workflows.archived_at IS NULL AND triggers.next_at <= :now ORDER BY triggers.next_at LIMIT :limit OFFSET 0;
+-- triggers.firings:
+SELECT places."key", places.at, places.execution_id FROM places WHERE places."trigger" = :trigger AND places.at <= :before AND (places.at < :before OR places."key" < :key) ORDER BY places.at DESC, places."key" DESC LIMIT :limit OFFSET 0;
+-- triggers.get:
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at, workflows.slug FROM triggers JOIN workflows ON workflows.id = triggers.workflow WHERE triggers.is_live = 1 AND workflows.archived_at IS NULL AND triggers.workspace = :workspace AND triggers.kind = :kind AND triggers.id = :id;
+-- triggers.known:
+SELECT triggers.paused_at FROM triggers WHERE triggers.workspace = :workspace AND triggers.id = :id AND triggers.is_live = 1;
+-- triggers.missed:
+SELECT missed_ticks.id, missed_ticks.trigger_id, missed_ticks.at, missed_ticks.count, missed_ticks.first, missed_ticks.last, missed_ticks.made_good FROM missed_ticks WHERE missed_ticks.trigger_id = :trigger ORDER BY missed_ticks.id DESC LIMIT :limit OFFSET 0;
+-- triggers.missed_add:
+INSERT INTO missed_ticks (trigger_id, at, count, first, last, made_good) VALUES (:trigger_id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), :count, :first, :last, :made_good);
+-- triggers.missed_clean:
+DELETE FROM missed_ticks WHERE missed_ticks.at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 2592000000;
+-- triggers.missed_purge:
+DELETE FROM missed_ticks WHERE missed_ticks.trigger_id IN (SELECT triggers.id FROM triggers WHERE triggers.workflow = :workflow);
+-- triggers.next_ticks:
+SELECT triggers.workflow, min(triggers.next_at) AS next_at FROM triggers WHERE triggers.workspace = :workspace AND triggers.next_at IS NOT NULL AND triggers.workflow >= :low AND triggers.workflow <= :high GROUP BY triggers.workflow;
+-- triggers.notice_add:
+INSERT INTO notices (kind, workspace, workflow, seq, at, data, tries, due_at) VALUES (:kind, :workspace, :workflow, 0, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), :data, 0, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
+-- triggers.notice_done:
+DELETE FROM notices WHERE notices.id = :id;
+-- triggers.notice_postpone:
+UPDATE notices SET tries=(notices.tries + 1), due_at=(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :delay_ms) WHERE notices.id = :id_is;
+-- triggers.notice_take:
+UPDATE notices SET due_at=(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :claim_ms) WHERE notices.id = :id_is AND notices.due_at = :due_is RETURNING id;
+-- triggers.notices_drop:
+DELETE FROM notices;
+-- triggers.notices_due:
+SELECT notices.id, notices.kind, notices.workspace, notices.workflow, notices.root, notices.execution_id, notices.seq, notices.at, notices.data, notices.tries, notices.due_at, coalesce(notices.workflow, root.workflow_id) AS "of", root.is_test AS of_test, root.workflow AS of_slug FROM notices LEFT OUTER JOIN executions AS root ON root.id = notices.root WHERE notices.due_at <= CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) ORDER BY notices.due_at LIMIT :limit OFFSET 0;
+-- triggers.notices_waiting:
+SELECT count(*) AS count FROM (SELECT 1 FROM notices LIMIT 10000 OFFSET 0) AS anon_1;
+-- triggers.of_workflow:
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at FROM triggers WHERE triggers.workflow = :workflow;
+-- triggers.page:
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.kind, triggers.config, triggers.is_live, triggers.paused_at, triggers.paused_by, triggers.next_at, triggers.claimed_until, triggers.token_hash, triggers.token, triggers.secret, triggers.old_secret, triggers.old_until, triggers.created_at, triggers.changed_at, workflows.slug FROM triggers JOIN workflows ON workflows.id = triggers.workflow WHERE triggers.is_live = 1 AND workflows.archived_at IS NULL AND triggers.workspace = :workspace AND triggers.kind = :kind AND (:workflow IS NULL OR triggers.workflow = :workflow) AND (:after IS NULL OR triggers.id < :after) ORDER BY triggers.id DESC LIMIT :limit OFFSET 0;
+-- triggers.pause:
+UPDATE triggers SET paused_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), paused_by=:by, next_at=NULL, claimed_until=NULL WHERE triggers.workspace = :workspace_is AND triggers.id = :id_is AND triggers.is_live = 1 AND triggers.paused_at IS NULL RETURNING id;
+-- triggers.pause_all:
+UPDATE triggers SET paused_at=coalesce(triggers.paused_at, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)), paused_by=CASE WHEN (triggers.paused_at IS NULL) THEN :by ELSE triggers.paused_by END, next_at=NULL, claimed_until=NULL RETURNING id;
+-- triggers.places_clean:
+DELETE FROM places WHERE places.kind = 'tick' AND places.at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 2592000000 OR places.kind = 'delivery' AND places.at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000;
+-- triggers.places_purge:
+DELETE FROM places WHERE places."trigger" IN (SELECT triggers.id FROM triggers WHERE triggers.workflow = :workflow);
+-- triggers.purge:
+DELETE FROM triggers WHERE triggers.workflow = :workflow;
+-- triggers.reseal:
+UPDATE triggers SET token=:token, secret=:secret, old_secret=:old_secret WHERE triggers.id = :id_is AND triggers.token IS :token_was AND triggers.secret IS :secret_was RETURNING id;
+-- triggers.resume:
+UPDATE triggers SET paused_at=NULL, paused_by='', next_at=:next_at, claimed_until=NULL WHERE triggers.workspace = :workspace_is AND triggers.id = :id_is AND triggers.is_live = 1 AND triggers.paused_at IS NOT NULL RETURNING id;
+-- triggers.retire:
+UPDATE triggers SET is_live=false, next_at=NULL, claimed_until=NULL, changed_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE triggers.id = :id_is;
+-- triggers.retire_all:
+UPDATE triggers SET is_live=false, next_at=NULL, claimed_until=NULL, changed_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE triggers.workflow = :workflow_is AND triggers.is_live = 1;
+-- triggers.rotate:
+UPDATE triggers SET secret=:secret, old_secret=triggers.secret, old_until=(CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :overlap_ms), changed_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE triggers.workspace = :workspace_is AND triggers.id = :id_is AND triggers.is_live = 1 AND triggers.kind = 'webhook' RETURNING id;
+-- triggers.sealed:
+SELECT triggers.id, triggers.workspace, triggers.workflow, triggers.name, triggers.token, triggers.secret, triggers.old_secret FROM triggers WHERE (triggers.token IS NOT NULL OR triggers.secret IS NOT NULL) AND (:after IS NULL OR triggers.id > :after) ORDER BY triggers.id LIMIT :limit OFFSET 0;
+-- triggers.set_token:
+UPDATE triggers SET token_hash=:token_hash, token=:token WHERE triggers.id = :id_is AND triggers.token_hash IS NULL RETURNING id;
+-- triggers.target:
+SELECT notice_targets.workspace, notice_targets.url, notice_targets.kinds, notice_targets.secret, notice_targets.old_secret, notice_targets.old_until, notice_targets.changed_at FROM notice_targets WHERE notice_targets.workspace = :workspace;
+-- triggers.target_put:
+INSERT INTO notice_targets (workspace, url, kinds, secret, changed_at) VALUES (:workspace, :url, :kinds, :secret, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT (workspace) DO UPDATE SET url = excluded.url, kinds = excluded.kinds, secret = excluded.secret, old_secret = CASE WHEN (excluded.secret != notice_targets.secret) THEN notice_targets.secret ELSE notice_targets.old_secret END, old_until = CASE WHEN (excluded.secret != notice_targets.secret) THEN CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) + :overlap_ms ELSE notice_targets.old_until END, changed_at = excluded.changed_at;
+-- triggers.target_reseal:
+UPDATE notice_targets SET secret=:secret, old_secret=:old_secret WHERE notice_targets.workspace = :workspace_is AND notice_targets.secret = :secret_was RETURNING workspace;
+-- triggers.targets:
+SELECT notice_targets.workspace, notice_targets.url, notice_targets.kinds, notice_targets.secret, notice_targets.old_secret, notice_targets.old_until, notice_targets.changed_at FROM notice_targets ORDER BY notice_targets.workspace;
 -- turn_end:
 SELECT events.seq FROM events WHERE events.execution_id = :execution_id AND events.seq <= :seq AND events.crc IS NOT NULL ORDER BY events.seq DESC LIMIT 1 OFFSET 0;
 -- version:

@@ -63,6 +63,7 @@ from legato.adapters.sql.sqlite.definitions_lists import (
     search,
     steps,
 )
+from legato.adapters.sql.triggers.definitions import trigger_statements
 from legato.adapters.sql.workflows.definitions import workflow_statements
 
 
@@ -82,7 +83,8 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _owners(), finds(), lists(), steps(), search(),
         account_statements(), admission_statements(), audit_statements(), credential_statements(),
-        file_statements(), workflow_statements(), listing_statements(), sqlite_statements(),
+        file_statements(), trigger_statements(), workflow_statements(), listing_statements(),
+        sqlite_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

@@ -40,6 +40,8 @@ from legato.adapters.sql.sqlite.readers import Readers
 from legato.adapters.sql.sqlite.scripts import SqliteScripts
 from legato.adapters.sql.sqlite.statements import REVISION, SCHEMA, SQL
 from legato.adapters.sql.sqlite.writer import Writer
+from legato.adapters.sql.triggers.notices import SqlNotices
+from legato.adapters.sql.triggers.store import SqlTriggers
 from legato.adapters.sql.workflows.store import SqlWorkflows
 from legato.adapters.sql.workflows.versions import SqlVersions
 from legato.adapters.system_clock import SystemClock
@@ -249,4 +251,6 @@ def make_sqlite_stores(
         audit=SqlAudit(scripts),
         files=SqlFiles(scripts),
         credentials=SqlCredentials(scripts),
+        triggers=SqlTriggers(scripts),
+        notices=SqlNotices(scripts),
     )

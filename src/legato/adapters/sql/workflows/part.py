@@ -12,10 +12,13 @@ import msgspec
 
 from legato.adapters.sql.credentials import put_uses
 from legato.adapters.sql.script import Driver, Row, Script, step
+from legato.adapters.sql.triggers.sync import sync_triggers
 from legato.errors import Internal
 from legato.model.ids import WorkflowId, WorkspaceId
+from legato.model.triggers import written_triggers
 from legato.ports.catalogue import Publication, VersionRow
 from legato.ports.credentials import Naming, WorkflowUse
+from legato.ports.triggers import plans_of
 from legato.ports.workflows import DraftRow, Pin, WorkflowRow
 
 _ROW: Final = tuple(WorkflowRow.__struct_fields__)
@@ -174,3 +177,5 @@ def add_publication(
     )
     use = WorkflowUse(workflow_id=WorkflowId(row.id), slug=row.slug, number=made.number)
     yield from put_uses(row.workspace, use, naming)
+    plans = plans_of(written_triggers(version.compiled), now=made.at)
+    yield from sync_triggers(row.workspace, row.id, plans)

@@ -14,6 +14,7 @@ from legato.adapters.sql.audit import record
 from legato.adapters.sql.credentials import put_uses
 from legato.adapters.sql.once import remember
 from legato.adapters.sql.script import Row, Script, Undo, step
+from legato.adapters.sql.triggers.sync import purge_triggers, retire_triggers
 from legato.adapters.sql.workflows.part import (
     Part,
     add_draft,
@@ -198,6 +199,7 @@ class Rows(Part):
             (archived,) = yield from step("workflows.archive", id=row.id)
             use = WorkflowUse(workflow_id=WorkflowId(row.id), slug=row.slug, number=0)
             yield from put_uses(row.workspace, use, NAMES_NONE)
+            yield from retire_triggers(row.id)
             yield from record(audit)
             return workflow_of(archived)
 
@@ -217,6 +219,7 @@ class Rows(Part):
                 return "in_use"
             for each in ("aliases", "publications", "drafts", "draft_editors", "pins"):
                 yield from step(f"workflows.purge_{each}", workflow=row.id)
+            yield from purge_triggers(row.id)
             yield from step("workflows.purge", workflow=row.id)
             yield from record(audit)
             return None
