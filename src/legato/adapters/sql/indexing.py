@@ -148,18 +148,23 @@ def _text(row: Row, seen: list[_Seen]) -> _Text:
 
 
 def _leaves(seen: list[_Seen]) -> list[tuple[str, str]]:
+    """Return the first values of inputs and outputs, each once."""
+    every = (leaf for name, value in _whole(seen) for leaf in leaves(_loaded(value), name))
     found: dict[tuple[str, str], None] = {}
-    for name, values in (
-        ("inputs", [each.inputs for each in seen if each.type == "ExecutionStarted"]),
-        ("outputs", [each.outputs for each in seen if each.type == "ExecutionEnded"]),
-    ):
-        for value in values:
-            if isinstance(value, Value) and value.is_inline:
-                for leaf in leaves(_loaded(value), name):
-                    if len(found) == VALUES_MAX:
-                        return list(found)
-                    found[leaf] = None
+    for leaf in every:
+        if len(found) == VALUES_MAX:
+            break
+        found[leaf] = None
     return list(found)
+
+
+def _whole(seen: list[_Seen]) -> Iterator[tuple[str, Value]]:
+    """Yield inputs and outputs as far as they stand in the events themselves."""
+    given = (("inputs", each.inputs) for each in seen if each.type == "ExecutionStarted")
+    made = (("outputs", each.outputs) for each in seen if each.type == "ExecutionEnded")
+    for name, value in (*given, *made):
+        if isinstance(value, Value) and value.is_inline:
+            yield name, value
 
 
 def _loaded(value: Value) -> Any:
