@@ -150,7 +150,7 @@ CREATE INDEX ix_search_values_text ON search_values (text_id);
 -- schema:
 CREATE INDEX ix_search_texts_waiting ON search_texts (id) WHERE text IS NOT NULL;
 -- schema:
-CREATE TABLE triggers ( id TEXT NOT NULL, workspace TEXT NOT NULL, workflow TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, config TEXT NOT NULL, is_live BOOLEAN NOT NULL, paused_at BIGINT, paused_by TEXT NOT NULL, next_at BIGINT, claimed_until BIGINT, token_hash BLOB, token BLOB, secret BLOB, old_secret BLOB, old_until BIGINT, created_at BIGINT NOT NULL, changed_at BIGINT NOT NULL, CONSTRAINT pk_triggers PRIMARY KEY (id), CONSTRAINT uq_triggers_token_hash UNIQUE (token_hash), CONSTRAINT uq_triggers_workflow UNIQUE (workflow, name) );
+CREATE TABLE triggers ( id TEXT NOT NULL, workspace TEXT NOT NULL, workflow TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, config TEXT NOT NULL, is_live BOOLEAN NOT NULL, paused_at BIGINT, paused_by TEXT NOT NULL, next_at BIGINT, claimed_until BIGINT, token_hash BLOB, token BLOB, secret BLOB, old_secret BLOB, old_until BIGINT, created_at BIGINT NOT NULL, changed_at BIGINT NOT NULL, CONSTRAINT pk_triggers PRIMARY KEY (id), CONSTRAINT uq_triggers_token_hash UNIQUE (token_hash), CONSTRAINT uq_triggers_workflow_name UNIQUE (workflow, name) );
 -- schema:
 CREATE INDEX ix_triggers_workspace ON triggers (workspace, kind, id);
 -- schema:

@@ -73,7 +73,7 @@ def _triggers() -> None:
         _big("changed_at"),
         sa.PrimaryKeyConstraint("id", name="pk_triggers"),
         sa.UniqueConstraint("token_hash", name="uq_triggers_token_hash"),
-        sa.UniqueConstraint("workflow", "name", name="uq_triggers_workflow"),
+        sa.UniqueConstraint("workflow", "name", name="uq_triggers_workflow_name"),
     )
     op.create_index("ix_triggers_workspace", "triggers", ["workspace", "kind", "id"])
     due = sa.text("next_at IS NOT NULL")
