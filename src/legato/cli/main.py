@@ -56,6 +56,7 @@ COMMANDS: Final = {
     ),
     "nodes": ("legato.cli.nodes:nodes", "Show the node types there are, or make your own."),
     "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow or test files."),
+    "openapi": ("legato.cli.openapi:openapi", "Print the description of the HTTP API."),
     "up": ("legato.cli.up:up", "Start everything on this computer, and open it in the browser."),
     "engine": ("legato.cli.engine:engine", "Run every execution that has no live owner."),
     "serve": ("legato.cli.serve:serve", "Serve the HTTP API, with an engine."),
