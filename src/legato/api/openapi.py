@@ -263,6 +263,9 @@ def _answer(
     content = response.get("content", {})
     if status < 300:
         _good_answer(response, content, schemas)
+    described = content.get(JSON)
+    if described is not None and not described.keys() & {"example", "examples"}:
+        described["example"] = answer_example(described.get("schema", {}), schemas)
     given = header_refs(status, declaration.gives, is_problem=MEDIA_TYPE in content)
     response["headers"] = {**given, **response.get("headers", {})}
     described = content.get(MEDIA_TYPE)
@@ -279,9 +282,6 @@ def _good_answer(
         schema = content.get(JSON, {}).get("schema", {})
         model = schemas.get(str(schema.get("$ref", "")).rpartition("/")[2], {})
         response["description"] = model.get("description") or "Done."
-    described = content.get(JSON)
-    if described is not None and not described.keys() & {"example", "examples"}:
-        described["example"] = answer_example(described.get("schema", {}), schemas)
 
 
 def _refusal(status: int, codes: Iterable[str] | None = None) -> dict[str, Any]:
