@@ -57,6 +57,8 @@ COMMANDS: Final = {
     "nodes": ("legato.cli.nodes:nodes", "Show the node types there are, or make your own."),
     "schema": ("legato.cli.schema:schema", "Print the JSON Schema of workflow or test files."),
     "openapi": ("legato.cli.openapi:openapi", "Print the description of the HTTP API."),
+    "login": ("legato.cli.login:login", "Log in to a server; commands then ask it."),
+    "logout": ("legato.cli.login:logout", "Forget a server, and revoke the key made there."),
     "up": ("legato.cli.up:up", "Start everything on this computer, and open it in the browser."),
     "engine": ("legato.cli.engine:engine", "Run every execution that has no live owner."),
     "serve": ("legato.cli.serve:serve", "Serve the HTTP API, with an engine."),

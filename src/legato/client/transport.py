@@ -34,6 +34,8 @@ READ_S: Final = 75.0
 USER_AGENT: Final = "legato-client"
 _WORKSPACE: Final = "legato-workspace"
 _KEY: Final = "idempotency-key"
+_COOKIE: Final = "legato_refresh"
+_OF_COOKIES: Final = ("/api/v1/auth/refresh", "/api/v1/auth/logout")
 _NOT_SENT: Final = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout)
 
 
@@ -65,6 +67,7 @@ class Options:
         retry: How patient it is.
         timeout_s: Between two pieces of an answer.
         verify: TLS; None: as the machine trusts.
+        may_be_plain: Go over plain http to another computer too, where others may read along.
         transport: Instead of the network, for tests.
         sleep: Instead of waiting, for tests.
         chance: Instead of chance, for tests.
@@ -74,6 +77,7 @@ class Options:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     timeout_s: float = READ_S
     verify: ssl.SSLContext | None = None
+    may_be_plain: bool = False
     transport: httpx2.AsyncBaseTransport | None = None
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     chance: Callable[[], float] = chance
@@ -100,12 +104,13 @@ class Transport:
             options: How.
 
         Raises:
-            InvalidInput: It is no address, or would send a credential in the clear to elsewhere.
+            InvalidInput: It is no address, or would send secrets in the clear to elsewhere.
         """
-        self.url = checked_url(url, has_secret=credential is not None)
+        self.url = checked_url(url, may_be_plain=options.may_be_plain)
         self.options = options
         self.budget = Budget(options.retry)
         self.cookies: dict[str, str] = {}
+        """The refresh token of a log-in, by the name of its cookie."""
         self._credential = credential
         verify: Any = True if options.verify is None else options.verify
         if self.url.startswith("http:"):
@@ -193,6 +198,7 @@ class Transport:
             httpx2.HTTPError: There is none.
         """
         response = await self._http.send(self._request(call, headers), stream=True)
+        self._keep_cookies(response)
         if response.status_code < 300:
             return response
         try:
@@ -200,6 +206,14 @@ class Transport:
         finally:
             await response.aclose()
         raise problem_of(response.status_code, response.headers, body)
+
+    def _keep_cookies(self, response: httpx2.Response) -> None:
+        """Keep the refresh token of a log-in; the library's own jar would send it everywhere."""
+        self._http.cookies.clear()
+        for text in response.headers.get_list("set-cookie"):
+            name, _, value = text.partition(";")[0].partition("=")
+            if _COOKIE in name:
+                self.cookies[name.strip()] = value.strip()
 
     def _unreachable(self, error: httpx2.HTTPError) -> Unreachable:
         is_sent = not isinstance(error, _NOT_SENT)
@@ -217,7 +231,7 @@ class Transport:
             found.setdefault(_KEY, str(uuid.uuid4()))
         if _WORKSPACE in {name.lower() for name in call.headers} and self.options.workspace:
             found.setdefault(_WORKSPACE, self.options.workspace)
-        if self.cookies:
+        if self.cookies and call.path.startswith(_OF_COOKIES):
             found["cookie"] = "; ".join(f"{name}={each}" for name, each in self.cookies.items())
         if self._credential is not None:
             value = await self._credential.header()
@@ -238,12 +252,15 @@ class Transport:
         return self._http.build_request(call.method, url, headers=headers, **content)
 
 
-def checked_url(url: str, *, has_secret: bool) -> str:
+def checked_url(url: str, *, may_be_plain: bool = False) -> str:
     """Return the address of a server without a slash at its end.
 
+    Args:
+        url: The address.
+        may_be_plain: It need not be https, though others could read along.
+
     Raises:
-        InvalidInput: It is none, has a password in it, or would carry a credential in the clear
-            over a network.
+        InvalidInput: It is none, has a password in it, or is plain http over a network.
     """
     parts = urlsplit(url.strip())
     if parts.scheme not in {"http", "https"} or not parts.hostname:
@@ -252,7 +269,7 @@ def checked_url(url: str, *, has_secret: bool) -> str:
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise errors.InvalidInput("the address of a server has neither password, ? nor #")
-    if has_secret and parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not may_be_plain and not _is_loopback(parts.hostname):
         raise errors.InvalidInput(
             f"{url} is not https: a password or key would be readable on its way",
             hint="Use https, or the server's loopback address.",

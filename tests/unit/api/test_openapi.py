@@ -17,6 +17,7 @@ from legato.api.body import body, model_of, parse
 from legato.api.openapi import describe_api, operation_id, refusals
 from legato.api.problems import CODES_OF_STATUS, MEDIA_TYPE
 from legato.api.server import IDENTITY, RESOURCES, describe
+from legato.cli.main import invoke
 
 NAME: Final = re.compile(r"[a-z]+(_[a-z0-9]+)+")
 FOUND: Final[dict[str, Any]] = describe()
@@ -176,3 +177,11 @@ def test_a_body_of_several_types_is_described_by_each() -> None:
     assert content["application/yaml"]["schema"] == {"type": "string"}
     assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/Thing"}
     assert content["multipart/form-data"]["schema"]["required"] == ["file"]
+
+
+def test_the_command_prints_the_description(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of this version, without a server or a home [CC5]."""
+    assert invoke(["openapi", "--json"], {}) == 0
+    assert orjson.loads(capsys.readouterr().out) == orjson.loads(orjson.dumps(FOUND))
+    assert invoke(["openapi"], {}) == 0
+    assert orjson.loads(capsys.readouterr().out)["openapi"].startswith("3.1")
