@@ -200,7 +200,7 @@ class Method:
     def _other(self, media: str) -> str:
         if media in _PIECES or media == "*/*":
             kind = "AbstractAsyncContextManager[AsyncIterator[bytes]]"
-            return self._method(kind, "return self._pieces(call)", accept=media, is_async=False)
+            return self._method(kind, "return self._pieces(call)", accept="*/*", is_async=False)
         return self._method("bytes", "return await self._bytes(call)", accept=media)
 
     def _method(

@@ -152,13 +152,7 @@ def _complete(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]
         operation["security"] = [{"bearer": []}]
         operation["x-legato-access"] = f"{needs.resource}:{needs.verb}"
         operation["x-legato-of"] = needs.of
-    for parameter in operation.get("parameters", ()):
-        if "name" in parameter:
-            parameter.setdefault("example", parameter_example(parameter, schemas))
-    has_parameters = bool(operation.get("parameters")) or "Idempotency-Key" in declaration.takes
-    headers = [{"$ref": f"#/components/parameters/{name}"} for name in _asked(route)]
-    if headers:
-        operation.setdefault("parameters", []).extend(headers)
+    has_parameters = _parameters(operation, route, schemas)
     _body(operation, route, schemas)
     responses = operation["responses"]
     if "422" in responses and "HTTPValidationError" in str(responses["422"]):
@@ -170,6 +164,23 @@ def _complete(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]
         if int(status) >= 400 and response == _described(int(status), _refusal(int(status))):
             responses[status] = {"$ref": f"#/components/responses/Problem{status}"}
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _parameters(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]) -> bool:
+    """Describe parameters; tell whether one of them can be wrong (422).
+
+    A header that a route describes itself is described as it is everywhere.
+    """
+    own = operation.get("parameters", [])
+    asked = list(dict.fromkeys([*(each["name"] for each in own), *_asked(route)]))
+    others = [each for each in own if each["name"] not in ASKED]
+    for parameter in others:
+        parameter.setdefault("example", parameter_example(parameter, schemas))
+    headers = [name for name in asked if name in ASKED]
+    refs = [{"$ref": f"#/components/parameters/{name}"} for name in headers]
+    if others or refs:
+        operation["parameters"] = [*others, *refs]
+    return bool(others) or "Idempotency-Key" in headers
 
 
 def _words(route: Guarded) -> tuple[str, str]:

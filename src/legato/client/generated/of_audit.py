@@ -161,6 +161,6 @@ class AuditOperations(Caller):
                 "after_seq": after_seq,
             },
             headers={"Legato-Workspace": workspace},
-            accept="application/x-ndjson",
+            accept="*/*",
         )
         return self._pieces(call)
