@@ -27,14 +27,14 @@ from legato.auth.refresh import new_sid, new_token, token_hash
 from legato.auth.tokens import AccessTokens, KeyRing
 from legato.model.ids import LOCAL_WORKSPACE, SessionId, UserId
 from legato.model.rate import PER_MINUTE_MAX
-from legato.ports.accounts import Accounts, Member, NewSession, NewToken, User, Workspace
+from legato.ports.accounts import Accounts, Member, NewSession, NewToken, Role, User, Workspace
 
 PASSWORD: Final = "Correct-Horse-41-Battery"  # noqa: S105 - of people who exist for a minute
 DAY_MS: Final = 86_400_000
 AT_ONCE: Final = 50
 RAISED: Final = {
     f"LEGATO_SERVER__RATES__{name}_PER_MINUTE": str(PER_MINUTE_MAX)
-    for name in ("REQUESTS", "READS", "CREDENTIALS")
+    for name in ("REQUESTS", "READS", "CREDENTIALS", "WRITES", "STARTS")
 }
 """Limits count as ever, and turn nobody away: one client stands here for a thousand people."""
 READY_WITHIN_S: Final = 60.0
@@ -119,14 +119,15 @@ def legato(command: list[str], place: Place, *, has_keys: bool = True) -> Iterat
 
 
 @contextlib.contextmanager
-def bare(value: bytes, home: Path) -> Iterator[Server]:
-    """Run the bare route, which answers this value."""
+def bare(value: bytes, home: Path, path: str | None = None) -> Iterator[Server]:
+    """Run the bare route, which answers this value at a path."""
     port = free_port()
     said, file = home / f"said-{port}", home / "value.json"
     file.write_bytes(value)
     url = f"http://127.0.0.1:{port}"
     began = time.perf_counter()
-    with started(["-m", "benchmarks.bare_server", str(port), str(file)], said) as process:
+    command = ["-m", "benchmarks.bare_server", str(port), str(file), *([path] if path else [])]
+    with started(command, said) as process:
         while not _answers(url):
             _check_alive(process, said, began)
         yield Server(process, url, said, time.perf_counter() - began)
@@ -158,13 +159,13 @@ def get(url: str, **headers: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def make_people(place: Place, server: Server, count: int) -> list[str]:
-    """Give a server a workspace with so many viewers, each logged in; return their tokens.
+def make_people(place: Place, server: Server, count: int, *, role: Role = "viewer") -> list[str]:
+    """Give a server a workspace with so many people, each logged in; return their tokens.
 
     The people and their sessions are written by the ports, the tokens are signed with the server's
     key: no password is hashed but once. Person N has the address that `email_of` gives.
     """
-    return _in_loop(_make_people(place, server, count))
+    return _in_loop(_make_people(place, server, count, role))
 
 
 def email_of(number: int) -> str:
@@ -172,7 +173,7 @@ def email_of(number: int) -> str:
     return f"person-{number:05d}@example.org"
 
 
-async def _make_people(place: Place, server: Server, count: int) -> list[str]:
+async def _make_people(place: Place, server: Server, count: int, role: Role) -> list[str]:
     clock = SystemClock()
     found = keys.keys_from_environment(place.keys())
     tokens = AccessTokens(KeyRing(found.jwt), clock, issuer=server.url)
@@ -190,7 +191,7 @@ async def _make_people(place: Place, server: Server, count: int) -> list[str]:
                 display_name=f"Person {number:05d}",
                 password_hash=password_hash,
             )
-            member = Member(workspace=LOCAL_WORKSPACE, user=user.id, role="viewer")
+            member = Member(workspace=LOCAL_WORKSPACE, user=user.id, role=role)
             session, sid = _session(user.id, clock)
             if not await accounts.add_user(user, (), member=member):
                 raise ServerFailedError(f"{user.email} is there already")
