@@ -329,7 +329,8 @@ def _more(name: str, figures: Figures) -> Iterator[str]:
         yield (
             f"{figures['started']:.0f} starts, p50 {number(figures['p50_ms'])} ms, "
             f"{number(figures['started_per_s'])} starts/s, "
-            f"{number(figures['ended_per_s'])} ended/s to the last one; W3 alone {number(figures['engine_per_s'])}/s; "
+            f"{number(figures['ended_per_s'])} ended/s to the last one; "
+            f"W3 alone {number(figures['engine_per_s'])}/s; "
             f"client {figures['client_share']:.0%} of a core"
         )
     elif name == "names" and figures:
