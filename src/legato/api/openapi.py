@@ -65,6 +65,25 @@ _PROBLEM: Final = {
         "errors": {"type": "array", "items": _FAULT},
     },
 }
+_TEXT: Final = {
+    "description": "A workflow as JSON: its text, or the document itself; one of both.",
+    "oneOf": [
+        {
+            "type": "object",
+            "required": ["source"],
+            "additionalProperties": False,
+            "properties": {"source": {"type": "string", "description": "YAML or JSON text."}},
+        },
+        {
+            "type": "object",
+            "required": ["document"],
+            "additionalProperties": False,
+            "properties": {"document": {"type": "object"}},
+        },
+    ],
+    "examples": [{"source": WORKFLOW_TEXT}],
+}
+"""What stands in JSON beside YAML, where a route takes the text of a workflow."""
 _SCHEMES: Final = {
     "bearer": {
         "type": "http",
@@ -225,6 +244,9 @@ def _body(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]) ->
             schemas[name] = {**each, **closed}
         if JSON in accepts:
             content.setdefault(JSON, {"schema": {"$ref": REF.format(model=model.__name__)}})
+    if JSON in accepts and JSON not in content and any(each.endswith("yaml") for each in accepts):
+        schemas["WorkflowText"] = _TEXT
+        content[JSON] = {"schema": {"$ref": REF.format(model="WorkflowText")}}
     for media in accepts:
         described = content.setdefault(media, _media(media))
         if "example" not in described and "examples" not in described and media == JSON:
@@ -257,8 +279,8 @@ def _statuses(
     yield from _ALWAYS
     if isinstance(declaration.access, Needs):
         yield from (401, 403)
-    if methods - {"GET"}:
-        yield from (403, 409)
+    if methods - {"GET", "HEAD"}:
+        yield from (403, 409, 507)
     if declaration.accepts:
         yield from (413, 415, 422)
     if has_parameters:
