@@ -2,6 +2,7 @@
 """Migrations on PostgreSQL."""
 
 import asyncio
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -126,17 +127,17 @@ async def test_an_old_schema_is_lifted_and_keeps_its_data(
     await run_sync(fresh_postgres_url, old)
     await query(
         fresh_postgres_url,
-        "INSERT INTO publications VALUES ('local', 'report', 1, 'f', '', 5, 'ann', NULL)",
+        "INSERT INTO publications VALUES ('local', 'w', 1, 'f', '', 'h', 5, 'ann', '', NULL)",
     )
     await asyncio.gather(*(start_and_stop(fresh_postgres_url) for _ in range(3)))
-    found = await query(fresh_postgres_url, "SELECT name, note FROM publications")
-    assert found == [("report", None)]
+    found = await query(fresh_postgres_url, "SELECT workflow, note FROM publications")
+    assert found == [("w", None)]
     assert await query(fresh_postgres_url, "SELECT x FROM of_the_future") == [("made",)]
     assert await query(fresh_postgres_url, "SELECT * FROM alembic_version") == [(future,)]
 
 
 async def test_what_names_stood_for_is_the_first_publication(fresh_postgres_url: str) -> None:
-    """A store of 0.1.0 keeps its published names, with their sources [LG23, CL33]."""
+    """A store of 0.1.0 keeps its published names as workflows with drafts [LG23, CL33, WF3]."""
 
     def old(connection: Connection) -> None:
         upgrade(connection, "0001")
@@ -148,8 +149,13 @@ async def test_what_names_stood_for_is_the_first_publication(fresh_postgres_url:
     ):
         await query(fresh_postgres_url, statement)
     await start_and_stop(fresh_postgres_url)
+    text_hash = hashlib.sha256(b"text").hexdigest()
+    ((workflow, *row),) = await query(fresh_postgres_url, "SELECT * FROM workflows")
+    assert row == ["local", "report", "", "report\n", 7, 7, None, "", 1, 1, 1]
     found = await query(fresh_postgres_url, "SELECT * FROM publications")
-    assert found == [("local", "report", 1, "v", b"text", 7, "", None)]
+    assert found == [("local", workflow, 1, "v", b"text", text_hash, 7, "", "", None)]
+    found = await query(fresh_postgres_url, "SELECT * FROM drafts")
+    assert found == [("local", workflow, 1, 1, b"text", 4, text_hash, "", 7)]
 
 
 async def test_a_newer_schema_is_refused(fresh_postgres_url: str) -> None:

@@ -2,6 +2,7 @@
 """Migrations on SQLite."""
 
 import asyncio
+import hashlib
 import sqlite3
 import subprocess
 import sys
@@ -123,7 +124,11 @@ def make_old(path: Path) -> None:
     for statement in SCHEMA:
         connection.execute(statement)
     connection.execute(
-        "INSERT INTO publications VALUES ('local', 'report', 1, 'f', '', 5, 'ann', NULL)"
+        "INSERT INTO publications VALUES ('local', 'w', 1, 'f', '', 'h', 5, 'ann', '', NULL)"
+    )
+    connection.execute(
+        "INSERT INTO workflows VALUES"
+        " ('w', 'local', 'report', '', 'report', 5, 5, NULL, 'ann', 1, 1, 1)"
     )
     connection.close()
 
@@ -134,26 +139,35 @@ def test_an_old_schema_is_lifted_and_keeps_its_data(tmp_path: Path, future: str)
     make_old(path)
     for _ in range(2):
         connection = open_database(path)
-        row = connection.execute("SELECT name, note FROM publications").fetchone()
-        assert row == ("report", None)
+        row = connection.execute("SELECT workflow, note FROM publications").fetchone()
+        assert row == ("w", None)
         found = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         assert found == (future,)
         connection.close()
 
 
 def test_what_names_stood_for_is_the_first_publication(tmp_path: Path) -> None:
-    """A store of 0.1.0 keeps its published names, with their sources [LG23, CL33]."""
+    """A store of 0.1.0 keeps its published names as workflows with drafts [LG23, CL33, WF3]."""
     path = tmp_path / "legato.db"
     with sqlite3.connect(path) as connection:
         for line in migrated("0001").iterdump():
             if "search_index" not in line and "sqlite_" not in line:
                 connection.execute(line)
-        connection.execute("INSERT INTO versions VALUES ('local', 'v', 'report', '{}', 'text', 7)")
+        compiled = b'{"title":"The Report"}'
+        values = ("local", "v", "report", compiled, b"text", 7)
+        connection.execute("INSERT INTO versions VALUES (?, ?, ?, ?, ?, ?)", values)
         connection.execute("INSERT INTO published VALUES ('local', 'report', 'v')")
     connection.close()
     connection = open_database(path)
+    text_hash = hashlib.sha256(b"text").hexdigest()
+    ((workflow, *row),) = connection.execute("SELECT * FROM workflows").fetchall()
+    assert row == [
+        *("local", "report", "The Report", "report\nthe report", 7, 7, None, "", 1, 1, 1)
+    ]
     found = connection.execute("SELECT * FROM publications").fetchall()
-    assert found == [("local", "report", 1, "v", "text", 7, "", None)]
+    assert found == [("local", workflow, 1, "v", b"text", text_hash, 7, "", "", None)]
+    found = connection.execute("SELECT * FROM drafts").fetchall()
+    assert found == [("local", workflow, 1, 1, b"text", 4, text_hash, "", 7)]
     connection.close()
 
 

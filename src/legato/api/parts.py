@@ -15,6 +15,8 @@ from legato.api.figures import StoreFigures
 from legato.api.limits import RequestLimits
 from legato.api.metrics import Metrics
 from legato.api.readiness import Readiness
+from legato.api.workflow_cache import WorkflowCache
+from legato.api.workflow_checks import Texts
 from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
@@ -24,6 +26,7 @@ from legato.model.node_type import NodeTypeInfo
 from legato.ports.clock import Clock
 from legato.ports.stores import Stores
 from legato.runtime.engine import Engine
+from legato.runtime.evaluation_process import EvaluationProcesses
 from legato.settings import Settings
 
 
@@ -80,8 +83,12 @@ class Api:
     """Gives the running engine of this process."""
     node_types: Callable[[], Mapping[str, NodeTypeInfo]] = _no_node_types
     """Gives what validation needs to know of the node types of this installation."""
+    evaluations: EvaluationProcesses = field(default_factory=EvaluationProcesses)
+    """Helpers that evaluate what somebody is writing, apart from those of the engine."""
     metrics: Metrics | None = None
     figures: StoreFigures | None = None
+    workflow_cache: WorkflowCache = field(default_factory=WorkflowCache)
+    texts: Texts = field(default_factory=Texts)
 
 
 def api_of(request: Request) -> Api:

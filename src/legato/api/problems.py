@@ -224,10 +224,9 @@ def _of_class(error: LegatoError) -> Problem:
 
 def _of_document(error: InvalidDocument) -> Iterator[Fault]:
     for each in error.problems:
-        steps = str(getattr(each, "path", "")).replace("[", ".").replace("]", "").split(".")
         message, nearest = str(getattr(each, "message", each)), getattr(each, "nearest", None)
         yield Fault(
-            pointer([step.strip("'") for step in steps if step]),
+            pointer(getattr(each, "steps", ())),
             message + (f"; did you mean {nearest}?" if nearest else ""),
             getattr(each, "expected", None) or "",
             getattr(each, "line", None),

@@ -80,7 +80,8 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     )
 
     async def hang_up() -> None:
-        for each in (close_counters, foreign.close if foreign else None):
+        hosts = foreign.close if foreign else None
+        for each in (close_counters, hosts, api.evaluations.close):
             if each is not None:
                 await each()
 

@@ -111,7 +111,9 @@ TABLE: Final[dict[str, dict[str, Right]]] = {
     "api_key": _rights("admin", None, "revoke_any"),
     "workspace": _rights("owner", None, "delete"),
     "metrics": _rights("admin", "read", "read"),
-    "account": _rights("viewer", None, "me profile workspaces sessions password mfa api_keys"),
+    "account": _rights(
+        "viewer", None, "me profile preferences workspaces sessions password mfa api_keys"
+    ),
 }
 """Resource to verb to right."""
 

@@ -22,6 +22,7 @@ NodeKind = Literal["task", "delay", "approval", "form", "signal", "call", "loop"
 `switch` is evaluated like a task without an attempt: it completes and closes edges.
 """
 JoinRule = Literal["all", "any", "all_done"]
+OverlapPolicy = Literal["allow", "skip", "queue"]
 EdgeKind = Literal["normal", "failure", "case"]
 
 KIND_OF_USES: Final[dict[str, NodeKind]] = {
@@ -107,6 +108,17 @@ class Budget(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     tokens: int | None = None
 
 
+class OverlapRule(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What happens to a new execution while `max` executions of the workflow have not ended."""
+
+    policy: OverlapPolicy = "allow"
+    max: int = 1
+
+
+ANY_OVERLAP: Final = OverlapRule()
+"""Where a document says nothing: the very same object, so that it stands in no version's text."""
+
+
 class Workflow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One immutable version of a workflow.
 
@@ -123,6 +135,7 @@ class Workflow(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     budget: Budget = Budget()
     concurrency: int = 0
     triggers: msgspec.Raw = msgspec.Raw(b"[]")
+    overlap: OverlapRule = ANY_OVERLAP
     format: int = 1
 
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Workflow versions by content hash, and which one a name stands for now.
 
-Rules: LG, DO.
+A name is the slug of a workflow that is not archived; `ports.workflows` knows the same workflows by
+their ids.
+
+Rules: LG, DO, WF3.
 """
 
 from typing import Protocol
@@ -23,9 +26,10 @@ class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
-    """What a name stood for from `at` (ms) on, until the next one. `number` counts from 1.
+    """What a workflow stood for from `at` (ms) on, until the next one. `number` counts from 1.
 
-    `restores` is the number of the publication that was published again.
+    `name` is the slug that the workflow has now, `hash` the SHA-256 (hex) of the text; `restores`
+    is the number of the publication that was published again.
     """
 
     workspace: WorkspaceId
@@ -35,6 +39,9 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     at: int
     by: str = ""
     restores: int | None = None
+    workflow_id: str = ""
+    hash: str = ""
+    message: str = ""
 
 
 class Versions(Protocol):
@@ -48,6 +55,8 @@ class Versions(Protocol):
         self, row: VersionRow, *, by: str = "", restores: int | None = None
     ) -> tuple[Publication, bool]:
         """Store a version, and have its name stand for it and its source from now on.
+
+        The workflow is made if the name has none, and the text becomes its draft.
 
         Args:
             row: Its `created_at` is the time of the publication.

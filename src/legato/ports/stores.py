@@ -21,6 +21,7 @@ from legato.ports.inbox import Inbox
 from legato.ports.journal import Journal
 from legato.ports.log import Log
 from legato.ports.owners import Owners
+from legato.ports.workflows import Workflows
 
 
 class StoreLook(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +76,7 @@ class Stores:
     owners: Owners
     executions: Executions
     versions: Versions
+    workflows: Workflows
     journal: Journal
     attempt_logs: AttemptLogs
     blobs: Blobs

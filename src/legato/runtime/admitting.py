@@ -8,6 +8,7 @@ workflow, it is queued for whoever has room.
 Rules: AM4-AM6, EN6.
 """
 
+import asyncio
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -78,6 +79,7 @@ class Admitting:
             door: The engine.
         """
         self.known_versions: set[str] = set()
+        self._open: set[asyncio.Task[Admitted]] = set()
         self._stores = stores
         self._clock = clock
         self._plans = plans
@@ -94,7 +96,21 @@ class Admitting:
         return prepare(submission, execution_id, inputs, self._clock.now_ms(), self._limits)
 
     async def admit(self, submission: Submission, terms: Terms) -> Admitted:
-        """Do what `Engine.admit` promises. It must not be cancelled in the middle."""
+        """Do what `Engine.admit` promises. What has begun goes on if the caller is cancelled.
+
+        The store may have made the execution ours by then.
+        """
+        task = asyncio.ensure_future(self._admit(submission, terms))
+        self._open.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Admitted]) -> None:
+        self._open.discard(task)
+        if not task.cancelled():
+            task.exception()  # the caller's matter, if there still is one
+
+    async def _admit(self, submission: Submission, terms: Terms) -> Admitted:
         door = self._door
         execution_id = submission.execution_id or ExecutionId(self._clock.new_id())
         prepared = await self.prepare(submission, execution_id)

@@ -198,7 +198,7 @@ class Engine:
         """
         if self._draining:
             raise Unavailable(_STOPPING)
-        return await asyncio.shield(self._loop.spawn(self._admitting.admit(submission, terms)))
+        return await self._admitting.admit(submission, terms)
 
     async def send(
         self,

@@ -131,12 +131,14 @@ async def rig(
     name: str = "e1",
     runner: ScriptedRunner | None = None,
     limits: Limits | None = None,
+    stores: Stores | None = None,
     **options: Any,
 ) -> AsyncIterator[Rig]:
     """Start an engine and stop it at the end."""
     clock = SystemClock()
-    database = database or MemoryDatabase(clock)
-    stores = make_memory_stores(database, clock, process=name)
+    if stores is None:
+        database = database or MemoryDatabase(clock)
+        stores = make_memory_stores(database, clock, process=name)
     runner = runner or ScriptedRunner()
     bus = LocalBus()
     parts = EngineParts(stores, bus, clock, LocalQueue(), runner, EvaluationProcesses())

@@ -15,11 +15,14 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from legato.adapters.system_clock import SystemClock
-from legato.app import make_stores
+from legato.app import make_stores, node_catalogue
 from legato.auth.keys import keys_from_environment
 from legato.auth.refresh import new_api_key, new_token, sid_of, token_hash
 from legato.auth.tokens import AccessTokens, KeyRing
+from legato.model.document.validate import load_workflow
 from legato.model.ids import LOCAL_WORKSPACE, SessionId, UserId, WorkspaceId
+from legato.model.policy import Limits
+from legato.model.workflow import encode_workflow, version_hash
 from legato.ports.accounts import (
     Accounts,
     ApiKey,
@@ -31,7 +34,9 @@ from legato.ports.accounts import (
     User,
     Workspace,
 )
+from legato.ports.catalogue import VersionRow
 from legato.ports.memberships import Invitation
+from legato.ports.workflows import Pin
 from legato.settings import load_settings
 from tests.integration.api.serving import Serving
 from tests.integration.api.visitor import Visitor
@@ -176,6 +181,27 @@ class Backdoor:
         )
         self.run(self.accounts.add_key(key, []))
         return made.text
+
+    def workflow(self, workspace: WorkspaceId = LOCAL_WORKSPACE) -> str:
+        """Make a workflow with a version and a pin; return its id."""
+        name = f"flow-{self.new_id()[-12:]}"
+        source = (
+            b"legato: 1\nname: %s\nnodes:\n  a: {uses: delay, with: {for: 1s}}\n" % name.encode()
+        )
+        workflow = load_workflow(
+            source, file="flow.yaml", catalogue=node_catalogue(), limits=Limits()
+        )
+        row = VersionRow(
+            version=version_hash(workflow),
+            workspace=workspace,
+            name=name,
+            compiled=encode_workflow(workflow),
+            source=source,
+        )
+        made, _ = self.run(self._stores.versions.publish(row))
+        pin = Pin(workflow=made.workflow_id, node="a", output=b"1")
+        self.run(self._stores.workflows.put_pin(workspace, pin))
+        return made.workflow_id
 
     def invitation(
         self, workspace: WorkspaceId = LOCAL_WORKSPACE, ttl_ms: int = HOUR_MS

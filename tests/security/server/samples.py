@@ -60,12 +60,24 @@ def _session(crowd: "Crowd") -> Mapping[str, str]:
     return {"session_id": crowd.log_in(crowd.stranger).session}
 
 
+def _workflow(crowd: "Crowd") -> Mapping[str, str]:
+    return {"workflow_id": crowd.workflow(crowd.elsewhere)}
+
+
+def _workflow_part(**more: str) -> "Callable[[Crowd], Mapping[str, str]]":
+    return lambda crowd: {**_workflow(crowd), **more}
+
+
 PASSWORD: Final = "canary-Correct-Horse-41-Battery"
 AUTH: Final = "/api/v1/auth"
 MEMBERS: Final = "/api/v1/members"
 USERS: Final = "/api/v1/users"
 PLACES: Final = "/api/v1/workspaces"
 PAGES: Final = ("/", "/setup", "/login", "/reset", "/invite")
+WORKFLOWS: Final = "/api/v1/workflows"
+WORKFLOW: Final = f"{WORKFLOWS}/{{workflow_id}}"
+SOURCE: Final = "legato: 1\nname: new\nnodes:\n  a: {uses: delay, with: {for: 1s}}\n"
+_ID: Final = {"workflow_id": UNKNOWN}
 SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("GET", "/health/live"): Sample(),
     ("GET", "/health/ready"): Sample(),
@@ -143,6 +155,47 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("POST", PLACES): Sample(body={"name": "New"}),
     ("GET", f"{PLACES}/{{workspace_id}}"): Sample(),
     ("PATCH", f"{PLACES}/{{workspace_id}}"): Sample(body={"name": "Main"}),
+    ("GET", "/api/v1/me/preferences"): Sample(),
+    ("PUT", "/api/v1/me/preferences"): Sample(body={"theme": "dark"}),
+    ("GET", "/api/v1/node-types"): Sample(),
+    ("GET", "/api/v1/node-types/{name}"): Sample(path={"name": "no.such"}),
+    ("GET", WORKFLOWS): Sample(),
+    ("POST", WORKFLOWS): Sample(body={"source": SOURCE}),
+    ("POST", f"{WORKFLOWS}/validate"): Sample(body={"source": SOURCE}),
+    ("GET", WORKFLOW): Sample(path=_ID, foreign=_workflow),
+    ("PATCH", WORKFLOW): Sample(path=_ID, body={"title": "New"}, foreign=_workflow),
+    ("DELETE", WORKFLOW): Sample(path=_ID, foreign=_workflow),
+    ("POST", f"{WORKFLOW}/purge"): Sample(path=_ID, foreign=_workflow),
+    ("GET", f"{WORKFLOW}/draft"): Sample(path=_ID, foreign=_workflow),
+    ("PUT", f"{WORKFLOW}/draft"): Sample(path=_ID, body={"source": SOURCE}, foreign=_workflow),
+    ("POST", f"{WORKFLOW}/publish"): Sample(path=_ID, body={"revision": 1}, foreign=_workflow),
+    ("GET", f"{WORKFLOW}/file"): Sample(path=_ID, foreign=_workflow),
+    ("PUT", f"{WORKFLOW}/file"): Sample(path=_ID, body={"legato": 1}, foreign=_workflow),
+    ("GET", f"{WORKFLOW}/versions"): Sample(path=_ID, foreign=_workflow),
+    ("GET", f"{WORKFLOW}/versions/{{number}}"): Sample(
+        path={**_ID, "number": "1"}, foreign=_workflow_part(number="1")
+    ),
+    ("GET", f"{WORKFLOW}/versions/{{a}}/diff/{{b}}"): Sample(
+        path={**_ID, "a": "1", "b": "2"}, foreign=_workflow_part(a="1", b="1")
+    ),
+    ("POST", f"{WORKFLOW}/versions/{{number}}/restore"): Sample(
+        path={**_ID, "number": "1"}, foreign=_workflow_part(number="1")
+    ),
+    ("GET", f"{WORKFLOW}/pins"): Sample(path=_ID, foreign=_workflow),
+    ("GET", f"{WORKFLOW}/pins/{{node}}"): Sample(
+        path={**_ID, "node": "a"}, foreign=_workflow_part(node="a")
+    ),
+    ("PUT", f"{WORKFLOW}/pins/{{node}}"): Sample(
+        path={**_ID, "node": "a"}, body={"output": 1}, foreign=_workflow_part(node="a")
+    ),
+    ("DELETE", f"{WORKFLOW}/pins/{{node}}"): Sample(
+        path={**_ID, "node": "a"}, foreign=_workflow_part(node="a")
+    ),
+    ("POST", f"{WORKFLOW}/preview"): Sample(
+        path=_ID,
+        body={"text": "${{ inputs.a }}", "node": "a", "path": "with.value", "source": "pins"},
+        foreign=_workflow,
+    ),
 }
 
 PUBLIC: Final = frozenset(

@@ -137,6 +137,7 @@ class MemoryVersions:
                 at=row.created_at,
                 by=by,
                 restores=restores,
+                hash=hashlib.sha256(row.source).hexdigest(),
             )
             self._database.versions.setdefault(row.version, row)
             past.append((made, row.source))

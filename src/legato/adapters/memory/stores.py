@@ -23,6 +23,7 @@ from legato.ports.admission import Admissions
 from legato.ports.audit import Audit
 from legato.ports.clock import Clock
 from legato.ports.stores import StoreLook, Stores
+from legato.ports.workflows import Workflows
 
 
 class MemoryLifecycle:
@@ -68,7 +69,7 @@ class MemoryChanges:
 
 
 class NotInMemory:
-    """Stands for accounts and audit: what nobody could log in to again is not kept in memory."""
+    """Stands for accounts, audit, drafts: what nobody could come back to is not kept in memory."""
 
     def __getattr__(self, name: str) -> Any:
         """Refuse every use.
@@ -77,7 +78,8 @@ class NotInMemory:
             Unavailable: Always.
         """
         raise Unavailable(
-            "a store in memory keeps no accounts and no audit.", hint="Use SQLite or PostgreSQL."
+            "a store in memory keeps no accounts, drafts and audit.",
+            hint="Use SQLite or PostgreSQL.",
         )
 
 
@@ -96,6 +98,7 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         owners=MemoryOwners(database, process, clock),
         executions=MemoryExecutions(database, process),
         versions=MemoryVersions(database, process),
+        workflows=cast(Workflows, NotInMemory()),
         journal=MemoryJournal(database, process),
         attempt_logs=MemoryAttemptLogs(database, process),
         blobs=MemoryBlobs(database, process),

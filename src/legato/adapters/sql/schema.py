@@ -5,7 +5,8 @@ Times are integer milliseconds since the Unix epoch. JSON is kept as the bytes t
 the store never reads inside. Partial indexes hold only what somebody still has to look at, so
 that ended executions cost nothing but their row.
 
-Those of accounts and of the audit stand in `schema_accounts`; `metadata` holds all of them.
+Those of accounts and of the audit stand in `schema_accounts`, those of workflows in
+`schema_workflows`; `metadata` holds all of them.
 
 Rules: LG1, LG14, LG23, LG26, OW2.
 """
@@ -31,14 +32,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR
 
-from legato.adapters.sql import schema_accounts
+from legato.adapters.sql import schema_accounts, schema_workflows
 from legato.adapters.sql.schema_base import KEY as _Key
 from legato.adapters.sql.schema_base import only as _only
 from legato.adapters.sql.schema_base import row_id as _row_id
 from legato.model.frames import FINAL_EXECUTION
 
 metadata: Final = schema_accounts.users.metadata
-"""All tables: those of accounts are in it already."""
+"""All tables: those of accounts and workflows are in it already."""
+assert metadata is schema_workflows.workflows.metadata
 
 QUEUED: Final = "status = 'queued' AND held_below IS NULL"
 """What an engine with room may claim."""
@@ -47,6 +49,9 @@ OPEN_ROOT: Final = (
     f" AND status NOT IN {tuple(sorted(FINAL_EXECUTION))}"
 )
 """What an overlap rule counts."""
+
+RUNS: Final = "workflow_id IS NOT NULL AND parent IS NULL AND NOT is_test"
+"""What the strip of a workflow's last executions shows."""
 
 executions: Final = Table(
     "executions",
@@ -86,6 +91,7 @@ executions: Final = Table(
     _only("executions", "roots", ("workspace", "created_at", "id"), "parent IS NULL"),
     _only("executions", "queued", ("workspace", "created_at", "id"), QUEUED),
     _only("executions", "open", ("workflow_id",), OPEN_ROOT),
+    _only("executions", "runs", ("workflow_id", "created_at", "id"), RUNS),
     _only("executions", "held", ("workflow_id", "id"), "held_below IS NOT NULL"),
     _only("executions", "owner", ("owner",), "owner IS NOT NULL"),
     _only("executions", "wake", ("wake_at",), "owner IS NULL AND wake_at IS NOT NULL"),
@@ -150,22 +156,6 @@ versions: Final = Table(
     Column("source", LargeBinary, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("version", "workspace"),
-)
-
-publications: Final = Table(
-    "publications",
-    metadata,
-    Column("workspace", _Key, nullable=False),
-    Column("name", _Key, nullable=False),
-    # From 1. The highest is what the name stands for now.
-    Column("number", Integer, nullable=False),
-    Column("version", _Key, nullable=False),
-    # As it was written: two of them may have the same version and differ in layout and comments.
-    Column("source", LargeBinary, nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("by", Text, nullable=False),
-    Column("restores", Integer),
-    PrimaryKeyConstraint("workspace", "name", "number"),
 )
 
 node_steps: Final = Table(

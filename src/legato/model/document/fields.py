@@ -18,6 +18,8 @@ from legato.model.expressions.plain import kind_name
 SLUG_PATTERN: Final = r"^[a-z][a-z0-9-]{0,62}$"
 NODE_ID_PATTERN: Final = r"^[a-z][a-z0-9_]{0,62}$"
 SLUG: Final = re.compile(SLUG_PATTERN[:-1] + r"\Z")
+UUID_SHAPED: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+"""A slug must not be one: what names a workflow would mean two."""
 NODE_ID: Final = re.compile(NODE_ID_PATTERN[:-1] + r"\Z")
 CEL_RESERVED: Final = frozenset({
     "as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in",

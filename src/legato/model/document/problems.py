@@ -15,8 +15,35 @@ PROBLEMS_MAX: Final = 500
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
+_CODES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
+    (code, re.compile(pattern))
+    for code, pattern in (
+        ("unknown_node_type", r"there is no node type "),
+        ("unknown_node", r"there is no node "),
+        ("unknown_input", r"there is no input "),
+        ("unknown_key", r"unknown key "),
+        ("missing", r"\S+ is missing$"),
+        ("expression", r"expression: |a key cannot hold an expression"),
+        ("cycle", r"the nodes need each other|.* needs itself$"),
+        ("duplicate", r".* (stands twice|is needed twice)"),
+        ("secret", r".*\bsecret\b"),
+        (
+            "limit",
+            r".* (out of bounds|too (long|many|deep).*)$|there are too many|the document has ",
+        ),
+        ("unknown_value", r".* is not known$"),
+    )
+)
+UNREADABLE: Final = "unreadable"
+"""Code of a problem that leaves nothing to check: the text is no document."""
+
+
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One problem. `line` and `column` count from 1; `path` is a JSON path such as `nodes.log`."""
+    """One problem. `line` and `column` count from 1; `path` is a JSON path such as `nodes.log`.
+
+    `steps` is the same path in parts. `end_line` and `end_column` are the place after its last
+    character, where that is known.
+    """
 
     file: str
     line: int
@@ -26,6 +53,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     expected: str | None = None
     got: str | None = None
     nearest: str | None = None
+    steps: Path = ()
+    end_line: int | None = None
+    end_column: int | None = None
+
+    @property
+    def code(self) -> str:
+        """What kind of problem it is, in a word that stays."""
+        found = (code for code, pattern in _CODES if pattern.match(self.message))
+        return next(found, "invalid")
 
     def __str__(self) -> str:
         """Return one line: place, path, message, and in brackets what helps to mend it."""

@@ -89,10 +89,26 @@ def _document(text: str, root: Node, report: Report, *, is_json: bool) -> tuple[
     return document, report
 
 
-def _only(file: str, line: int, column: int, message: str, **notes: str) -> Report:
+def _only(
+    file: str,
+    line: int,
+    column: int,
+    message: str,
+    *,
+    expected: str | None = None,
+    got: str | None = None,
+) -> Report:
     report = Report(Document("", file, Node({}, 0, 0), is_json=False))
     report.problems.append(
-        Problem(file=file, line=line, column=column, path="", message=message, **notes)
+        Problem(
+            file=file,
+            line=line,
+            column=column,
+            path="",
+            message=message,
+            expected=expected,
+            got=got,
+        )
     )
     report.count = 1
     return report

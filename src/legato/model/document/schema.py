@@ -114,6 +114,7 @@ def _document_properties() -> Schema:
             "minimum": 1,
             "maximum": 10_000,
         },
+        "overlap": _overlap(),
         "layout": {
             "description": "Places on the canvas; no part of the logic.",
             "type": "object",
@@ -128,6 +129,25 @@ def _document_properties() -> Schema:
     }
     assert tuple(known) and set(known) == set(validate.DOCUMENT_KEYS), "one list of keys"
     return {key: known[key] for key in validate.DOCUMENT_KEYS}
+
+
+def _overlap() -> Schema:
+    return {
+        "description": "What a start does while `max` executions have not ended: it starts all the "
+        "same, is skipped, or waits.",
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "policy": {"enum": list(validate.OVERLAP_POLICIES), "default": "allow"},
+            "max": {
+                "type": "integer",
+                "minimum": 1,
+                "maximum": validate.OVERLAP_MAX,
+                "default": 1,
+            },
+        },
+        "examples": [{"policy": "queue", "max": 1}],
+    }
 
 
 def _triggers() -> Schema:

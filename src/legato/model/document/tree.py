@@ -107,18 +107,30 @@ class Report:
             at: `"key"` for the place of the key, an integer for a character of a text value.
             notes: `expected`, `got` (never a secret) and `nearest`.
         """
+        node = self.document.node(path)
         if isinstance(at, int):
             offset = self.document.offset_in_text(path, at)
         else:
             offset = self.document.offset(path, at_key=at == "key")
-        self.add_at(offset, message, path=path, **notes)
+        # A key ends where what follows it begins; a text or number where it ends.
+        end = node.end if offset >= node.start else offset + len(str(path[-1]))
+        self.add_at(offset, message, path=path, end=end, **notes)
 
-    def add_at(self, offset: int, message: str, *, path: Path = (), **notes: str | None) -> None:
+    def add_at(
+        self,
+        offset: int,
+        message: str,
+        *,
+        path: Path = (),
+        end: int | None = None,
+        **notes: str | None,
+    ) -> None:
         """Add a problem at an offset of the text; notes are expected, got and nearest."""
         self.count += 1
         if self.count > PROBLEMS_MAX:
             return
         line, column = self.document.place(offset)
+        last = (None, None) if end is None else self.document.place(max(end, offset))
         self.problems.append(
             Problem(
                 file=self.document.file,
@@ -126,6 +138,9 @@ class Report:
                 column=column,
                 path=path_text(path),
                 message=message,
+                steps=path,
+                end_line=last[0],
+                end_column=last[1],
                 **notes,
             )
         )

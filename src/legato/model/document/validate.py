@@ -5,7 +5,7 @@ Rules: DO1-DO4, DO10, DO13-DO19, DO22, DO23.
 """
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -18,7 +18,14 @@ from legato.model.document.edges import (
     check_on_error,
     check_reads,
 )
-from legato.model.document.fields import SLUG, SLUG_PATTERN, TITLE_LENGTH_MAX, Fields, shown
+from legato.model.document.fields import (
+    SLUG,
+    SLUG_PATTERN,
+    TITLE_LENGTH_MAX,
+    UUID_SHAPED,
+    Fields,
+    shown,
+)
 from legato.model.document.inputs import declared_inputs, read_inputs
 from legato.model.document.nodes import Draft, finish_node, read_node, with_edges
 from legato.model.document.problems import Path, Problem
@@ -26,20 +33,31 @@ from legato.model.document.read import read_with_report
 from legato.model.document.reads import check_template
 from legato.model.document.scope import Scope
 from legato.model.document.secrecy import check_texts
+from legato.model.document.tree import Document, Report
 from legato.model.document.waits import check_wait
 from legato.model.ids import NodeId
 from legato.model.node_type import NodeTypeInfo
 from legato.model.policy import Limits
 from legato.model.values import encode
-from legato.model.workflow import Budget, NodeSpec, Workflow
+from legato.model.workflow import (
+    ANY_OVERLAP,
+    Budget,
+    NodeSpec,
+    OverlapPolicy,
+    OverlapRule,
+    Workflow,
+)
 
 FORMAT: Final = 1
 DOCUMENT_KEYS: Final = (
     "legato", "name", "title", "description", "inputs", "nodes", "outputs", "triggers", "budget",
-    "concurrency", "layout",
+    "concurrency", "overlap", "layout",
 )  # fmt: skip
 BUDGET_KEYS: Final = ("cost_usd", "tokens", "duration")
 TRIGGER_KEYS: Final = ("uses", "with", "name", "input")
+OVERLAP_KEYS: Final = ("policy", "max")
+OVERLAP_POLICIES: Final = ("allow", "skip", "queue")
+OVERLAP_MAX: Final = 10_000
 TRIGGERS_MAX: Final = 100
 TOKENS_MAX: Final = 10**15
 
@@ -71,6 +89,17 @@ def check_workflow(
 ) -> tuple[Workflow | None, tuple[Problem, ...]]:
     """Do the same without raising: the workflow (None if there are problems), and the problems."""
     document, report = read_with_report(text, file=file, limits=limits)
+    return check_read(document, report, catalogue=catalogue, limits=limits)
+
+
+def check_read(
+    document: Document | None,
+    report: Report,
+    *,
+    catalogue: Mapping[str, NodeTypeInfo],
+    limits: Limits,
+) -> tuple[Workflow | None, tuple[Problem, ...]]:
+    """Do the same with what `read_with_report` has read."""
     if document is None:
         return None, report.finish()
     scope = Scope(report, catalogue, limits)
@@ -111,6 +140,7 @@ def _read_document(scope: Scope, fields: Fields) -> Workflow | None:
         budget=_read_budget(fields),
         concurrency=fields.integer("concurrency", 1, scope.limits.max_nodes) or 0,
         triggers=_read_triggers(scope, fields),
+        overlap=_read_overlap(fields),
         format=FORMAT,
     )
     return None if built is None else workflow
@@ -122,6 +152,8 @@ def _read_name(fields: Fields) -> str:
     name = fields.text("name")
     if name is not None and not SLUG.match(name):
         fields.wrong("name", "this is no name of a workflow", f"a name like {SLUG_PATTERN}")
+    elif name is not None and UUID_SHAPED.match(name):
+        fields.wrong("name", "this name has the form of an id", "a name that says what it is for")
     return name or ""
 
 
@@ -206,6 +238,16 @@ def _read_budget(fields: Fields) -> Budget:
         cost_usd=inner.positive("cost_usd"),
         tokens=inner.integer("tokens", 1, TOKENS_MAX),
     )
+
+
+def _read_overlap(fields: Fields) -> OverlapRule:
+    inner = fields.mapping("overlap")
+    if inner is None:
+        return ANY_OVERLAP
+    inner.refuse_unknown(OVERLAP_KEYS)
+    policy = cast("OverlapPolicy", inner.choice("policy", OVERLAP_POLICIES) or "allow")
+    found = OverlapRule(policy=policy, max=inner.integer("max", 1, OVERLAP_MAX) or 1)
+    return ANY_OVERLAP if found.policy == "allow" else found
 
 
 def _read_triggers(scope: Scope, fields: Fields) -> msgspec.Raw:

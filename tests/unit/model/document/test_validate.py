@@ -12,7 +12,13 @@ from legato.model.document.validate import check_workflow, load_workflow
 from legato.model.expressions import compile as compile_module
 from legato.model.graph import Graph
 from legato.model.policy import Limits, RetryPolicy
-from legato.model.workflow import Budget, decode_workflow, encode_workflow, version_hash
+from legato.model.workflow import (
+    Budget,
+    OverlapRule,
+    decode_workflow,
+    encode_workflow,
+    version_hash,
+)
 from tests.unit.model.document.types import CATALOGUE, LIMITS, check, good, node, nodes, problems
 
 EVERYTHING = """
@@ -175,7 +181,7 @@ def test_nothing_is_evaluated(monkeypatch: pytest.MonkeyPatch) -> None:
             [
                 "3:1: zzzzz: unknown key 'zzzzz' (expected one of legato, name, title, "
                 "description, "
-                "inputs, nodes, outputs, triggers, budget, concurrency, layout)",
+                "inputs, nodes, outputs, triggers, budget, concurrency, overlap, layout)",
             ],
         ),
         (
@@ -564,3 +570,34 @@ def test_values_that_json_cannot_hold_are_reported_with_everything_else(is_json:
     for line, words in zip(found, said, strict=True):
         assert words in line
         assert line.split(":")[0].isdigit() or line.startswith("x.")
+
+
+def test_overlap_is_compiled_and_leaves_other_versions_as_they_were() -> None:
+    """A document that says nothing of it has the hash that it always had [WF12]."""
+    plain = good(nodes("  a: {uses: delay, with: {for: 1s}}\n"))
+    assert b"overlap" not in encode_workflow(plain)
+    said = good(nodes("  a: {uses: delay, with: {for: 1s}}\n", "overlap: {policy: allow}\n"))
+    assert version_hash(said) == version_hash(plain)
+    queued = good(
+        nodes("  a: {uses: delay, with: {for: 1s}}\n", "overlap: {policy: queue, max: 3}\n")
+    )
+    assert queued.overlap == OverlapRule(policy="queue", max=3)
+    assert decode_workflow(encode_workflow(queued)) == queued
+    assert version_hash(queued) != version_hash(plain)
+
+
+def test_a_wrong_overlap_is_told() -> None:
+    """Every part of it is checked at its place [WF12]."""
+    wrong = "overlap: {policy: stop, max: 0, min: 1}\n"
+    found = [str(each) for each in problems(nodes("  a: {uses: delay}\n", wrong))]
+    for part in ("overlap.policy: policy is not known", "overlap.max: max is out", "unknown key"):
+        assert any(part in each for each in found), part
+
+
+def test_a_name_is_never_formed_like_an_id() -> None:
+    """What names a workflow must not mean two of them [WF13]."""
+    text = nodes("  a: {uses: delay, with: {for: 1s}}\n")
+    name = "abcdef01-0000-7000-8000-000000000001"
+    found = [str(each) for each in problems(text.replace("name: test", f"name: {name}"))]
+    assert len(found) == 1
+    assert "has the form of an id" in found[0]

@@ -270,8 +270,6 @@ INSERT INTO attempt_logs (execution_id, node, item, attempt, "offset", at, level
 SELECT attempt_logs.id, attempt_logs.execution_id, attempt_logs.node, attempt_logs.item, attempt_logs.attempt, attempt_logs."offset", attempt_logs.at, attempt_logs.level, attempt_logs.text, attempt_logs.progress FROM attempt_logs WHERE attempt_logs.execution_id = $1::VARCHAR COLLATE "C" AND attempt_logs.id > $2::BIGINT AND attempt_logs.node = $3::VARCHAR COLLATE "C" ORDER BY attempt_logs.id LIMIT $4;
 -- meta: ["key"]
 SELECT meta.value FROM meta WHERE meta.key = $1::VARCHAR COLLATE "C";
--- newest: ["workspace"]
-SELECT publications.workspace, publications.name, publications.number, publications.version, publications.at, publications.by, publications.restores FROM publications WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT * FROM publications AS later WHERE later.workspace = publications.workspace AND later.name = publications.name AND later.number > publications.number)) ORDER BY publications.name;
 -- open_counts: []
 SELECT anon_1.status, count(*) AS count FROM (SELECT executions.status AS status FROM executions WHERE executions.workspace IN (SELECT workspaces.id FROM workspaces UNION SELECT '01900000-0000-7000-8000-000000000001') AND executions.status IN ('needs_attention', 'paused', 'queued', 'running', 'waiting') LIMIT 100000) AS anon_1 GROUP BY anon_1.status;
 -- orphaned: ["limit"]
@@ -282,12 +280,6 @@ SELECT engines.id, engines.host, engines.pid, engines.lease_until - CAST(EXTRACT
 SELECT inbox.id, inbox.execution_id, inbox.body FROM inbox WHERE NOT inbox.consumed AND (SELECT executions.owner FROM executions WHERE executions.id = inbox.execution_id AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out')) = $1::VARCHAR COLLATE "C" ORDER BY inbox.id LIMIT $2;
 -- pending_for: ["ids"]
 SELECT inbox.id, inbox.execution_id, inbox.body FROM inbox WHERE NOT inbox.consumed AND inbox.execution_id = any($1::TEXT[]) AND (SELECT true FROM executions WHERE executions.id = inbox.execution_id AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out')) ORDER BY inbox.id;
--- publication_add: ["workspace", "name", "number", "version", "source", "at", "by", "restores"]
-INSERT INTO publications (workspace, name, number, version, source, at, by, restores) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::INTEGER, $4::VARCHAR COLLATE "C", $5::BYTEA, $6::BIGINT, $7::VARCHAR, $8::INTEGER) ON CONFLICT DO NOTHING;
--- publications: ["workspace", "name", "limit"]
-SELECT publications.workspace, publications.name, publications.number, publications.version, publications.at, publications.by, publications.restores FROM publications WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.name = $2::VARCHAR COLLATE "C" ORDER BY publications.number DESC LIMIT $3;
--- published: ["workspace", "name", [1]]
-SELECT publications.version, publications.source FROM publications WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.name = $2::VARCHAR COLLATE "C" ORDER BY publications.number DESC LIMIT $3::INTEGER;
 -- queued: ["limit", "last_workspace"]
 WITH RECURSIVE spaces(workspace) AS (SELECT min(executions.workspace) AS workspace FROM executions WHERE executions.status = 'queued' AND executions.held_below IS NULL UNION ALL SELECT (SELECT min(executions.workspace) AS min_1 FROM executions WHERE executions.status = 'queued' AND executions.held_below IS NULL AND executions.workspace > spaces.workspace) AS anon_1 FROM spaces WHERE spaces.workspace IS NOT NULL) SELECT executions.id AS execution_id, executions.workspace, executions.version, executions.workflow, executions.fence, executions.head_seq, executions.status, executions.created_at, executions.owner, executions.is_busy, executions.start FROM executions JOIN (SELECT line.id AS id, line.place AS place, spaces.workspace AS workspace FROM spaces JOIN LATERAL (SELECT executions.id AS id, row_number() OVER (ORDER BY executions.created_at, executions.id) AS place FROM executions WHERE executions.status = 'queued' AND executions.held_below IS NULL AND executions.workspace = spaces.workspace AND executions.owner IS NULL ORDER BY executions.created_at, executions.id LIMIT $1) AS line ON true) AS queue ON queue.id = executions.id WHERE executions.owner IS NULL AND executions.status = 'queued' AND executions.held_below IS NULL ORDER BY queue.place, queue.workspace <= $2::VARCHAR COLLATE "C", queue.workspace LIMIT $1 FOR UPDATE OF executions SKIP LOCKED;
 -- queued_count: []
@@ -298,8 +290,6 @@ SELECT events.seq, events.at, events.body, events.crc FROM events WHERE events.e
 SELECT events.execution_id, events.seq, events.at, events.body, events.crc FROM events WHERE events.execution_id = any($1::TEXT[]) ORDER BY events.execution_id, events.seq;
 -- release: [[null], [1], "ids", "fences", "engine"]
 UPDATE executions SET owner=$1::VARCHAR COLLATE "C", fence=(executions.fence + $2::BIGINT) FROM unnest($3::TEXT[], $4::BIGINT[]) AS anon_1(id, fence) WHERE executions.owner = $5::VARCHAR COLLATE "C" AND executions.id = anon_1.id AND executions.fence = anon_1.fence;
--- source: ["workspace", "name", "number"]
-SELECT publications.source FROM publications WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.name = $2::VARCHAR COLLATE "C" AND publications.number = $3::INTEGER;
 -- step: ["execution_id", "node", "item", "name", "ordinal"]
 SELECT node_steps.attempt, node_steps.input_hash, node_steps.output FROM node_steps WHERE node_steps.execution_id = $1::VARCHAR COLLATE "C" AND node_steps.node = $2::VARCHAR COLLATE "C" AND node_steps.item = $3::INTEGER AND node_steps.name = $4::VARCHAR COLLATE "C" AND node_steps.ordinal = $5::INTEGER;
 -- step_begin: ["execution_id", "node", "item", "name", "ordinal", "attempt", "input_hash", "output"]
@@ -312,8 +302,8 @@ UPDATE executions SET owner=$1::VARCHAR COLLATE "C", fence=(executions.fence + $
 UPDATE search_texts SET text=$1::VARCHAR, words=array_to_tsvector(string_to_array(anon_1.word, $2::VARCHAR)) FROM unnest($3::BIGINT[], $4::TEXT[]) AS anon_1(id, word) WHERE search_texts.id = anon_1.id;
 -- turn_end: ["execution_id", "seq", [1]]
 SELECT events.seq FROM events WHERE events.execution_id = $1::VARCHAR COLLATE "C" AND events.seq <= $2::BIGINT AND events.crc IS NOT NULL ORDER BY events.seq DESC LIMIT $3::INTEGER;
--- version: ["version", [1]]
-SELECT versions.workspace, versions.name, versions.compiled, versions.source, versions.created_at FROM versions WHERE versions.version = $1::VARCHAR COLLATE "C" LIMIT $2::INTEGER;
+-- version: ["version"]
+SELECT versions.workspace, versions.name, versions.compiled, versions.source, versions.created_at FROM versions WHERE versions.version = $1::VARCHAR COLLATE "C" LIMIT 1;
 -- version_known: ["version", "workspace"]
 SELECT 1 FROM versions WHERE versions.version = $1::VARCHAR COLLATE "C" AND versions.workspace = $2::VARCHAR COLLATE "C";
 -- version_put: ["workspace", "version", "name", "compiled", "source", "created_at"]
@@ -322,3 +312,89 @@ INSERT INTO versions (workspace, version, name, compiled, source, created_at) VA
 SELECT search_texts.id, search_texts.text FROM search_texts WHERE search_texts.text IS NOT NULL LIMIT $1 FOR UPDATE SKIP LOCKED;
 -- wanted: ["limit", [1000]]
 SELECT executions.id AS execution_id, executions.workspace, executions.version, executions.workflow, executions.fence, executions.head_seq, executions.status, executions.created_at, executions.owner, executions.is_busy, executions.start FROM executions WHERE executions.owner IS NULL AND executions.id IN (SELECT anon_1.id FROM (SELECT DISTINCT inbox.execution_id AS id FROM inbox WHERE NOT inbox.consumed AND (SELECT executions.owner IS NULL AS anon_2 FROM executions WHERE executions.id = inbox.execution_id AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out')) LIMIT $1) AS anon_1 UNION SELECT anon_3.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.wake_at IS NOT NULL AND executions.wake_at <= CAST(EXTRACT(epoch FROM clock_timestamp()) * $2::INTEGER AS BIGINT) LIMIT $1) AS anon_3 UNION SELECT anon_4.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.is_busy LIMIT $1) AS anon_4) ORDER BY executions.created_at, executions.id LIMIT $1 FOR UPDATE OF executions SKIP LOCKED;
+-- workflows.add: ["id", "workspace", "slug", "title", "folded", "at", [null], "created_by", "published", "draft"]
+INSERT INTO workflows (id, workspace, slug, title, folded, created_at, updated_at, archived_at, created_by, published, draft, stamp) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::VARCHAR, $5::VARCHAR, $6::BIGINT, $6::BIGINT, $7::BIGINT, $8::VARCHAR, $9::INTEGER, $10::INTEGER, 1) ON CONFLICT DO NOTHING RETURNING workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp;
+-- workflows.alias_add: ["workspace", "alias", "workflow"]
+INSERT INTO workflow_aliases (workspace, alias, workflow) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C") ON CONFLICT DO NOTHING RETURNING workflow_aliases.workflow;
+-- workflows.archive: ["id"]
+UPDATE workflows SET updated_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), archived_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), stamp=(workflows.stamp + 1) WHERE workflows.id = $1::VARCHAR COLLATE "C" RETURNING workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp;
+-- workflows.by_alias: ["workspace", "named"]
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, publications.version FROM workflows LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.workspace = $1::VARCHAR COLLATE "C" AND workflows.id IN (SELECT workflow_aliases.workflow FROM workflow_aliases WHERE workflow_aliases.workspace = $1::VARCHAR COLLATE "C" AND workflow_aliases.alias = $2::VARCHAR COLLATE "C") AND workflows.archived_at IS NULL;
+-- workflows.by_id: ["named", "workspace"]
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, publications.version FROM workflows LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.id = $1::VARCHAR COLLATE "C" AND workflows.workspace = $2::VARCHAR COLLATE "C";
+-- workflows.by_slug: ["workspace", "named"]
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, publications.version FROM workflows LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.workspace = $1::VARCHAR COLLATE "C" AND workflows.slug = $2::VARCHAR COLLATE "C" AND workflows.archived_at IS NULL;
+-- workflows.change: ["slug", "title", "folded", "id", "workspace"]
+UPDATE workflows SET slug=$1::VARCHAR COLLATE "C", title=$2::VARCHAR, folded=$3::VARCHAR, updated_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), stamp=(workflows.stamp + 1) WHERE workflows.id = $4::VARCHAR COLLATE "C" AND NOT (EXISTS (SELECT * FROM workflows AS other WHERE other.workspace = $5::VARCHAR COLLATE "C" AND other.slug = $1::VARCHAR COLLATE "C" AND other.archived_at IS NULL AND other.id != $4::VARCHAR COLLATE "C")) RETURNING workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp;
+-- workflows.draft: ["workspace", "workflow"]
+SELECT drafts.workflow, drafts.revision, drafts.base_version, drafts.source, drafts.by, drafts.at FROM drafts JOIN workflows ON workflows.id = drafts.workflow AND workflows.draft = drafts.revision WHERE drafts.workspace = $1::VARCHAR COLLATE "C" AND drafts.workflow = $2::VARCHAR COLLATE "C";
+-- workflows.draft_add: ["workspace", "workflow", "revision", "base_version", "source", "size", "hash", "by", "at"]
+INSERT INTO drafts (workspace, workflow, revision, base_version, source, size, hash, by, at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::INTEGER, $4::INTEGER, $5::BYTEA, $6::INTEGER, $7::VARCHAR COLLATE "C", $8::VARCHAR, $9::BIGINT);
+-- workflows.draft_base: ["base_version", "workflow", "revision"]
+UPDATE drafts SET base_version=$1::INTEGER WHERE drafts.workflow = $2::VARCHAR COLLATE "C" AND drafts.revision = $3::INTEGER;
+-- workflows.draft_revision: ["workspace", "workflow", "revision"]
+SELECT drafts.workflow, drafts.revision, drafts.base_version, drafts.source, drafts.by, drafts.at FROM drafts WHERE drafts.workspace = $1::VARCHAR COLLATE "C" AND drafts.workflow = $2::VARCHAR COLLATE "C" AND drafts.revision = $3::INTEGER;
+-- workflows.draft_set: ["revision", "workflow"]
+UPDATE workflows SET draft=$1::INTEGER WHERE workflows.id = $2::VARCHAR COLLATE "C";
+-- workflows.drafts_prune: ["workflow", "revision"]
+DELETE FROM drafts WHERE drafts.workflow = $1::VARCHAR COLLATE "C" AND drafts.revision < $2::INTEGER AND (drafts.revision <= $2 - 50 OR drafts.revision IN (SELECT anon_1.revision FROM (SELECT drafts.revision AS revision, sum(drafts.size) OVER (ORDER BY drafts.revision DESC) AS total FROM drafts WHERE drafts.workflow = $1::VARCHAR COLLATE "C") AS anon_1 WHERE anon_1.total > 8388608));
+-- workflows.edit_told: ["workflow", "by"]
+INSERT INTO draft_editors (workflow, by, told_at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT (workflow, by) DO UPDATE SET told_at = excluded.told_at WHERE draft_editors.told_at <= excluded.told_at - 3600000 RETURNING draft_editors.told_at;
+-- workflows.last_runs: ["workspace", "workflow"]
+SELECT executions.id, executions.status, executions.created_at FROM executions WHERE executions.workspace = $1::VARCHAR COLLATE "C" AND executions.workflow_id = $2::VARCHAR COLLATE "C" AND executions.parent IS NULL AND NOT executions.is_test ORDER BY executions.created_at DESC, executions.id DESC LIMIT 10;
+-- workflows.lock: ["named", "workspace"]
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp FROM workflows WHERE workflows.id = $1::VARCHAR COLLATE "C" AND workflows.workspace = $2::VARCHAR COLLATE "C" FOR UPDATE;
+-- workflows.lock_slug: ["workspace", "slug"]
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp FROM workflows WHERE workflows.workspace = $1::VARCHAR COLLATE "C" AND workflows.slug = $2::VARCHAR COLLATE "C" AND workflows.archived_at IS NULL FOR UPDATE;
+-- workflows.newest: ["workspace"]
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications.by, publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE workflows.workspace = $1::VARCHAR COLLATE "C" AND workflows.archived_at IS NULL AND publications.number = workflows.published ORDER BY workflows.slug;
+-- workflows.now: []
+SELECT CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AS at;
+-- workflows.open_execution: ["workspace", "workflow"]
+SELECT executions.id FROM executions WHERE executions.workspace = $1::VARCHAR COLLATE "C" AND executions.status IN ('needs_attention', 'paused', 'queued', 'running', 'waiting') AND executions.workflow_id = $2::VARCHAR COLLATE "C" LIMIT 1;
+-- workflows.page: ["workspace", "is_published", "text", "after", "limit"]
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, drafts.at AS draft_at, drafts.by AS draft_by, drafts.hash AS draft_hash, publications.hash AS published_hash FROM workflows JOIN drafts ON drafts.workflow = workflows.id AND drafts.revision = workflows.draft LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.workspace = $1::VARCHAR COLLATE "C" AND ($2::BOOLEAN IS NULL OR $2::BOOLEAN = (workflows.published IS NOT NULL)) AND ($3::VARCHAR IS NULL OR replace(workflows.folded, $3::VARCHAR, '') != workflows.folded) AND ($4::VARCHAR IS NULL OR workflows.id < $4::VARCHAR COLLATE "C") AND workflows.archived_at IS NULL ORDER BY workflows.id DESC LIMIT $5::INTEGER;
+-- workflows.page_archived: ["workspace", "is_published", "text", "after", "limit"]
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, drafts.at AS draft_at, drafts.by AS draft_by, drafts.hash AS draft_hash, publications.hash AS published_hash FROM workflows JOIN drafts ON drafts.workflow = workflows.id AND drafts.revision = workflows.draft LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.workspace = $1::VARCHAR COLLATE "C" AND ($2::BOOLEAN IS NULL OR $2::BOOLEAN = (workflows.published IS NOT NULL)) AND ($3::VARCHAR IS NULL OR replace(workflows.folded, $3::VARCHAR, '') != workflows.folded) AND ($4::VARCHAR IS NULL OR workflows.id < $4::VARCHAR COLLATE "C") AND workflows.archived_at IS NOT NULL ORDER BY workflows.id DESC LIMIT $5::INTEGER;
+-- workflows.pin: ["workspace", "workflow", "node"]
+SELECT pins.workflow, pins.node, pins.output, pins.by, pins.at FROM pins WHERE pins.workspace = $1::VARCHAR COLLATE "C" AND pins.workflow = $2::VARCHAR COLLATE "C" AND pins.node = $3::VARCHAR COLLATE "C";
+-- workflows.pin_drop: ["workspace", "workflow", "node"]
+DELETE FROM pins WHERE pins.workspace = $1::VARCHAR COLLATE "C" AND pins.workflow = $2::VARCHAR COLLATE "C" AND pins.node = $3::VARCHAR COLLATE "C" RETURNING pins.node;
+-- workflows.pin_names: ["workspace", "workflow"]
+SELECT pins.workflow, pins.node, pins.by, pins.at, length(pins.output) AS size FROM pins WHERE pins.workspace = $1::VARCHAR COLLATE "C" AND pins.workflow = $2::VARCHAR COLLATE "C" ORDER BY pins.node;
+-- workflows.pin_put: ["workspace", "workflow", "node", "output", "by"]
+INSERT INTO pins (workspace, workflow, node, output, by, at) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::VARCHAR COLLATE "C", $4::BYTEA, $5::VARCHAR, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT (workflow, node) DO UPDATE SET output = excluded.output, by = excluded.by, at = excluded.at RETURNING pins.workflow, pins.node, pins.output, pins.by, pins.at;
+-- workflows.pins: ["workspace", "workflow"]
+SELECT pins.workflow, pins.node, pins.output, pins.by, pins.at FROM pins WHERE pins.workspace = $1::VARCHAR COLLATE "C" AND pins.workflow = $2::VARCHAR COLLATE "C" ORDER BY pins.node;
+-- workflows.pins_other: ["workspace", "workflow", "node"]
+SELECT count(*) AS count FROM pins WHERE pins.workspace = $1::VARCHAR COLLATE "C" AND pins.workflow = $2::VARCHAR COLLATE "C" AND pins.node != $3::VARCHAR COLLATE "C";
+-- workflows.preferences: ["user_id"]
+SELECT preferences.value FROM preferences WHERE preferences.user_id = $1::VARCHAR COLLATE "C";
+-- workflows.preferences_put: ["user_id", "value"]
+INSERT INTO preferences (user_id, value, at) VALUES ($1::VARCHAR COLLATE "C", $2::BYTEA, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT (user_id) DO UPDATE SET value = excluded.value, at = excluded.at;
+-- workflows.publication: ["workspace", "workflow", "number"]
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications.by, publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.workflow = $2::VARCHAR COLLATE "C" AND publications.number = $3::INTEGER;
+-- workflows.publication_add: ["workspace", "workflow", "number", "version", "source", "hash", "at", "by", "message", "restores"]
+INSERT INTO publications (workspace, workflow, number, version, source, hash, at, by, message, restores) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR COLLATE "C", $3::INTEGER, $4::VARCHAR COLLATE "C", $5::BYTEA, $6::VARCHAR COLLATE "C", $7::BIGINT, $8::VARCHAR, $9::VARCHAR, $10::INTEGER);
+-- workflows.publication_text: ["workspace", "workflow", "number"]
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications.by, publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id, publications.source, versions.compiled FROM publications JOIN workflows ON workflows.id = publications.workflow JOIN versions ON versions.version = publications.version AND versions.workspace = publications.workspace WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.workflow = $2::VARCHAR COLLATE "C" AND publications.number = $3::INTEGER;
+-- workflows.publications: ["workspace", "workflow", "before", "limit"]
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications.by, publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE publications.workspace = $1::VARCHAR COLLATE "C" AND publications.workflow = $2::VARCHAR COLLATE "C" AND ($3::INTEGER IS NULL OR publications.number < $3::INTEGER) ORDER BY publications.number DESC LIMIT $4;
+-- workflows.publications_named: ["workspace", "name", "limit"]
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications.by, publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE workflows.workspace = $1::VARCHAR COLLATE "C" AND workflows.slug = $2::VARCHAR COLLATE "C" AND workflows.archived_at IS NULL ORDER BY publications.number DESC LIMIT $3;
+-- workflows.published_set: ["title", "folded", "at", "number", "id"]
+UPDATE workflows SET title=$1::VARCHAR, folded=$2::VARCHAR, updated_at=$3::BIGINT, published=$4::INTEGER, stamp=(workflows.stamp + 1) WHERE workflows.id = $5::VARCHAR COLLATE "C";
+-- workflows.purge: ["workflow"]
+DELETE FROM workflows WHERE workflows.id = $1::VARCHAR COLLATE "C" RETURNING workflows.id;
+-- workflows.purge_aliases: ["workflow"]
+DELETE FROM workflow_aliases WHERE workflow_aliases.workflow = $1::VARCHAR COLLATE "C";
+-- workflows.purge_draft_editors: ["workflow"]
+DELETE FROM draft_editors WHERE draft_editors.workflow = $1::VARCHAR COLLATE "C";
+-- workflows.purge_drafts: ["workflow"]
+DELETE FROM drafts WHERE drafts.workflow = $1::VARCHAR COLLATE "C";
+-- workflows.purge_pins: ["workflow"]
+DELETE FROM pins WHERE pins.workflow = $1::VARCHAR COLLATE "C";
+-- workflows.purge_publications: ["workflow"]
+DELETE FROM publications WHERE publications.workflow = $1::VARCHAR COLLATE "C";
+-- workflows.source_named: ["workspace", "name", "number"]
+SELECT publications.source FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE workflows.workspace = $1::VARCHAR COLLATE "C" AND workflows.slug = $2::VARCHAR COLLATE "C" AND workflows.archived_at IS NULL AND publications.number = $3::INTEGER;

@@ -40,7 +40,6 @@ from legato.adapters.sql.accounts.definitions import account_statements
 from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
 from legato.adapters.sql.definitions_shared import open_counts
-from legato.adapters.sql.postgres.definitions_catalogue import catalogue
 from legato.adapters.sql.postgres.definitions_look_ups import look_ups
 from legato.adapters.sql.schema import (
     NOBODYS,
@@ -54,6 +53,7 @@ from legato.adapters.sql.schema import (
     node_steps,
     search_texts,
 )
+from legato.adapters.sql.workflows.definitions import workflow_statements
 from legato.model.frames import FINAL_EXECUTION
 
 P: Final = bindparam
@@ -89,9 +89,9 @@ def unnest(name: str, **columns: Any) -> Any:
 def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
     groups = (
-        _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), catalogue(), _steps(),
-        _search(),
-        account_statements(), admission_statements(), audit_statements(), look_ups(),
+        _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _steps(), _search(),
+        account_statements(), admission_statements(), audit_statements(),
+        workflow_statements(), look_ups(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

@@ -15,7 +15,6 @@ from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal
-from legato.adapters.sql.postgres.catalogue import PostgresVersions
 from legato.adapters.sql.postgres.committer import Committer
 from legato.adapters.sql.postgres.database import Database
 from legato.adapters.sql.postgres.executions import PostgresExecutions
@@ -25,6 +24,9 @@ from legato.adapters.sql.postgres.log import PostgresLog
 from legato.adapters.sql.postgres.owners import PostgresOwners
 from legato.adapters.sql.postgres.scripts import PostgresScripts
 from legato.adapters.sql.revision import REVISION
+from legato.adapters.sql.workflows.store import SqlWorkflows
+from legato.adapters.sql.workflows.versions import SqlVersions
+from legato.adapters.system_clock import SystemClock
 from legato.crashpoints import crash_point
 from legato.errors import StoreUnavailable
 from legato.model.policy import Limits
@@ -182,7 +184,8 @@ def make_postgres_stores(url: str, blobs: Blobs, *, limits: Limits | None = None
         inbox=PostgresInbox(database, committer, waiting_max=limits.max_inbox_per_execution),
         owners=PostgresOwners(database, committer),
         executions=PostgresExecutions(database),
-        versions=PostgresVersions(database),
+        versions=SqlVersions(scripts, SystemClock().new_id),
+        workflows=SqlWorkflows(scripts),
         journal=PostgresJournal(database),
         attempt_logs=PostgresAttemptLogs(database, lines_max=limits.max_log_lines_per_attempt),
         blobs=blobs,

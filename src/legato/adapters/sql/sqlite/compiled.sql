@@ -50,8 +50,6 @@ CREATE VIRTUAL TABLE search_index USING fts5(words, tokenize = "ascii tokenchars
 -- schema:
 CREATE TABLE meta ( "key" TEXT NOT NULL, value TEXT NOT NULL, CONSTRAINT pk_meta PRIMARY KEY ("key") );
 -- schema:
-CREATE TABLE publications ( workspace TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, version TEXT NOT NULL, source BLOB NOT NULL, at BIGINT NOT NULL, "by" TEXT NOT NULL, restores INTEGER, CONSTRAINT pk_publications PRIMARY KEY (workspace, name, number) );
--- schema:
 CREATE TABLE users ( id TEXT NOT NULL, email TEXT NOT NULL, display_name TEXT NOT NULL, password_hash TEXT, is_disabled BOOLEAN NOT NULL, is_instance_admin BOOLEAN NOT NULL, totp BLOB, totp_step BIGINT NOT NULL, recovery TEXT NOT NULL, default_workspace TEXT, created_at BIGINT NOT NULL, version BIGINT NOT NULL, CONSTRAINT pk_users PRIMARY KEY (id), CONSTRAINT uq_users_email UNIQUE (email) );
 -- schema:
 CREATE TABLE workspaces ( id TEXT NOT NULL, slug TEXT NOT NULL, name TEXT NOT NULL, created_at BIGINT NOT NULL, CONSTRAINT pk_workspaces PRIMARY KEY (id), CONSTRAINT uq_workspaces_slug UNIQUE (slug) );
@@ -113,6 +111,28 @@ CREATE INDEX ix_answers_at ON answers (at);
 CREATE TABLE places ( "trigger" TEXT NOT NULL, "key" TEXT NOT NULL, kind TEXT NOT NULL, at BIGINT NOT NULL, execution_id TEXT, CONSTRAINT pk_places PRIMARY KEY ("trigger", "key") );
 -- schema:
 CREATE INDEX ix_places_at ON places (at);
+-- schema:
+CREATE TABLE workflows ( id TEXT NOT NULL, workspace TEXT NOT NULL, slug TEXT NOT NULL, title TEXT NOT NULL, folded TEXT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL, archived_at BIGINT, created_by TEXT NOT NULL, published INTEGER, draft INTEGER NOT NULL, stamp BIGINT NOT NULL, CONSTRAINT pk_workflows PRIMARY KEY (id) );
+-- schema:
+CREATE INDEX ix_workflows_workspace ON workflows (workspace, id);
+-- schema:
+CREATE UNIQUE INDEX ix_workflows_slug ON workflows (workspace, slug) WHERE archived_at IS NULL;
+-- schema:
+CREATE TABLE workflow_aliases ( workspace TEXT NOT NULL, alias TEXT NOT NULL, workflow TEXT NOT NULL, CONSTRAINT pk_workflow_aliases PRIMARY KEY (workspace, alias) ) WITHOUT ROWID;
+-- schema:
+CREATE INDEX ix_workflow_aliases_workflow ON workflow_aliases (workflow);
+-- schema:
+CREATE TABLE preferences ( user_id TEXT NOT NULL, value BLOB NOT NULL, at BIGINT NOT NULL, CONSTRAINT pk_preferences PRIMARY KEY (user_id) );
+-- schema:
+CREATE TABLE publications ( workspace TEXT NOT NULL, workflow TEXT NOT NULL, number INTEGER NOT NULL, version TEXT NOT NULL, source BLOB NOT NULL, hash TEXT NOT NULL, at BIGINT NOT NULL, "by" TEXT NOT NULL, message TEXT NOT NULL, restores INTEGER, CONSTRAINT pk_publications PRIMARY KEY (workflow, number) );
+-- schema:
+CREATE TABLE draft_editors ( workflow TEXT NOT NULL, "by" TEXT NOT NULL, told_at BIGINT NOT NULL, CONSTRAINT pk_draft_editors PRIMARY KEY (workflow, "by") ) WITHOUT ROWID;
+-- schema:
+CREATE TABLE pins ( workspace TEXT NOT NULL, workflow TEXT NOT NULL, node TEXT NOT NULL, output BLOB NOT NULL, "by" TEXT NOT NULL, at BIGINT NOT NULL, CONSTRAINT pk_pins PRIMARY KEY (workflow, node) );
+-- schema:
+CREATE TABLE drafts ( workspace TEXT NOT NULL, workflow TEXT NOT NULL, revision INTEGER NOT NULL, base_version INTEGER, source BLOB NOT NULL, size INTEGER NOT NULL, hash TEXT NOT NULL, "by" TEXT NOT NULL, at BIGINT NOT NULL, CONSTRAINT pk_drafts PRIMARY KEY (workflow, revision) );
+-- schema:
+CREATE INDEX ix_executions_runs ON executions (workflow_id, created_at, id) WHERE workflow_id IS NOT NULL AND parent IS NULL AND NOT is_test;
 -- schema:
 INSERT INTO meta VALUES ('epoch', '1');
 -- schema:
@@ -393,8 +413,6 @@ INSERT INTO attempt_logs (execution_id, node, item, attempt, "offset", at, level
 SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution_id, 'node', r.node, 'item', r.item, 'attempt', r.attempt, 'offset', r."offset", 'at', r.at, 'level', r.level, 'text', r.text, 'progress', r.progress)) AS BLOB) AS json_group_array_1 FROM (SELECT attempt_logs.id AS id, attempt_logs.execution_id AS execution_id, attempt_logs.node AS node, attempt_logs.item AS item, attempt_logs.attempt AS attempt, attempt_logs."offset" AS "offset", attempt_logs.at AS at, attempt_logs.level AS level, attempt_logs.text AS text, attempt_logs.progress AS progress FROM attempt_logs WHERE attempt_logs.execution_id = :execution_id AND attempt_logs.id > :after AND attempt_logs.node = :node ORDER BY attempt_logs.id LIMIT :limit OFFSET 0) AS r;
 -- meta:
 SELECT meta.value FROM meta WHERE meta."key" = :key;
--- newest:
-SELECT CAST(json_group_array(json_object('workspace', r.workspace, 'name', r.name, 'number', r.number, 'version', r.version, 'at', r.at, 'by', r."by", 'restores', r.restores)) AS BLOB) AS json_group_array_1 FROM (SELECT publications.workspace AS workspace, publications.name AS name, publications.number AS number, publications.version AS version, publications.at AS at, publications."by" AS "by", publications.restores AS restores FROM publications WHERE publications.workspace = :workspace AND NOT (EXISTS (SELECT * FROM publications AS later WHERE later.workspace = publications.workspace AND later.name = publications.name AND later.number > publications.number)) ORDER BY publications.name) AS r;
 -- open_counts:
 SELECT CAST(json_group_object(anon_1.status, anon_1.count) AS BLOB) AS json_group_object_1 FROM (SELECT anon_2.status AS status, count(*) AS count FROM (SELECT executions.status AS status FROM executions WHERE executions.workspace IN (SELECT workspaces.id FROM workspaces UNION SELECT '01900000-0000-7000-8000-000000000001') AND executions.status IN ('needs_attention', 'paused', 'queued', 'running', 'waiting') LIMIT 100000 OFFSET 0) AS anon_2 GROUP BY anon_2.status) AS anon_1;
 -- orphaned:
@@ -405,12 +423,6 @@ SELECT CAST(json_group_array(json_object('id', r.id, 'host', r.host, 'pid', r.pi
 SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution_id, 'body', r.body)) AS BLOB) AS json_group_array_1 FROM (SELECT inbox.id AS id, inbox.execution_id AS execution_id, CAST(inbox.body AS TEXT) AS body FROM inbox INDEXED BY ix_inbox_waiting WHERE NOT inbox.consumed AND (SELECT executions.owner FROM executions WHERE executions.id = inbox.execution_id) = :engine ORDER BY inbox.id LIMIT :limit OFFSET 0) AS r;
 -- pending_for:
 SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution_id, 'body', r.body)) AS BLOB) AS json_group_array_1 FROM (SELECT inbox.id AS id, inbox.execution_id AS execution_id, CAST(inbox.body AS TEXT) AS body FROM inbox INDEXED BY ix_inbox_waiting WHERE NOT inbox.consumed AND inbox.execution_id IN (SELECT anon_1.value FROM json_each(:ids) AS anon_1) ORDER BY inbox.id) AS r;
--- publication_add:
-INSERT INTO publications (workspace, name, number, version, source, at, "by", restores) VALUES (:workspace, :name, :number, :version, :source, :at, :by, :restores);
--- publications:
-SELECT CAST(json_group_array(json_object('workspace', r.workspace, 'name', r.name, 'number', r.number, 'version', r.version, 'at', r.at, 'by', r."by", 'restores', r.restores)) AS BLOB) AS json_group_array_1 FROM (SELECT publications.workspace AS workspace, publications.name AS name, publications.number AS number, publications.version AS version, publications.at AS at, publications."by" AS "by", publications.restores AS restores FROM publications WHERE publications.workspace = :workspace AND publications.name = :name ORDER BY publications.number DESC LIMIT :limit OFFSET 0) AS r;
--- published:
-SELECT publications.number, publications.version, publications.source FROM publications WHERE publications.workspace = :workspace AND publications.name = :name ORDER BY publications.number DESC LIMIT 1 OFFSET 0;
 -- queued:
 WITH RECURSIVE spaces(workspace) AS (SELECT min(executions.workspace) AS workspace FROM executions INDEXED BY ix_executions_queued WHERE executions.status = 'queued' AND executions.held_below IS NULL UNION ALL SELECT (SELECT min(executions.workspace) AS min_1 FROM executions INDEXED BY ix_executions_queued WHERE executions.status = 'queued' AND executions.held_below IS NULL AND executions.workspace > spaces.workspace) AS anon_1 FROM spaces WHERE spaces.workspace IS NOT NULL) SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'workspace', r.workspace, 'version', r.version, 'workflow', r.workflow, 'fence', r.fence, 'head_seq', r.head_seq, 'status', r.status, 'created_at', r.created_at, 'owner', r.owner, 'is_busy', r.is_busy, 'start', r.start)) AS BLOB) AS json_group_array_1 FROM (SELECT found.id AS execution_id, found.workspace AS workspace, found.version AS version, found.workflow AS workflow, found.fence AS fence, found.head_seq AS head_seq, found.status AS status, found.created_at AS created_at, found.owner AS owner, found.is_busy AS is_busy, CAST(found.start AS TEXT) AS start FROM spaces JOIN executions AS found ON found.id IN (SELECT executions.id FROM executions INDEXED BY ix_executions_queued WHERE executions.status = 'queued' AND executions.held_below IS NULL AND executions.workspace = spaces.workspace AND executions.owner IS NULL ORDER BY executions.created_at, executions.id LIMIT :limit OFFSET 0) ORDER BY row_number() OVER (PARTITION BY found.workspace ORDER BY found.created_at, found.id), found.workspace <= :last_workspace, found.workspace LIMIT :limit OFFSET 0) AS r;
 -- queued_count:
@@ -421,8 +433,6 @@ SELECT CAST('[' || coalesce(group_concat('[' || coalesce(CAST(page.seq AS TEXT),
 SELECT CAST('{' || coalesce(group_concat('"' || CAST(wanted.value AS TEXT) || '":' || (SELECT '[' || coalesce(group_concat('[' || coalesce(CAST(events.seq AS TEXT), 'null') || ',' || coalesce(CAST(events.at AS TEXT), 'null') || ',' || coalesce(CAST(events.crc AS TEXT), 'null') || ',' || CAST(events.body AS TEXT) || ']'), '') || ']' AS anon_2 FROM events WHERE events.execution_id = wanted.value)), '') || '}' AS BLOB) AS anon_1 FROM json_each(:ids) AS wanted;
 -- release:
 UPDATE executions SET owner=NULL, fence=(executions.fence + 1) WHERE executions.owner = :engine AND executions.id IN (SELECT json_extract(value, '$[0]') FROM json_each(:pairs)) AND (executions.id, executions.fence) IN (SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(:pairs));
--- source:
-SELECT publications.source FROM publications WHERE publications.workspace = :workspace AND publications.name = :name AND publications.number = :number;
 -- step:
 SELECT node_steps.attempt, node_steps.input_hash, node_steps.output FROM node_steps WHERE node_steps.execution_id = :execution_id AND node_steps.node = :node AND node_steps.item = :item AND node_steps.name = :name AND node_steps.ordinal = :ordinal;
 -- step_begin:
@@ -445,3 +455,89 @@ INSERT INTO versions (workspace, version, name, compiled, source, created_at) VA
 SELECT CAST(json_group_array(json_object('id', r.id, 'execution_id', r.execution_id, 'text', r.text)) AS BLOB) AS json_group_array_1 FROM (SELECT search_texts.id AS id, search_texts.execution_id AS execution_id, search_texts.text AS text FROM search_texts WHERE search_texts.text IS NOT NULL LIMIT :limit OFFSET 0) AS r;
 -- wanted:
 SELECT CAST(json_group_array(json_object('execution_id', r.execution_id, 'workspace', r.workspace, 'version', r.version, 'workflow', r.workflow, 'fence', r.fence, 'head_seq', r.head_seq, 'status', r.status, 'created_at', r.created_at, 'owner', r.owner, 'is_busy', r.is_busy, 'start', r.start)) AS BLOB) AS json_group_array_1 FROM (SELECT executions.id AS execution_id, executions.workspace AS workspace, executions.version AS version, executions.workflow AS workflow, executions.fence AS fence, executions.head_seq AS head_seq, executions.status AS status, executions.created_at AS created_at, executions.owner AS owner, executions.is_busy AS is_busy, CAST(executions.start AS TEXT) AS start FROM executions WHERE executions.owner IS NULL AND executions.id IN (SELECT anon_1.id FROM (SELECT DISTINCT inbox.execution_id AS id FROM inbox WHERE NOT inbox.consumed AND (EXISTS (SELECT * FROM executions WHERE executions.id = inbox.execution_id AND executions.owner IS NULL AND executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out'))) LIMIT :limit OFFSET 0) AS anon_1 UNION SELECT anon_2.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.wake_at IS NOT NULL AND executions.wake_at <= :now LIMIT :limit OFFSET 0) AS anon_2 UNION SELECT anon_3.id FROM (SELECT executions.id AS id FROM executions WHERE executions.owner IS NULL AND executions.is_busy LIMIT :limit OFFSET 0) AS anon_3) ORDER BY executions.created_at, executions.id LIMIT :limit OFFSET 0) AS r;
+-- workflows.add:
+INSERT INTO workflows (id, workspace, slug, title, folded, created_at, updated_at, archived_at, created_by, published, draft, stamp) VALUES (:id, :workspace, :slug, :title, :folded, :at, :at, NULL, :created_by, :published, :draft, 1) ON CONFLICT DO NOTHING RETURNING id, workspace, slug, title, folded, created_at, updated_at, archived_at, created_by, published, draft, stamp;
+-- workflows.alias_add:
+INSERT INTO workflow_aliases (workspace, alias, workflow) VALUES (:workspace, :alias, :workflow) ON CONFLICT DO NOTHING RETURNING workflow;
+-- workflows.archive:
+UPDATE workflows SET updated_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), archived_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), stamp=(workflows.stamp + 1) WHERE workflows.id = :id RETURNING id, workspace, slug, title, folded, created_at, updated_at, archived_at, created_by, published, draft, stamp;
+-- workflows.by_alias:
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, publications.version FROM workflows LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.workspace = :workspace AND workflows.id IN (SELECT workflow_aliases.workflow FROM workflow_aliases WHERE workflow_aliases.workspace = :workspace AND workflow_aliases.alias = :named) AND workflows.archived_at IS NULL;
+-- workflows.by_id:
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, publications.version FROM workflows LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.id = :named AND workflows.workspace = :workspace;
+-- workflows.by_slug:
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, publications.version FROM workflows LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.workspace = :workspace AND workflows.slug = :named AND workflows.archived_at IS NULL;
+-- workflows.change:
+UPDATE workflows SET slug=:slug, title=:title, folded=:folded, updated_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), stamp=(workflows.stamp + 1) WHERE workflows.id = :id AND NOT (EXISTS (SELECT * FROM workflows AS other WHERE other.workspace = :workspace AND other.slug = :slug AND other.archived_at IS NULL AND other.id != :id)) RETURNING id, workspace, slug, title, folded, created_at, updated_at, archived_at, created_by, published, draft, stamp;
+-- workflows.draft:
+SELECT drafts.workflow, drafts.revision, drafts.base_version, drafts.source, drafts."by", drafts.at FROM drafts JOIN workflows ON workflows.id = drafts.workflow AND workflows.draft = drafts.revision WHERE drafts.workspace = :workspace AND drafts.workflow = :workflow;
+-- workflows.draft_add:
+INSERT INTO drafts (workspace, workflow, revision, base_version, source, size, hash, "by", at) VALUES (:workspace, :workflow, :revision, :base_version, :source, :size, :hash, :by, :at);
+-- workflows.draft_base:
+UPDATE drafts SET base_version=:base_version WHERE drafts.workflow = :workflow AND drafts.revision = :revision;
+-- workflows.draft_revision:
+SELECT drafts.workflow, drafts.revision, drafts.base_version, drafts.source, drafts."by", drafts.at FROM drafts WHERE drafts.workspace = :workspace AND drafts.workflow = :workflow AND drafts.revision = :revision;
+-- workflows.draft_set:
+UPDATE workflows SET draft=:revision WHERE workflows.id = :workflow;
+-- workflows.drafts_prune:
+DELETE FROM drafts WHERE drafts.workflow = :workflow AND drafts.revision < :revision AND (drafts.revision <= :revision - 50 OR drafts.revision IN (SELECT anon_1.revision FROM (SELECT drafts.revision AS revision, sum(drafts.size) OVER (ORDER BY drafts.revision DESC) AS total FROM drafts WHERE drafts.workflow = :workflow) AS anon_1 WHERE anon_1.total > 8388608));
+-- workflows.edit_told:
+INSERT INTO draft_editors (workflow, "by", told_at) VALUES (:workflow, :by, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT (workflow, "by") DO UPDATE SET told_at = excluded.told_at WHERE draft_editors.told_at <= excluded.told_at - 3600000 RETURNING told_at;
+-- workflows.last_runs:
+SELECT executions.id, executions.status, executions.created_at FROM executions WHERE executions.workspace = :workspace AND executions.workflow_id = :workflow AND executions.parent IS NULL AND executions.is_test = 0 ORDER BY executions.created_at DESC, executions.id DESC LIMIT 10 OFFSET 0;
+-- workflows.lock:
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp FROM workflows WHERE workflows.id = :named AND workflows.workspace = :workspace;
+-- workflows.lock_slug:
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp FROM workflows WHERE workflows.workspace = :workspace AND workflows.slug = :slug AND workflows.archived_at IS NULL;
+-- workflows.newest:
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications."by", publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE workflows.workspace = :workspace AND workflows.archived_at IS NULL AND publications.number = workflows.published ORDER BY workflows.slug;
+-- workflows.now:
+SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS at;
+-- workflows.open_execution:
+SELECT executions.id FROM executions WHERE executions.workspace = :workspace AND executions.status IN ('needs_attention', 'paused', 'queued', 'running', 'waiting') AND executions.workflow_id = :workflow LIMIT 1 OFFSET 0;
+-- workflows.page:
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, drafts.at AS draft_at, drafts."by" AS draft_by, drafts.hash AS draft_hash, publications.hash AS published_hash FROM workflows JOIN drafts ON drafts.workflow = workflows.id AND drafts.revision = workflows.draft LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.workspace = :workspace AND (:is_published IS NULL OR :is_published = (workflows.published IS NOT NULL)) AND (:text IS NULL OR replace(workflows.folded, :text, '') != workflows.folded) AND (:after IS NULL OR workflows.id < :after) AND workflows.archived_at IS NULL ORDER BY workflows.id DESC LIMIT :limit OFFSET 0;
+-- workflows.page_archived:
+SELECT workflows.id, workflows.workspace, workflows.slug, workflows.title, workflows.folded, workflows.created_at, workflows.updated_at, workflows.archived_at, workflows.created_by, workflows.published, workflows.draft, workflows.stamp, drafts.at AS draft_at, drafts."by" AS draft_by, drafts.hash AS draft_hash, publications.hash AS published_hash FROM workflows JOIN drafts ON drafts.workflow = workflows.id AND drafts.revision = workflows.draft LEFT OUTER JOIN publications ON publications.workflow = workflows.id AND publications.number = workflows.published WHERE workflows.workspace = :workspace AND (:is_published IS NULL OR :is_published = (workflows.published IS NOT NULL)) AND (:text IS NULL OR replace(workflows.folded, :text, '') != workflows.folded) AND (:after IS NULL OR workflows.id < :after) AND workflows.archived_at IS NOT NULL ORDER BY workflows.id DESC LIMIT :limit OFFSET 0;
+-- workflows.pin:
+SELECT pins.workflow, pins.node, pins.output, pins."by", pins.at FROM pins WHERE pins.workspace = :workspace AND pins.workflow = :workflow AND pins.node = :node;
+-- workflows.pin_drop:
+DELETE FROM pins WHERE pins.workspace = :workspace AND pins.workflow = :workflow AND pins.node = :node RETURNING node;
+-- workflows.pin_names:
+SELECT pins.workflow, pins.node, pins."by", pins.at, length(pins.output) AS size FROM pins WHERE pins.workspace = :workspace AND pins.workflow = :workflow ORDER BY pins.node;
+-- workflows.pin_put:
+INSERT INTO pins (workspace, workflow, node, output, "by", at) VALUES (:workspace, :workflow, :node, :output, :by, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT (workflow, node) DO UPDATE SET output = excluded.output, "by" = excluded."by", at = excluded.at RETURNING workflow, node, output, "by", at;
+-- workflows.pins:
+SELECT pins.workflow, pins.node, pins.output, pins."by", pins.at FROM pins WHERE pins.workspace = :workspace AND pins.workflow = :workflow ORDER BY pins.node;
+-- workflows.pins_other:
+SELECT count(*) AS count FROM pins WHERE pins.workspace = :workspace AND pins.workflow = :workflow AND pins.node != :node;
+-- workflows.preferences:
+SELECT preferences.value FROM preferences WHERE preferences.user_id = :user_id;
+-- workflows.preferences_put:
+INSERT INTO preferences (user_id, value, at) VALUES (:user_id, :value, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT (user_id) DO UPDATE SET value = excluded.value, at = excluded.at;
+-- workflows.publication:
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications."by", publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE publications.workspace = :workspace AND publications.workflow = :workflow AND publications.number = :number;
+-- workflows.publication_add:
+INSERT INTO publications (workspace, workflow, number, version, source, hash, at, "by", message, restores) VALUES (:workspace, :workflow, :number, :version, :source, :hash, :at, :by, :message, :restores);
+-- workflows.publication_text:
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications."by", publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id, publications.source, versions.compiled FROM publications JOIN workflows ON workflows.id = publications.workflow JOIN versions ON versions.version = publications.version AND versions.workspace = publications.workspace WHERE publications.workspace = :workspace AND publications.workflow = :workflow AND publications.number = :number;
+-- workflows.publications:
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications."by", publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE publications.workspace = :workspace AND publications.workflow = :workflow AND (:before IS NULL OR publications.number < :before) ORDER BY publications.number DESC LIMIT :limit OFFSET 0;
+-- workflows.publications_named:
+SELECT publications.workspace, publications.number, publications.version, publications.hash, publications.at, publications."by", publications.message, publications.restores, workflows.slug AS name, publications.workflow AS workflow_id FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE workflows.workspace = :workspace AND workflows.slug = :name AND workflows.archived_at IS NULL ORDER BY publications.number DESC LIMIT :limit OFFSET 0;
+-- workflows.published_set:
+UPDATE workflows SET title=:title, folded=:folded, updated_at=:at, published=:number, stamp=(workflows.stamp + 1) WHERE workflows.id = :id;
+-- workflows.purge:
+DELETE FROM workflows WHERE workflows.id = :workflow RETURNING id;
+-- workflows.purge_aliases:
+DELETE FROM workflow_aliases WHERE workflow_aliases.workflow = :workflow;
+-- workflows.purge_draft_editors:
+DELETE FROM draft_editors WHERE draft_editors.workflow = :workflow;
+-- workflows.purge_drafts:
+DELETE FROM drafts WHERE drafts.workflow = :workflow;
+-- workflows.purge_pins:
+DELETE FROM pins WHERE pins.workflow = :workflow;
+-- workflows.purge_publications:
+DELETE FROM publications WHERE publications.workflow = :workflow;
+-- workflows.source_named:
+SELECT publications.source FROM publications JOIN workflows ON workflows.id = publications.workflow WHERE workflows.workspace = :workspace AND workflows.slug = :name AND workflows.archived_at IS NULL AND publications.number = :number;

@@ -55,12 +55,12 @@ from legato.adapters.sql.sqlite.definitions_base import (
     pairs,
 )
 from legato.adapters.sql.sqlite.definitions_lists import (
-    catalogue,
     finds,
     lists,
     search,
     steps,
 )
+from legato.adapters.sql.workflows.definitions import workflow_statements
 
 
 def _claim_columns(table: Any) -> list[ColumnElement[Any]]:
@@ -77,8 +77,9 @@ def _claim_columns(table: Any) -> list[ColumnElement[Any]]:
 def all_statements() -> dict[str, ClauseElement]:
     """Return every statement by name, sorted by name."""
     groups = (
-        _log(), _inbox(), _owners(), finds(), lists(), catalogue(), steps(), search(),
+        _log(), _inbox(), _owners(), finds(), lists(), steps(), search(),
         account_statements(), admission_statements(), audit_statements(),
+        workflow_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

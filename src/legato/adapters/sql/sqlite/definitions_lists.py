@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The statements of lists, versions, steps, attempt logs and search on SQLite.
+"""The statements of lists, steps, attempt logs and search on SQLite.
 
 Rules: LG, JN.
 """
@@ -13,7 +13,6 @@ from sqlalchemy import (
     Select,
     and_,
     cast,
-    exists,
     func,
     literal_column,
     or_,
@@ -32,9 +31,7 @@ from legato.adapters.sql.schema import (
     executions,
     meta,
     node_steps,
-    publications,
     search_texts,
-    versions,
 )
 from legato.adapters.sql.sqlite.definitions_base import (
     NOT_INDEXED,
@@ -167,60 +164,6 @@ def lists() -> Iterator[tuple[str, ClauseElement]]:
         ),
     )
     yield "meta", select(meta.c.value).where(meta.c.key == P("key"))
-
-
-def catalogue() -> Iterator[tuple[str, ClauseElement]]:
-    """Yield what stores, publishes and reads versions."""
-    yield "version_put", insert(versions).on_conflict_do_nothing()
-    yield "publication_add", insert(publications)
-    # Bytes as they are: a source need not be JSON. One row, so one step.
-    yield (
-        "version",
-        select(
-            versions.c.workspace,
-            versions.c.name,
-            versions.c.compiled,
-            versions.c.source,
-            versions.c.created_at,
-        )
-        .where(versions.c.version == P("version"))
-        .limit(1),
-    )
-    yield (
-        "version_known",
-        select(literal_column("1"))
-        .select_from(versions)
-        .where(versions.c.version == P("version"), versions.c.workspace == P("workspace")),
-    )
-    mine = publications.c.workspace == P("workspace")
-    this = and_(mine, publications.c.name == P("name"))
-    newest = publications.c.number.desc()
-    yield (
-        "published",
-        select(publications.c.number, publications.c.version, publications.c.source)
-        .where(this)
-        .order_by(newest)
-        .limit(1),
-    )
-    yield (
-        "source",
-        select(publications.c.source).where(this, publications.c.number == P("number")),
-    )
-    columns = [each for each in publications.c if each.name != "source"]
-    yield (
-        "publications",
-        as_json(select(*columns).where(this).order_by(newest).limit(P("limit"))),
-    )
-    later = publications.alias("later")
-    is_newest = ~exists().where(
-        later.c.workspace == publications.c.workspace,
-        later.c.name == publications.c.name,
-        later.c.number > publications.c.number,
-    )
-    yield (
-        "newest",
-        as_json(select(*columns).where(mine, is_newest).order_by(publications.c.name)),
-    )
 
 
 def steps() -> Iterator[tuple[str, ClauseElement]]:

@@ -18,7 +18,6 @@ from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
-from legato.adapters.sql.sqlite.catalogue import SqliteVersions
 from legato.adapters.sql.sqlite.changes import SqliteChanges
 from legato.adapters.sql.sqlite.connection import (
     SYNCHRONOUS_FULL,
@@ -37,6 +36,9 @@ from legato.adapters.sql.sqlite.readers import Readers
 from legato.adapters.sql.sqlite.scripts import SqliteScripts
 from legato.adapters.sql.sqlite.statements import REVISION, SCHEMA, SQL
 from legato.adapters.sql.sqlite.writer import Writer
+from legato.adapters.sql.workflows.store import SqlWorkflows
+from legato.adapters.sql.workflows.versions import SqlVersions
+from legato.adapters.system_clock import SystemClock
 from legato.crashpoints import crash_point
 from legato.errors import StoreUnavailable
 from legato.model.policy import Limits
@@ -224,7 +226,8 @@ def make_sqlite_stores(
         inbox=SqliteInbox(writer, readers, waiting_max=limits.max_inbox_per_execution),
         owners=SqliteOwners(writer, readers, locks),
         executions=SqliteExecutions(readers),
-        versions=SqliteVersions(writer, readers),
+        versions=SqlVersions(scripts, SystemClock().new_id),
+        workflows=SqlWorkflows(scripts),
         journal=SqliteJournal(writer, readers),
         attempt_logs=SqliteAttemptLogs(writer, readers, lines_max=limits.max_log_lines_per_attempt),
         blobs=blobs,
