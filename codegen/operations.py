@@ -113,7 +113,9 @@ class Method:
         return kind
 
     def _signature(self, *, without: tuple[str, ...] = ()) -> str:
-        taken = ["self", *(f"{self._argument(each)}: str" for each in self._in("path"))]
+        taken = ["self"]
+        for each in self._in("path"):
+            taken.append(f"{self._argument(each)}: {self._parameter_type(each)}")
         kind = self._body_type()
         if kind is not None:
             taken.append(f"body: {kind}")

@@ -85,7 +85,13 @@ async def open_catalogue(
     """Open the catalogue of a server, or of the store here."""
     from legato.app import build
 
-    assert server is None
+    if server is not None:
+        from legato.cli.catalogue_server import ServerCatalogue
+        from legato.cli.remote import client_of
+
+        async with client_of(invocation, server) as client:
+            yield ServerCatalogue(client)
+        return
     async with build(invocation.settings(), role="reader") as app:
         yield StoreCatalogue(app)
 

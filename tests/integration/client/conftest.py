@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from legato.auth.roles import SCOPES
+from legato.cli.servers import KnownServer, changing
 from tests.integration.api.serving import Serving
-from tests.integration.api.visitor import Visitor
+from tests.integration.api.visitor import EMAIL, Visitor
 from tests.integration.cli.site import Site
 
 
@@ -59,3 +61,15 @@ def computer(tmp_path: Path, serving: Serving) -> Iterator[Computer]:
     made = Computer(folder, serving)
     yield made
     made.site.close()
+
+
+def logged_in(computer: Computer) -> Computer:
+    """Log Ada in on a computer, with a key made behind the scenes."""
+    ada = Visitor(computer.serving)
+    ada.log_in()
+    scopes = sorted(SCOPES)
+    made = ada.call("POST", "/auth/api-keys", {"name": "computer", "scopes": scopes}).json()
+    server = KnownServer(url=computer.serving.url, key=made["key"], email=EMAIL, workspace="main")
+    with changing(computer.file) as kept:
+        kept[0] = kept[0].put(server)
+    return computer

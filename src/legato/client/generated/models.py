@@ -52,6 +52,16 @@ class ByPassword(msgspec.Struct, kw_only=True, frozen=True):
     password: str
 
 
+class ChangeView(msgspec.Struct, kw_only=True, frozen=True):
+    """One difference in the logic; `is_cut`: a value is too long to stand here."""
+
+    path: str
+    what: str
+    old: Any
+    new: Any
+    is_cut: bool
+
+
 class Claim(msgspec.Struct, kw_only=True, frozen=True):
     """The first owner. Without e-mail and password only on the machine of an embedded server."""
 
@@ -59,6 +69,39 @@ class Claim(msgspec.Struct, kw_only=True, frozen=True):
     email: str | UnsetType | None = UNSET
     display_name: str | UnsetType | None = UNSET
     password: str | UnsetType | None = UNSET
+
+
+class DiffView(msgspec.Struct, kw_only=True, frozen=True):
+    """What differs between two versions, from the first to the second.
+
+    `text` is a unified diff; null if the texts are too long for one. `moved`: nodes that only stand
+    elsewhere on the canvas. `is_cut`: there are more changes than are listed.
+    """
+
+    a: int
+    b: int
+    is_same_text: bool
+    is_same_logic: bool
+    text: str | None
+    changes: list[ChangeView]
+    nodes: list[NodeChange]
+    moved: list[str]
+    is_cut: bool
+
+
+class DraftView(msgspec.Struct, kw_only=True, frozen=True):
+    """A draft. `document` is its content, null if the text cannot be read.
+
+    `base_version` is the version that the text grew out of. `errors` is what is wrong with it.
+    """
+
+    revision: int
+    base_version: int | None
+    source: str
+    document: Any
+    errors: list[ProblemView]
+    by: str
+    at: str
 
 
 class FactorCode(msgspec.Struct, kw_only=True, frozen=True):
@@ -108,6 +151,14 @@ class Invited(msgspec.Struct, kw_only=True, frozen=True):
     expires_at: str
 
 
+class Judgement(msgspec.Struct, kw_only=True, frozen=True):
+    """What is wrong with a text; nothing if it could be published."""
+
+    valid: bool
+    name: str
+    errors: list[ProblemView]
+
+
 class KeyView(msgspec.Struct, kw_only=True, frozen=True):
     """A key, without its secret; times as RFC 3339."""
 
@@ -125,6 +176,28 @@ class Keys(msgspec.Struct, kw_only=True, frozen=True):
 
     items: list[KeyView]
     next_cursor: str | None
+
+
+class ListedWorkflow(msgspec.Struct, kw_only=True, frozen=True):
+    """A workflow in the list.
+
+    `is_ahead`: its draft is not what is published. `runs`: its last ten executions, newest first;
+    tests are not among them.
+    """
+
+    id: str
+    slug: str
+    title: str
+    version: int | None
+    created_at: str
+    updated_at: str
+    created_by: str
+    archived_at: str | None
+    draft_revision: int
+    draft_at: str
+    draft_by: str
+    is_ahead: bool
+    runs: list[RunView]
 
 
 class LogIn(msgspec.Struct, kw_only=True, frozen=True):
@@ -230,6 +303,43 @@ class NoFactor(msgspec.Struct, kw_only=True, frozen=True):
     new_password: str | UnsetType | None = UNSET
 
 
+class NodeChange(msgspec.Struct, kw_only=True, frozen=True):
+    """A node that differs."""
+
+    node: str
+    what: str
+
+
+class NodeTypeView(msgspec.Struct, kw_only=True, frozen=True):
+    """A node type.
+
+    `effect` is what an empty `with` gives; for some types it depends on their config. Fields in
+    `secret_fields` take `{secret: name}`. `input_schema` is that of `with` when its expressions
+    have been evaluated.
+    """
+
+    uses: str
+    title: str
+    kind: str
+    group: str
+    icon: str
+    effect: str
+    docs: str
+    example: str
+    config_schema: dict[str, Any]
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any]
+    timeout_ms: int | None
+    retry: dict[str, Any]
+    secret_fields: list[str]
+
+
+class NodeTypes(msgspec.Struct, kw_only=True, frozen=True):
+    """All node types of this installation, by name."""
+
+    items: list[NodeTypeView]
+
+
 class OpenInvitation(msgspec.Struct, kw_only=True, frozen=True):
     """An open invitation."""
 
@@ -273,11 +383,121 @@ class Party(msgspec.Struct, kw_only=True, frozen=True):
     id: str
 
 
+class PinBody(msgspec.Struct, kw_only=True, frozen=True):
+    """An output to pin; null is one, too."""
+
+    output: Any
+
+
+class PinMark(msgspec.Struct, kw_only=True, frozen=True):
+    """A pin without its output."""
+
+    node: str
+    by: str
+    at: str
+
+
+class PinView(msgspec.Struct, kw_only=True, frozen=True):
+    """A pin."""
+
+    node: str
+    by: str
+    at: str
+    output: Any
+
+
+class Pins(msgspec.Struct, kw_only=True, frozen=True):
+    """The pins of a workflow, by node."""
+
+    items: list[PinMark]
+
+
+class PreviewError(msgspec.Struct, kw_only=True, frozen=True):
+    """Why there is no value, and which part of the text is concerned.
+
+    `expression`: it cannot be evaluated. `no_data`: what it reads is not known. `too_large`: what
+    it reads is too much to be shown here.
+    """
+
+    code: str
+    message: str
+    expected: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+class PreviewRequest(msgspec.Struct, kw_only=True, frozen=True):
+    """A field of a node as it is written now.
+
+    `text` is the field's text, which may hold `${{ … }}`; `path` is where it stands in the node.
+    `index` chooses an item of a node with `foreach`. Without `execution_id` the values are those of
+    the last execution.
+    """
+
+    text: str
+    node: str
+    path: str
+    source: Literal["execution", "pins"]
+    execution_id: str | UnsetType | None = UNSET
+    index: int | UnsetType | None = UNSET
+
+
+class PreviewSource(msgspec.Struct, kw_only=True, frozen=True):
+    """Where the values are from."""
+
+    kind: str
+    execution_id: str | None
+    at: str | None
+
+
+class PreviewView(msgspec.Struct, kw_only=True, frozen=True):
+    """A value and its JSON type, or an error.
+
+    A value of more than 64 KiB is null here, with `is_cut`. `items` is how many elements the
+    `foreach` of the node has.
+    """
+
+    type: str | None
+    value: Any
+    is_cut: bool
+    size: int
+    items: int | None
+    source: PreviewSource
+    error: PreviewError | None
+
+
+class ProblemView(msgspec.Struct, kw_only=True, frozen=True):
+    """Something that is wrong with a document, from its first to after its last character.
+
+    The code stays the same when words change: unreadable, unknown_key, unknown_value, missing,
+    unknown_node, unknown_node_type, unknown_input, expression, cycle, duplicate, secret, limit,
+    slug_mismatch, invalid.
+    """
+
+    code: str
+    path: str
+    message: str
+    expected: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
 class Profile(msgspec.Struct, kw_only=True, frozen=True):
     """What shall be different; what is absent stays. The workspace by id or slug."""
 
     display_name: str | UnsetType = UNSET
     default_workspace: str | UnsetType = UNSET
+
+
+class PublishRequest(msgspec.Struct, kw_only=True, frozen=True):
+    """Which revision of the draft shall be published."""
+
+    revision: int
+    message: str | UnsetType = UNSET
 
 
 class RecoveryCodes(msgspec.Struct, kw_only=True, frozen=True):
@@ -299,6 +519,14 @@ class Reset(msgspec.Struct, kw_only=True, frozen=True):
 
     token: str
     password: str
+
+
+class RunView(msgspec.Struct, kw_only=True, frozen=True):
+    """One of the last executions of a workflow."""
+
+    id: str
+    status: str
+    created_at: str
 
 
 class SecondStep(msgspec.Struct, kw_only=True, frozen=True):
@@ -339,12 +567,81 @@ class Users(msgspec.Struct, kw_only=True, frozen=True):
     next_cursor: str | None
 
 
+class VersionItem(msgspec.Struct, kw_only=True, frozen=True):
+    """A version: `hash` of its text, `logic_hash` without layout and comments."""
+
+    version: int
+    hash: str
+    logic_hash: str
+    message: str
+    by: str
+    at: str
+    restores: int | None
+
+
+class VersionMade(msgspec.Struct, kw_only=True, frozen=True):
+    """A version: its number, the hash of its text, and that of its logic alone."""
+
+    version: int
+    hash: str
+    logic_hash: str
+
+
+class VersionView(msgspec.Struct, kw_only=True, frozen=True):
+    """A version with its text and content."""
+
+    version: int
+    hash: str
+    logic_hash: str
+    message: str
+    by: str
+    at: str
+    restores: int | None
+    source: str
+    document: Any
+    inputs_schema: dict[str, Any]
+
+
+class Versions(msgspec.Struct, kw_only=True, frozen=True):
+    """A page of versions, the newest first."""
+
+    items: list[VersionItem]
+    next_cursor: str | None
+
+
 class WantedKey(msgspec.Struct, kw_only=True, frozen=True):
     """A key to make; without an end it lives until it is revoked."""
 
     name: str
     scopes: list[str]
     expires_at: str | UnsetType | None = UNSET
+
+
+class WorkflowChange(msgspec.Struct, kw_only=True, frozen=True):
+    """What shall be different; what is absent stays."""
+
+    slug: str | UnsetType = UNSET
+    title: str | UnsetType = UNSET
+
+
+class WorkflowView(msgspec.Struct, kw_only=True, frozen=True):
+    """A workflow. `version` is the number of the one that is published, if one is."""
+
+    id: str
+    slug: str
+    title: str
+    version: int | None
+    created_at: str
+    updated_at: str
+    created_by: str
+    archived_at: str | None
+
+
+class Workflows(msgspec.Struct, kw_only=True, frozen=True):
+    """A page of workflows."""
+
+    items: list[ListedWorkflow]
+    next_cursor: str | None
 
 
 class WorkspaceChange(msgspec.Struct, kw_only=True, frozen=True):
@@ -369,3 +666,10 @@ class Workspaces(msgspec.Struct, kw_only=True, frozen=True):
 
     items: list[WorkspaceView]
     next_cursor: str | None
+
+
+class Written(msgspec.Struct, kw_only=True, frozen=True):
+    """A document: its text as it shall be kept, or its content, which is kept as JSON text."""
+
+    source: str | UnsetType | None = UNSET
+    document: dict[str, Any] | UnsetType | None = UNSET
