@@ -178,6 +178,8 @@ def _complete(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]
         del responses["422"]
     for status in _statuses(declaration, route.methods or set(), has_parameters=has_parameters):
         responses.setdefault(str(status), _refusal(status))
+    if "If-None-Match" in declaration.takes:
+        responses.setdefault("304", {"description": "It is what `If-None-Match` names."})
     for status, response in responses.items():
         _answer(response, int(status), declaration, schemas)
         if int(status) >= 400 and response == _described(int(status), _refusal(int(status))):

@@ -24,10 +24,10 @@ inputs:
 nodes:
   greet:
     uses: data.template
-    with: {template: "Hello {{ who }}", values: {who: "${{ inputs.who }}"}}
-outputs: {text: "${{ nodes.greet.output }}"}
+    with: {text: "Hello ${{ inputs.who }}"}
+outputs: {text: "${{ nodes.greet.output.text }}"}
 """
-_DOCUMENT: Final = {
+DOCUMENT: Final = {
     "legato": 1,
     "name": "hello",
     "nodes": {"greet": {"uses": "data.transform", "with": {"value": "${{ 1 + 1 }}"}}},
@@ -49,12 +49,12 @@ _NAMED: Final[Mapping[str, tuple[Any, ...]]] = {
     "cursor": ("kJb2s0vYq1o3n5r7t9w1yA",),
     "decision": ("approve",),
     "display_name": ("Ada Lovelace",),
-    "document": (_DOCUMENT,),
+    "document": (DOCUMENT,),
     "email": ("ada@example.org",),
     "execution_id": (ID,),
     "expires_at": ("2027-11-30T09:00:00Z",),
     "expires_in": (900,),
-    "from_node": ("send",),
+    "from_node": ("greet",),
     "hash": (SHA256,),
     "head_seq": (42,),
     "hosts": (["api.example.org"],),
@@ -71,8 +71,8 @@ _NAMED: Final[Mapping[str, tuple[Any, ...]]] = {
     "name": ("hello", "Hello"),
     "new_password": ("eight yellow trams",),
     "next_cursor": ("kJb2s0vYq1o3n5r7t9w1yA",),
-    "node": ("send",),
-    "node_id": ("send",),
+    "node": ("greet",),
+    "node_id": ("greet",),
     "number": (3,),
     "other": (OTHER_ID,),
     "outputs": ({"text": "Hello Ada"},),

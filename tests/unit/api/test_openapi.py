@@ -15,9 +15,13 @@ from starlette.responses import Response
 from legato.api.access import Gate, Guarded, Needs, Public, Routes
 from legato.api.body import body, model_of, parse
 from legato.api.openapi import describe_api, operation_id, refusals
+from legato.api.openapi_examples import DOCUMENT, WORKFLOW_TEXT
 from legato.api.problems import CODES_OF_STATUS, MEDIA_TYPE
 from legato.api.server import IDENTITY, RESOURCES, describe
+from legato.app import node_catalogue
 from legato.cli.main import invoke
+from legato.model.document.validate import load_workflow
+from legato.model.policy import Limits
 
 NAME: Final = re.compile(r"[a-z]+(_[a-z0-9]+)+")
 FOUND: Final[dict[str, Any]] = describe()
@@ -99,6 +103,12 @@ def test_every_example_of_a_body_is_one_that_its_route_takes(route: Guarded) -> 
             for example in shown:
                 for model in models(route):
                     parse(orjson.dumps(example), model)
+
+
+def test_the_workflows_of_the_examples_are_valid() -> None:
+    """Text and document can be published as they stand [CC2]."""
+    for text in (WORKFLOW_TEXT.encode(), orjson.dumps(DOCUMENT)):
+        load_workflow(text, file="example", catalogue=node_catalogue(), limits=Limits())
 
 
 def test_headers_that_a_route_takes_and_gives_are_there() -> None:
