@@ -313,6 +313,9 @@ def _good_answer(
 ) -> None:
     if len(content) > 1 and content.get(JSON) in ({"schema": {}}, {}):
         del content[JSON]  # the framework's guess, where a route has named another type
+    for media in [each for each in content if each.endswith("yaml")]:
+        # A schema is one of the value that the text stands for, and the text may be any YAML.
+        content[media] = {"schema": {}, "example": WORKFLOW_TEXT}
     if response.get("description") in {None, "Successful Response"}:
         schema = content.get(JSON, {}).get("schema", {})
         model = schemas.get(str(schema.get("$ref", "")).rpartition("/")[2], {})
