@@ -124,8 +124,8 @@ async def save(
 
 async def actions(store: Stores) -> list[str]:
     """Return what the audit knows, in order."""
-    while (await store.audit.seal()) and await store.audit.unsealed():
-        pass
+    while await store.audit.unsealed():
+        await store.audit.seal()
     return [row.action for row in await store.audit.read()]
 
 
@@ -327,12 +327,14 @@ async def test_names_and_ids_are_two_ways_to_the_same_workflows(store: Stores) -
 
 
 async def test_many_who_publish_a_new_name_make_one_workflow(store: Stores) -> None:
-    """All of their texts are versions of it [WF3]."""
+    """All of their texts are versions of it, and each is in the audit [WF3, WF9]."""
     row = WorkflowRow(id="", workspace=LOCAL, slug="report")
     texts = [version(row, b"%d" % each, letter) for each, letter in enumerate("abcd")]
     done = await asyncio.gather(*(store.versions.publish(each) for each in texts))
     assert sorted(each.number for each, _ in done) == [1, 2, 3, 4]
     assert len({each.workflow_id for each, _ in done}) == 1
+    told = await actions(store)
+    assert (told.count("workflow.create"), told.count("workflow.publish")) == (1, 4)
 
 
 async def test_the_list_is_filtered_and_paged(store: Stores) -> None:

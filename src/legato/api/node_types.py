@@ -6,6 +6,7 @@ The same for everybody and until the server is started anew. Rules: WF30.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -67,7 +68,7 @@ class NodeTypes(BaseModel):
 )
 async def list_node_types(request: Request) -> Response:
     """Return all node types."""
-    body, tag = _listed(api_of(request))
+    body, tag = await asyncio.to_thread(_listed, api_of(request))
     return tagged(request, tag, Response(body, media_type="application/json"))
 
 
@@ -81,7 +82,8 @@ async def list_node_types(request: Request) -> Response:
 )
 async def read_node_type(request: Request, api: ApiPart, name: str) -> Response:
     """Return one node type."""
-    info = api.node_types().get(name)
+    types = await asyncio.to_thread(api.node_types)  # the first time, packages are imported
+    info = types.get(name)
     if info is None:
         raise NotFound
     body = orjson.dumps(_value(info))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Final
 
 import orjson
-from pydantic import RootModel
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,15 +23,17 @@ from legato.ports.workflows import PREFERENCES_BYTES_MAX
 routes: Final = Routes("/api/v1/me", tag="preferences")
 
 
-class Preferences(RootModel[dict[str, Any]]):
-    """Whatever the studio remembers."""
+class Preferences(BaseModel):
+    """Whatever the studio remembers, as one object."""
+
+    preferences: dict[str, Any]
 
 
 @routes.get("/preferences", Needs("account", "preferences"), response_model=Preferences)
 async def read_preferences(request: Request, api: ApiPart) -> Response:
     """Return one's own preferences; an empty object if there are none."""
     found = await api.stores.workflows.preferences(principal_of(request).user.id)
-    return Response(found or b"{}", media_type="application/json")
+    return _answer(found or b"{}")
 
 
 @routes.put("/preferences", Needs("account", "preferences"), response_model=Preferences)
@@ -39,8 +41,13 @@ async def write_preferences(
     request: Request, api: ApiPart, wanted: Annotated[Preferences, body(Preferences)]
 ) -> Response:
     """Keep one's own preferences in place of what was."""
-    value = orjson.dumps(wanted.root)
+    value = orjson.dumps(wanted.preferences)
     if len(value) > PREFERENCES_BYTES_MAX:
         raise Refused("too_large", f"Preferences may have {PREFERENCES_BYTES_MAX} bytes.")
     await api.stores.workflows.put_preferences(principal_of(request).user.id, value)
-    return Response(value, media_type="application/json")
+    return _answer(value)
+
+
+def _answer(value: bytes) -> Response:
+    body = orjson.dumps({"preferences": orjson.Fragment(value)})
+    return Response(body, media_type="application/json")

@@ -30,7 +30,6 @@ from legato.api.workflow_texts import (
     ProblemView,
     WrittenPart,
     check,
-    read_file,
     read_text,
     valid,
     version_of,
@@ -230,20 +229,13 @@ async def read_file_of(request: Request, api: ApiPart, workflow_id: str) -> Resp
         200: {"model": VersionMade, "description": "It is what it was: nothing is new."},
         **refusals(412),
     },
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                YAML: {"schema": {"type": "string"}},
-                _JSON: {"schema": {"type": "object"}},
-            },
-        }
-    },
     takes=("If-Match",),
     gives=("ETag",),
 )
-async def put_file(request: Request, api: ApiPart, workflow_id: str) -> Response:
-    """Have a file be the draft and the published version at once; the body is the file itself.
+async def put_file(
+    request: Request, api: ApiPart, workflow_id: str, wanted: WrittenPart
+) -> Response:
+    """Have a file be the draft and the published version at once.
 
     A name that no workflow has makes one, if the document has the same name. `If-Match` names the
     hash of the version that shall be replaced.
@@ -254,12 +246,12 @@ async def put_file(request: Request, api: ApiPart, workflow_id: str) -> Response
     if row is None and not is_slug(workflow_id):
         raise NotFound
     if row is None:
-        source = await read_file(request, limit)
+        source = await read_text(request, wanted, limit)
         if if_match(request) is not None:
             raise changed()
         row = await _make(request, api, workflow_id, source)
     else:
-        source = await read_file(request, limit)
+        source = await read_text(request, wanted, limit)
         refuse_archived(row)
         if if_match(request) is not None:
             newest = await api.stores.workflows.versions(row.workspace, row.id, limit=1)

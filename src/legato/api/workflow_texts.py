@@ -78,16 +78,6 @@ async def read_text(request: Request, wanted: Sent[Written], limit_bytes: int) -
     return kept(data, limit_bytes, "/document")
 
 
-async def read_file(request: Request, limit_bytes: int) -> bytes:
-    """Return a body that is the file itself, YAML or JSON.
-
-    Raises:
-        Refused: `too_large`.
-        InvalidBody: It is no text that can be kept.
-    """
-    return kept(await read_bytes(request), limit_bytes, "")
-
-
 def is_yaml(request: Request) -> bool:
     """Tell whether a body is a YAML file."""
     return request.headers["content-type"].partition(";")[0].strip().lower() == YAML

@@ -23,6 +23,7 @@ from legato.ports.executions import ExecutionFilter
 if TYPE_CHECKING:
     from legato.model.node_type import NodeTypeInfo
     from legato.model.policy import Limits
+    from legato.ports.catalogue import Publication
     from legato.ports.stores import Stores
 
 ENDINGS: Final = (".yaml", ".yml", ".json")
@@ -31,12 +32,16 @@ CALLED_MAX: Final = 1_000
 
 @dataclass(slots=True)
 class Loaded:
-    """A workflow, its file's text, and what it calls. `missing`: names not found so far."""
+    """A workflow, its file's text, and what it calls. `missing`: names not found so far.
+
+    `publication` is what was looked up by name, if that is published.
+    """
 
     workflow: Workflow
     source: bytes = b""
     called: dict[str, Workflow] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
+    publication: Publication | None = None
 
 
 def is_file_name(text: str) -> bool:
@@ -75,13 +80,16 @@ async def load_name(stores: Stores, name: str) -> Loaded:
     Raises:
         NotFound: The store has none, and there is no such file.
     """
+    past = await stores.versions.publications(LOCAL_WORKSPACE, name, limit=1)
+    publication = past[0] if past else None
     workflow = await _stored(stores, name)
     if workflow is None:
         raise NotFound(
             f"there is no file {name} and no workflow of that name in the store",
             hint=f"Give a file, for example {name}.yaml.",
         )
-    loaded = Loaded(workflow, missing=list(called_workflows(workflow)))
+    missing = list(called_workflows(workflow))
+    loaded = Loaded(workflow, missing=missing, publication=publication)
     await complete(stores, loaded)
     return loaded
 

@@ -94,6 +94,8 @@ async def _run(invocation: Invocation, wish: Wish) -> int:
         trigger={"kind": "manual"},
         by=person(),
         called=loaded.called,
+        workflow_id=None if loaded.publication is None else loaded.publication.workflow_id or None,
+        number=None if loaded.publication is None else loaded.publication.number,
     )
     async with build(settings, role=role_of(is_detached=wish.is_detached)) as app:
         await _note_interrupted(app, invocation, loaded.workflow.name)

@@ -57,9 +57,8 @@ def made(who: Visitor, name: str, value: object = "hello") -> dict[str, Any]:
     """Make a workflow."""
     answer = send(who, "POST", "/workflows", flow(name, value))
     assert answer.status_code == 201, answer.text
-    value = answer.json()
-    assert isinstance(value, dict)
-    return value
+    found: dict[str, Any] = answer.json()
+    return found
 
 
 def draft(who: Visitor, name: str) -> dict[str, Any]:
@@ -126,7 +125,8 @@ def test_a_workflow_is_sent_as_yaml_source_or_document(house: House) -> None:
     assert found["document"] == document
     assert json.loads(found["source"]) == document
     assert found["errors"] == []
-    for body in ({}, {"source": "x", "document": {}}, {"source": 5}, {"text": "x"}, []):
+    wrong: list[Any] = [{}, {"source": "x", "document": {}}, {"source": 5}, {"text": "x"}, []]
+    for body in wrong:
         assert ada.code("POST", "/workflows", body) == (422, "invalid")
     assert said(send(ada, "POST", "/workflows", "x", "text/plain"))[0] == 415
 
@@ -213,18 +213,18 @@ def test_publishing_with_a_key_happens_once(house: House) -> None:
     """The same request again has the same answer; another one is refused [WF24, AM2]."""
     ada = house.owner
     made(ada, "once")
-    key = {"headers": {"Idempotency_Key": "one"}}
-    first = publish(ada, "once", **key)
-    again = publish(ada, "once", **key)
+    one = {"Idempotency_Key": "one"}
+    first = publish(ada, "once", headers=one)
+    again = publish(ada, "once", headers=one)
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.json() == again.json()
     assert again.headers["idempotency-replayed"] == "true"
-    other = publish(ada, "once", message="other", **key)
+    other = publish(ada, "once", message="other", headers=one)
     assert said(other) == (422, "idempotency_mismatch")
     save(ada, "once", flow("once", 2), 1)
     with ThreadPoolExecutor(8) as pool:
-        two = {"headers": {"Idempotency_Key": "two"}}
-        done = list(pool.map(lambda _: publish(ada, "once", 2, **dict(two)), range(8)))
+        two = {"Idempotency_Key": "two"}
+        done = list(pool.map(lambda _: publish(ada, "once", 2, headers=two), range(8)))
     assert {each.status_code for each in done} == {201}
     assert {each.json()["version"] for each in done} == {2}
     items = ada.call("GET", "/workflows/once/versions").json()["items"]
@@ -370,12 +370,13 @@ def test_a_file_is_applied_in_one_call(house: House) -> None:
     )
     found = draft(ada, "applied")
     assert (found["source"], found["base_version"]) == (flow("applied", 2), 2)
-    text = json.dumps(
-        {"legato": 1, "name": "as-json", "nodes": {"a": {"uses": "delay", "with": {"for": "1s"}}}}
-    )
-    answer = send(ada, "PUT", "/workflows/as-json/file", text, "application/json")
+    text = '{"legato": 1, "name": "as-json", "nodes": {"a": {"uses": "delay", "with": {"for": 1}}}}'
+    answer = send(ada, "PUT", "/workflows/as-json/file", text)
     assert answer.status_code == 201, answer.text
-    assert ada.call("GET", "/workflows/as-json/file").text == text
+    file = ada.call("GET", "/workflows/as-json/file")
+    assert (file.text, file.headers["content-type"]) == (text, "application/json")
+    answer = ada.call("PUT", "/workflows/as-json/file", {"source": text})
+    assert answer.status_code == 200, answer.text
     for name in ("not-made", "Big", "01900000-0000-7000-8000-000000000404"):
         answer = send(ada, "PUT", f"/workflows/{name}/file", flow("another"))
         assert said(answer) in {(404, "not_found"), (422, "slug_mismatch")}
@@ -399,6 +400,21 @@ def test_a_document_is_checked_and_nothing_is_kept(house: House) -> None:
     assert ada.code("GET", "/workflows/checked") == (404, "not_found")
     viewer = house.member("viewer")
     assert said(send(viewer, "POST", "/workflows/validate", flow("x"))) == (403, "forbidden")
+
+
+def test_to_open_a_workflow_executes_nothing(house: House) -> None:
+    """Saved, opened, checked, published and compared: no node of it has run [WF16]."""
+    ada = house.owner
+    mark = house.town.home / "was-run"
+    node = f"  run: {{uses: shell.run, with: {{program: sh, args: [-c, 'touch {mark}']}}}}\n"
+    text = flow("opened") + node
+    assert send(ada, "POST", "/workflows", text).status_code == 201
+    assert send(ada, "POST", "/workflows/validate", text).json()["valid"]
+    assert publish(ada, "opened").status_code == 201
+    for path in ("", "/draft", "/file", "/versions/1", "/versions/1/diff/1", "/pins"):
+        assert ada.call("GET", f"/workflows/opened{path}").status_code == 200
+    assert not mark.exists()
+    assert house.town.select("SELECT count(*) FROM executions") == [(0,)]
 
 
 def test_bad_texts_are_refused_and_leave_nothing(house: House) -> None:
@@ -499,7 +515,8 @@ def test_pins_are_kept_beside_the_workflow(house: House) -> None:
     assert ada.call("GET", f"{path}/say").json()["output"] == {"a": [1, None]}
     assert ada.call("PUT", f"{path}/say", {"output": None}).json()["output"] is None
     assert [each["node"] for each in ada.call("GET", path).json()["items"]] == ["say"]
-    for body in ({}, {"outputs": 1}, []):
+    wrong: list[Any] = [{}, {"outputs": 1}, []]
+    for body in wrong:
         assert ada.code("PUT", f"{path}/say", body) == (422, "invalid")
     assert ada.code("PUT", f"{path}/Not-A-Node", {"output": 1}) == (422, "invalid")
     large = "x" * (1024 * 1024 - 2)
@@ -573,13 +590,16 @@ def test_node_types_come_with_their_schemas(house: House) -> None:
 def test_preferences_are_ones_own(house: House) -> None:
     """An object of one's own, which nobody else sees [WF40]."""
     ada, bob = house.owner, house.member("viewer")
-    assert bob.call("GET", "/me/preferences").json() == {}
-    answer = bob.call("PUT", "/me/preferences", {"theme": "dark", "deep": {"a": [1]}})
+    assert bob.call("GET", "/me/preferences").json() == {"preferences": {}}
+    kept = {"preferences": {"theme": "dark", "deep": {"a": [1]}}}
+    answer = bob.call("PUT", "/me/preferences", kept)
     assert answer.status_code == 200, answer.text
-    assert bob.call("GET", "/me/preferences").json() == {"theme": "dark", "deep": {"a": [1]}}
-    assert ada.call("GET", "/me/preferences").json() == {}
-    assert bob.code("PUT", "/me/preferences", [1]) == (422, "invalid")
-    assert bob.code("PUT", "/me/preferences", {"a": "x" * 65_536}) == (413, "too_large")
+    assert bob.call("GET", "/me/preferences").json() == kept
+    assert ada.call("GET", "/me/preferences").json() == {"preferences": {}}
+    for wrong in ({"preferences": [1]}, {}, {**kept, "more": 1}):
+        assert bob.code("PUT", "/me/preferences", wrong) == (422, "invalid")
+    large = {"preferences": {"a": "x" * 65_536}}
+    assert bob.code("PUT", "/me/preferences", large) == (413, "too_large")
 
 
 def test_what_is_in_another_workspace_is_not_there(house: House) -> None:

@@ -156,9 +156,11 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("GET", f"{PLACES}/{{workspace_id}}"): Sample(),
     ("PATCH", f"{PLACES}/{{workspace_id}}"): Sample(body={"name": "Main"}),
     ("GET", "/api/v1/me/preferences"): Sample(),
-    ("PUT", "/api/v1/me/preferences"): Sample(body={"theme": "dark"}),
+    ("PUT", "/api/v1/me/preferences"): Sample(body={"preferences": {"theme": "dark"}}),
     ("GET", "/api/v1/node-types"): Sample(),
-    ("GET", "/api/v1/node-types/{name}"): Sample(path={"name": "no.such"}),
+    ("GET", "/api/v1/node-types/{name}"): Sample(
+        path={"name": "no.such"}, foreign=lambda _: {"name": "not.there"}
+    ),
     ("GET", WORKFLOWS): Sample(),
     ("POST", WORKFLOWS): Sample(body={"source": SOURCE}),
     ("POST", f"{WORKFLOWS}/validate"): Sample(body={"source": SOURCE}),
@@ -170,7 +172,7 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("PUT", f"{WORKFLOW}/draft"): Sample(path=_ID, body={"source": SOURCE}, foreign=_workflow),
     ("POST", f"{WORKFLOW}/publish"): Sample(path=_ID, body={"revision": 1}, foreign=_workflow),
     ("GET", f"{WORKFLOW}/file"): Sample(path=_ID, foreign=_workflow),
-    ("PUT", f"{WORKFLOW}/file"): Sample(path=_ID, body={"legato": 1}, foreign=_workflow),
+    ("PUT", f"{WORKFLOW}/file"): Sample(path=_ID, body={"source": SOURCE}, foreign=_workflow),
     ("GET", f"{WORKFLOW}/versions"): Sample(path=_ID, foreign=_workflow),
     ("GET", f"{WORKFLOW}/versions/{{number}}"): Sample(
         path={**_ID, "number": "1"}, foreign=_workflow_part(number="1")
@@ -197,6 +199,9 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
         foreign=_workflow,
     ),
 }
+
+KEPT: Final = frozenset({("PUT", "/api/v1/me/preferences")})
+"""Routes that keep whatever they are sent, and give it back to the same person."""
 
 PUBLIC: Final = frozenset(
     {

@@ -146,6 +146,7 @@ def test_problems_of_a_document_keep_their_places() -> None:
     """Line, column, what was expected and the nearest name go along [HT3]."""
     one = DocumentProblem(
         file="w.yaml", line=3, column=5, path="nodes.log.with.args[1]", message="unknown",
+        steps=("nodes", "log", "with", "args", 1),
         expected="a name", nearest="arg",
     )  # fmt: skip
     (fault,) = body_of(errors.InvalidDocument((one,)))["errors"]

@@ -412,6 +412,12 @@ class Pins(msgspec.Struct, kw_only=True, frozen=True):
     items: list[PinMark]
 
 
+class Preferences(msgspec.Struct, kw_only=True, frozen=True):
+    """Whatever the studio remembers, as one object."""
+
+    preferences: dict[str, Any]
+
+
 class PreviewError(msgspec.Struct, kw_only=True, frozen=True):
     """Why there is no value, and which part of the text is concerned.
 

@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from legato.client.caller import Caller
 from legato.client.calls import Call
+from legato.client.generated import models
 
 
 class PreferencesOperations(Caller):
     """Operations: preferences."""
 
-    async def read_preferences(self, *, workspace: str | None = None) -> dict[str, Any]:
+    async def read_preferences(self, *, workspace: str | None = None) -> models.Preferences:
         """Return one's own preferences; an empty object if there are none.
 
         Needs the right `account:preferences`.
@@ -20,11 +19,11 @@ class PreferencesOperations(Caller):
         call = Call(
             method="GET", path="/api/v1/me/preferences", headers={"Legato-Workspace": workspace}
         )
-        return await self._answer(call, dict[str, Any])
+        return await self._answer(call, models.Preferences)
 
     async def write_preferences(
-        self, body: dict[str, Any], *, workspace: str | None = None
-    ) -> dict[str, Any]:
+        self, body: models.Preferences, *, workspace: str | None = None
+    ) -> models.Preferences:
         """Keep one's own preferences in place of what was.
 
         Needs the right `account:preferences`.
@@ -36,4 +35,4 @@ class PreferencesOperations(Caller):
             body=body,
             content_type="application/json",
         )
-        return await self._answer(call, dict[str, Any])
+        return await self._answer(call, models.Preferences)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 from legato.client.caller import Caller, pages
 from legato.client.calls import Call, segment
@@ -113,12 +112,12 @@ class WorkflowsOperations(Caller):
     async def put_file(
         self,
         workflow_id: str,
-        body: dict[str, Any] | bytes | str,
+        body: models.Written | bytes | str,
         *,
         workspace: str | None = None,
         if_match: str | None = None,
     ) -> models.VersionMade:
-        """Have a file be the draft and the published version at once; the body is the file itself.
+        """Have a file be the draft and the published version at once.
 
         A name that no workflow has makes one, if the document has the same name. `If-Match` names
         the hash of the version that shall be replaced.

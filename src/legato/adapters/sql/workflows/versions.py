@@ -4,10 +4,12 @@
 Rules: LG20, LG26, CL30, CL33, WF3.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import msgspec
 
+from legato.adapters.sql.audit import record
 from legato.adapters.sql.script import Driver, Script, step
 from legato.adapters.sql.workflows.part import (
     add_draft,
@@ -24,6 +26,7 @@ from legato.adapters.sql.workflows.part import (
 )
 from legato.errors import Internal
 from legato.model.ids import VersionHash, WorkspaceId
+from legato.ports.audit import AuditEntry
 from legato.ports.catalogue import Publication, VersionRow
 from legato.ports.workflows import WorkflowRow
 
@@ -74,6 +77,10 @@ class SqlVersions:
             )
             workflow = yield from _drafted(workflow, row, by)
             yield from add_publication(workflow, row, made, title_of(row.compiled))
+            if workflow.id == workflow_id:
+                yield from record([_told("workflow.create", workflow, {"person": by})])
+            told = {"person": by, "number": made.number, "hash": text_hash}
+            yield from record([_told("workflow.publish", workflow, told)])
             return made, True
 
         return await self._driver.run(script)
@@ -121,6 +128,19 @@ class SqlVersions:
             "workflows.source_named", workspace=workspace, name=name, number=number
         )
         return bytes(found[0]["source"]) if found else None
+
+
+def _told(action: str, workflow: WorkflowRow, data: Mapping[str, Any]) -> AuditEntry:
+    """Return the entry of a deed by name: only the command line does one."""
+    return AuditEntry(
+        action=action,
+        actor_kind="system",
+        actor="cli",
+        target_kind="workflow",
+        target=workflow.id,
+        workspace=workflow.workspace,
+        data=data,
+    )
 
 
 def _named(row: VersionRow, workflow_id: str, by: str) -> Script[WorkflowRow]:
