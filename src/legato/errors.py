@@ -59,13 +59,17 @@ class InvalidDocument(InvalidInput):
 
     code = "invalid_document"
 
-    def __init__(self, problems: "tuple[object, ...]", /) -> None:
+    def __init__(
+        self, problems: "tuple[object, ...]", /, *, misfits: "tuple[object, ...]" = ()
+    ) -> None:
         """Hold every problem of the document, in the order of their place.
 
         Args:
             problems: `legato.model.document.Problem` values, at least one.
+            misfits: The same of values against a schema, as `legato.model.misfits.Misfit`.
         """
         self.problems = problems
+        self.misfits = misfits
         super().__init__("\n".join(str(problem) for problem in problems))
 
 

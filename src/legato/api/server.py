@@ -30,6 +30,10 @@ from uvicorn import Config, Server
 from legato.api import (
     api_keys,
     audit,
+    dag_studio,
+    executions_act,
+    executions_again,
+    executions_start,
     front,
     health,
     invitations,
@@ -70,6 +74,10 @@ RESOURCES: Final[tuple[Routes, ...]] = (health.routes, health.documents)
 IDENTITY: Final[tuple[Routes, ...]] = (
     api_keys.routes,
     audit.routes,
+    dag_studio.routes,
+    executions_act.routes,
+    executions_again.routes,
+    executions_start.routes,
     front.routes,
     invitations.routes,
     members.routes,

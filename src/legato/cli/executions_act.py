@@ -16,6 +16,7 @@ from legato.cli.invocation import Invocation, command_options, examples
 
 if TYPE_CHECKING:
     from legato.cli.questions import Question
+    from legato.model.signals import ForceNode, RetryNode, SkipNode
 
 _node_argument = click.argument("node", metavar="NODE")
 _execution_argument = click.argument("execution", metavar="ID", shell_complete=execution_ids)
@@ -33,13 +34,9 @@ def cancel(invocation: Invocation, execution: str, reason: str) -> int:
     """Stop an execution: nothing new starts, running attempts are told and then killed."""
     from legato.cli.person import person
     from legato.cli.wishes import act
-    from legato.model.events import CancelRequested
     from legato.model.signals import CancelExecution
 
-    signal = CancelExecution(by=person(), reason=reason)
-    return _run(
-        act(invocation, execution, signal, lambda event: isinstance(event, CancelRequested))
-    )
+    return _run(act(invocation, execution, CancelExecution(by=person(), reason=reason)))
 
 
 @click.command(
@@ -124,15 +121,13 @@ def force_node(invocation: Invocation, execution: str, node: str, **given: Any) 
     """Settle a parked node (or item) by hand: it was done, with this output, or it failed."""
     from legato.cli.person import person
     from legato.model.ids import NodeId
-    from legato.model.policy import INLINE_BYTES_MAX
     from legato.model.signals import ForceNode
-    from legato.model.values import decode, encode, inline
+    from legato.model.values import decode
+    from legato.runtime.wishes import small
 
-    value = encode(
-        decode(given["output"], what="--output"), what="--output", size_bytes_max=INLINE_BYTES_MAX
-    )
+    value = small(decode(given["output"], what="--output"), what="--output")
     signal = ForceNode(
-        NodeId(node), "failed" if given["failed"] else "completed", inline(value), person(),
+        NodeId(node), "failed" if given["failed"] else "completed", value, person(),
         given["reason"], given["item"],
     )  # fmt: skip
     return _run(_settle(invocation, execution, signal))
@@ -174,30 +169,26 @@ def _refuse_form(question: Question) -> None:
         )
 
 
-async def _settle(invocation: Invocation, execution: str, signal: Any) -> int:
-    from legato.app import build
+async def _settle(
+    invocation: Invocation, execution: str, signal: RetryNode | SkipNode | ForceNode
+) -> int:
+    from legato.app import build, node_catalogue
     from legato.cli.history import LogReader, find_execution
     from legato.cli.wishes import send
-    from legato.errors import Conflict, InvalidInput
-    from legato.model import events as ev
+    from legato.errors import InvalidInput, NotFound
+    from legato.model.signals import ForceNode
+    from legato.model.values import load
+    from legato.runtime.wishes import check_parked, forced_output
 
     async with build(invocation.settings(), role="reader") as app:
         row = await find_execution(app.stores, execution)
         reader = await LogReader.open(app.stores, row.execution_id)
         await reader.read()
-        index = reader.state.graph.index_of.get(signal.node)
-        if index is None:
-            raise InvalidInput(f"there is no node {signal.node} in {row.workflow}")
-        node = reader.state.nodes[index]
-        parked = sorted(node.items.parked) if node.items is not None else []
-        if signal.item is None and node.status != "needs_attention":
-            hint = f"Its parked items are {parked[:10]}: use --item." if parked else None
-            raise Conflict(f"{signal.node} does not need attention", hint=hint)
-        if signal.item is not None and signal.item not in parked:
-            raise Conflict(f"item {signal.item} of {signal.node} does not need attention")
-        settled = (ev.NodeUnparked, ev.NodeSkipped, ev.NodeCompleted, ev.NodeFailed, ev.ItemForced,
-                   ev.ItemFailed)  # fmt: skip
-        return await send(
-            app, invocation, reader, signal,
-            lambda event: isinstance(event, settled) and event.node == signal.node,
-        )  # fmt: skip
+        try:
+            check_parked(reader.state, signal.node, signal.item)
+        except NotFound as error:  # what was typed is no id of a thing that may come to be
+            raise InvalidInput(error.message) from None
+        if isinstance(signal, ForceNode) and signal.outcome == "completed":
+            output = load(signal.output.json)
+            forced_output(reader.state, signal.node, output, node_catalogue(), signal.item)
+        return await send(app, invocation, reader, signal)

@@ -136,7 +136,7 @@ async def _begin(
     from legato.cli.permission import with_grants
     from legato.cli.person import person
     from legato.cli.starting import role_of, start
-    from legato.runtime.forks import retry_of
+    from legato.runtime.forks import as_run_of, retry_of
 
     settings = invocation.settings(programs=programs)
     async with build(settings, role="reader") as app:
@@ -146,6 +146,8 @@ async def _begin(
             submission = await retry_of(app.stores, history.state, person())
         else:
             submission = await _fork(app, settings, history, wish)
+        if wish is None or (wish.version is None and wish.file is None):
+            submission = as_run_of(submission, history.row)
     wanted = programs_of([_to_run(submission), *submission.called.values()])
     settings = with_grants(invocation, settings, wanted, given=programs)
     async with build(settings, role=role_of(is_detached=is_detached)) as app:

@@ -34,11 +34,9 @@ def pause(invocation: Invocation, execution: str, reason: str) -> int:
     from legato.app import run
     from legato.cli.person import person
     from legato.cli.wishes import act
-    from legato.model.events import ExecutionPaused
     from legato.model.signals import PauseExecution
 
-    signal = PauseExecution(person(), reason)
-    return run(act(invocation, execution, signal, lambda event: isinstance(event, ExecutionPaused)))
+    return run(act(invocation, execution, PauseExecution(person(), reason)))
 
 
 @click.command(
@@ -59,23 +57,12 @@ def signal(
     from legato.app import run
     from legato.cli.person import person
     from legato.cli.wishes import act
-    from legato.errors import InvalidInput
-    from legato.model.events import NodeCompleted, SignalReceived
-    from legato.model.signal_names import (
-        CORRELATION_RULE,
-        SIGNAL_NAME_RULE,
-        is_correlation,
-        is_signal_name,
-    )
     from legato.model.signals import DeliverSignal
+    from legato.runtime.wishes import check_signal
 
-    if not is_signal_name(name):
-        raise InvalidInput(f"{name!r:.80} is no name of a signal", hint=SIGNAL_NAME_RULE)
-    if correlation is not None and not is_correlation(correlation):
-        raise InvalidInput("--correlation is not one", hint=CORRELATION_RULE)
+    check_signal(name, correlation, what="--correlation")
     wish = DeliverSignal(name, _json(data, "--data"), person(), correlation or "")
-    taken = (NodeCompleted, SignalReceived)
-    return run(act(invocation, execution, wish, lambda event: isinstance(event, taken)))
+    return run(act(invocation, execution, wish))
 
 
 @click.command(

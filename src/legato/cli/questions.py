@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Final
 from legato.cli.history import LogReader, fetch
 from legato.cli.text import pretty_json, pretty_text, word
 from legato.errors import Conflict, InvalidInput
-from legato.model.events import NodeCompleted
 from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import ExecutionId, NodeId
 
@@ -132,10 +131,7 @@ async def send_answer(
 
     reader = await LogReader.open(app.stores, question.execution_id)
     await reader.read()
-    return await send(
-        app, invocation, reader, signal,
-        lambda event: isinstance(event, NodeCompleted) and event.node == question.node,
-    )  # fmt: skip
+    return await send(app, invocation, reader, signal)
 
 
 def how_to_answer(execution_id: ExecutionId, node: str, *, is_form: bool) -> list[str]:

@@ -2,42 +2,33 @@
 """Wishes from the command line to an execution of any process.
 
 A wish goes into the inbox, durable before anything else is said; whoever owns the execution takes
-it. The command waits a moment for the effect and says honestly if nobody is there to take it.
-Rules: CL1, CL6.
+it. The command waits a moment for the effect and says honestly if nobody is there to take it. What
+comes of a wish is found out as at every other door (`runtime.wishes`).
+Rules: CL1, CL6, XW1, XW4.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from legato.cli.invocation import OK, Invocation
 
 if TYPE_CHECKING:
     from legato.app import App
     from legato.cli.history import LogReader
-    from legato.model.events import AnyEvent
-    from legato.model.signals import AnySignal
+    from legato.model.signals import AnyWish
 
-EFFECT_WAIT_S: Final = 2.0
-"""Promise P9 gives a cancel this long; every other wish is faster."""
 _LOOK_S: Final = 0.1
 
 
-async def act(
-    invocation: Invocation,
-    execution: str,
-    signal: AnySignal,
-    is_effect: Callable[[AnyEvent], bool],
-) -> int:
+async def act(invocation: Invocation, execution: str, signal: AnyWish) -> int:
     """Send a signal to the execution that a person names, and say what comes of it.
 
     Args:
         invocation: Where it is said.
         execution: An id or its beginning.
         signal: The wish.
-        is_effect: Tells the event that shows that the wish was taken.
 
     Returns:
         The exit code.
@@ -49,16 +40,10 @@ async def act(
         row = await find_execution(app.stores, execution)
         reader = await LogReader.open(app.stores, row.execution_id)
         await reader.read()
-        return await send(app, invocation, reader, signal, is_effect)
+        return await send(app, invocation, reader, signal)
 
 
-async def send(
-    app: App,
-    invocation: Invocation,
-    reader: LogReader,
-    signal: AnySignal,
-    is_effect: Callable[[AnyEvent], bool],
-) -> int:
+async def send(app: App, invocation: Invocation, reader: LogReader, signal: AnyWish) -> int:
     """Send a signal, wait for what comes of it, and say it.
 
     Args:
@@ -66,33 +51,35 @@ async def send(
         invocation: Where it is said.
         reader: Has read the execution's log so far.
         signal: The wish.
-        is_effect: Tells the event that shows that the wish was taken.
+
+    Returns:
+        The exit code.
 
     Raises:
         Conflict: The execution has ended, or the engine refused the wish.
+        LegatoError: As `Outcome.check`.
     """
     from legato.cli.history import ownership
     from legato.cli.text import word
     from legato.errors import Conflict
-    from legato.model.events import SignalRejected
     from legato.model.signals import encode_signal
+    from legato.runtime.wishes import EFFECT_WAIT_S, named, outcome_of
 
     terminal = invocation.terminal
     execution_id = reader.state.execution_id
     if reader.state.ended is not None:
         raise Conflict(f"{execution_id} has ended already: it is {word(reader.state.ended)}")
-    name = type(signal).__name__
-    await app.stores.inbox.send(execution_id, f"{name}:{app.clock.new_id()}", encode_signal(signal))
-
-    def is_news(event: AnyEvent) -> bool:
-        return is_effect(event) or (isinstance(event, SignalRejected) and event.signal == name)
-
-    news = await _wait_for(app, reader, is_news)
+    wish, key = named(signal, app.clock.new_id())
+    deadline = asyncio.get_running_loop().time() + EFFECT_WAIT_S
+    await app.stores.inbox.send(execution_id, key, encode_signal(wish))
+    outcome = await outcome_of(app.stores, app.bus, execution_id, wish, after=reader.state.seq)
+    outcome.check(execution_id)
+    await reader.read()
+    if reader.state.cancel is not None:
+        await _until_end(app, reader, deadline)
     status = reader.state.status
-    result = {"execution_id": execution_id, "signal": name, "status": status}
-    if isinstance(news, SignalRejected):
-        raise Conflict(f"refused: {news.reason}")
-    if news is not None:
+    result = {"execution_id": execution_id, "signal": type(signal).__name__, "status": status}
+    if outcome.kind == "taken":
         terminal.json({**result, "taken": True})
         terminal.line(f"done: {execution_id} is {word(status)}")
         return OK
@@ -109,21 +96,12 @@ async def send(
     return OK
 
 
-async def _wait_for(
-    app: App, reader: LogReader, is_news: Callable[[AnyEvent], bool]
-) -> AnyEvent | None:
-    """Return the first event that is news; after a cancel also wait for the end."""
-    found: AnyEvent | None = None
+async def _until_end(app: App, reader: LogReader, deadline: float) -> None:
+    """Read on until the execution that is being cancelled has ended, or it is too late."""
     try:
-        async with asyncio.timeout(EFFECT_WAIT_S):
-            while True:
-                fresh: list[Any] = []
-                await reader.read(fresh)
-                if found is None:
-                    found = next((each.event for each in fresh if is_news(each.event)), None)
-                is_cancelling = reader.state.cancel is not None
-                if reader.state.ended or (found is not None and not is_cancelling):
-                    return found
+        async with asyncio.timeout_at(deadline):
+            while reader.state.ended is None:
                 await app.stores.changes.wait(_LOOK_S)
+                await reader.read()
     except TimeoutError:
-        return found
+        return

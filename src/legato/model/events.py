@@ -50,10 +50,24 @@ class Source(msgspec.Struct, frozen=True, omit_defaults=True):
     seq: int = 0
 
 
+class Part(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The nodes that a run is about; all others are left out, and so are the workflow's outputs.
+
+    `alone` is the one node that runs whatever became of those it needs.
+    """
+
+    nodes: tuple[NodeId, ...]
+    alone: NodeId | None = None
+
+
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", kw_only=True):
-    """Base of all events. `v` is the version of the shape; an unknown one is refused."""
+    """Base of all events. `v` is the version of the shape; an unknown one is refused.
+
+    `wish` is that of the signal which this event says was taken or refused.
+    """
 
     v: int = 1
+    wish: str = ""
 
 
 # --- the execution -----------------------------------------------------------------------------
@@ -65,7 +79,8 @@ class ExecutionStarted(
     """The execution exists; the version it runs is pinned by hash for ever.
 
     `pins` maps every workflow name that may be called, at any depth, to the version hash that
-    stands for it. `flags` are the engine's policy flags this log was begun with.
+    stands for it. `flags` are the engine's policy flags this log was begun with. `part` is what a
+    run of a part of the workflow is about; without it the whole runs.
     """
 
     workspace: WorkspaceId
@@ -81,6 +96,7 @@ class ExecutionStarted(
     depth: int = 0
     forked_from: Source | None = None
     flags: tuple[str, ...] = ()
+    part: Part | None = None
 
 
 class ExecutionAdopted(Event, frozen=True, omit_defaults=True, tag="ExecutionAdopted"):

@@ -41,7 +41,7 @@ def form_schema(config: Mapping[str, Any]) -> Schema:
     return schema
 
 
-def check_answer(config: object, answer: object) -> object:
+def fill_in(config: object, answer: object) -> object:
     """Return an answer to a form with defaults filled in.
 
     Args:
@@ -49,15 +49,25 @@ def check_answer(config: object, answer: object) -> object:
         answer: Values by the names of the fields.
 
     Raises:
-        InvalidInput: Every unknown, missing or mistyped field with its place, one per line.
+        InvalidDocument: Every unknown, missing or mistyped field with its place.
+        InvalidInput: It is no object, or the form is none.
     """
     if not isinstance(config, Mapping) or "schema" not in config:
         return answer
     if not isinstance(answer, Mapping):
         raise InvalidInput("an answer to a form is an object of its fields by name")
     schema = form_schema(config)
+    return check_inputs(schema, answer, file="answer", noun="field", checks_max=_CHECKS_MAX)
+
+
+def check_answer(config: object, answer: object) -> object:
+    """Return the same.
+
+    Raises:
+        InvalidInput: Every unknown, missing or mistyped field with its place, one per line.
+    """
     try:
-        return check_inputs(schema, answer, file="answer", noun="field", checks_max=_CHECKS_MAX)
+        return fill_in(config, answer)
     except InvalidDocument as error:
         problems = [_line(problem) for problem in error.problems[:_SHOWN]]
         raise InvalidInput("\n".join(problems)) from None

@@ -16,8 +16,10 @@ from legato.model.ids import EngineId, ExecutionId, NodeId
 from legato.model.values import NULL, BlobRef, Value
 
 
-class Signal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type"):
-    """Base of all signals."""
+class Signal(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="type", kw_only=True):
+    """Base of all signals. `wish` names the one wish of a person that it is; reports have none."""
+
+    wish: str = ""
 
 
 class StartExecution(Signal, frozen=True, omit_defaults=True, tag="StartExecution"):
@@ -213,6 +215,18 @@ class RefuseSignal(Signal, frozen=True, omit_defaults=True, tag="RefuseSignal"):
 
 
 EvaluateWhat = Literal["when", "foreach", "config", "input", "until", "outputs", "collect"]
+
+AnyWish = (
+    CancelExecution
+    | PauseExecution
+    | ResumeExecution
+    | AnswerApproval
+    | DeliverSignal
+    | RetryNode
+    | SkipNode
+    | ForceNode
+)
+"""What people ask for."""
 
 AnySignal = (
     StartExecution

@@ -72,8 +72,15 @@ class Callers:
         """
         self._check_open()
         future: asyncio.Future[FinalStatus] = asyncio.get_running_loop().create_future()
-        self._ends.setdefault(execution_id, []).append(future)
-        return await future
+        waiting = self._ends.setdefault(execution_id, [])
+        waiting.append(future)
+        try:
+            return await future
+        finally:
+            if future.cancelled():  # nobody waits any more: it must not be looked for, for ever
+                waiting.remove(future)
+                if not waiting and self._ends.get(execution_id) is waiting:
+                    del self._ends[execution_id]
 
     def ended(self, execution_id: ExecutionId, status: FinalStatus) -> None:
         """It has ended."""

@@ -62,6 +62,7 @@ class Engine:
     ) -> None:
         """Put the parts together; `start` makes it live."""
         self.engine_id = engine_id
+        self.bus = parts.bus
         self._stores = parts.stores
         self._clock = parts.clock
         self._limits = limits

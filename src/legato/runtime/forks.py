@@ -3,11 +3,11 @@
 
 The rules of what may be kept are in `engine.fork`; this reads what they need from the store.
 
-Rules: ST7, GR24, GR27-GR30, CL21-CL23.
+Rules: ST7, GR24, GR27-GR30, CL21-CL23, XW26.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from legato.engine.fork import keep_for_fork, keep_for_retry
@@ -21,6 +21,7 @@ from legato.model.policy import Limits
 from legato.model.values import Value, encode, load
 from legato.model.workflow import Workflow, decode_workflow
 from legato.ports.blobs import json_of, keep_value
+from legato.ports.executions import ExecutionRow
 from legato.ports.stores import Stores
 from legato.runtime.submission import Submission
 
@@ -77,6 +78,7 @@ async def retry_of(stores: Stores, state: ExecutionState, by: str) -> Submission
         by=by,
         called=await _pinned(stores, started),
         reused=keep_for_retry(state, by),
+        part=started.part,
         forked_from=Source(state.execution_id, seq=state.seq),
         blobs_of=await _family(stores, state.execution_id),
     )
@@ -124,6 +126,24 @@ async def fork_of(
         reused=kept,
         forked_from=Source(state.execution_id, node=node, seq=state.seq),
         blobs_of=await _family(stores, state.execution_id),
+    )
+
+
+def as_run_of(
+    submission: Submission, source: ExecutionRow, *, number: int | None = None
+) -> Submission:
+    """Return a retry or fork as a run of the workflow that its source is one of; a test stays one.
+
+    Args:
+        submission: The retry or fork.
+        source: What it is made of.
+        number: The version that it runs instead; None: that of its source.
+    """
+    return replace(
+        submission,
+        workflow_id=source.workflow_id,
+        number=source.number if number is None else number,
+        is_test=source.is_test,
     )
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from legato.errors import InvalidInput
-from legato.model.events import ExecutionStarted, Source
+from legato.model.events import ExecutionStarted, Part, Source
 from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, VersionHash, WorkspaceId
 from legato.model.policy import Limits
 from legato.model.signals import Reuse, StartExecution
@@ -34,8 +34,9 @@ class Submission:
     """A wish to run a workflow with inputs that were checked against its schema.
 
     `called` holds every workflow that may be called by name. `source` is the file's text. A fork
-    keeps `reused` of its source, and the payloads of the executions `blobs_of`. The last five
-    are as in `NewExecution`.
+    keeps `reused` of its source, and the payloads of the executions `blobs_of`. The five from
+    `workflow_id` on are as in `NewExecution`. `part` has only some nodes run. `at` is when it was
+    asked for, in ms; None: now.
     """
 
     workflow: Workflow
@@ -54,6 +55,8 @@ class Submission:
     is_test: bool = False
     trigger_id: str | None = None
     scheduled_at: int | None = None
+    part: Part | None = None
+    at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +77,14 @@ def prepare(
         submission: What is wished.
         execution_id: The id it gets.
         inputs: Its inputs, stored already if they are large.
-        now: Milliseconds since the Unix epoch.
+        now: Milliseconds since the Unix epoch; what was asked for at another time has that one.
         limits: Bounds on calls.
 
     Raises:
         InvalidInput: A called workflow is not there, or calls go too deep.
     """
     workflow = submission.workflow
+    now = now if submission.at is None else submission.at
     pins = _pins(submission, limits)
     versions: dict[VersionHash, VersionRow] = {}
     version = _add_versions(versions, workflow, submission.source, submission.workspace, now)
@@ -97,6 +101,7 @@ def prepare(
         pins=pins,
         root=execution_id,
         forked_from=submission.forked_from,
+        part=submission.part,
     )
     new = NewExecution(
         execution_id=execution_id,

@@ -20,8 +20,11 @@ from legato.auth.keys import keys_from_environment
 from legato.auth.refresh import new_api_key, new_token, sid_of, token_hash
 from legato.auth.tokens import AccessTokens, KeyRing
 from legato.model.document.validate import load_workflow
-from legato.model.ids import LOCAL_WORKSPACE, SessionId, UserId, WorkspaceId
+from legato.model.events import ExecutionStarted
+from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, SessionId, UserId, WorkspaceId
 from legato.model.policy import Limits
+from legato.model.signals import StartExecution, encode_signal
+from legato.model.values import inline
 from legato.model.workflow import encode_workflow, version_hash
 from legato.ports.accounts import (
     Accounts,
@@ -35,6 +38,7 @@ from legato.ports.accounts import (
     Workspace,
 )
 from legato.ports.catalogue import VersionRow
+from legato.ports.log import NewExecution
 from legato.ports.memberships import Invitation
 from legato.ports.workflows import Pin
 from legato.settings import load_settings
@@ -202,6 +206,23 @@ class Backdoor:
         pin = Pin(workflow=made.workflow_id, node="a", output=b"1")
         self.run(self._stores.workflows.put_pin(workspace, pin))
         return made.workflow_id
+
+    def execution(self, workspace: WorkspaceId = LOCAL_WORKSPACE) -> str:
+        """Have an execution of a workflow's version queued; return its id."""
+        row = self.run(self._stores.workflows.find(workspace, self.workflow(workspace)))
+        assert row is not None
+        version = self.run(self._stores.versions.published(workspace, row.slug))
+        assert version is not None
+        made, at = ExecutionId(self.new_id()), self.clock.now_ms()
+        started = ExecutionStarted(
+            workspace=workspace, workflow=row.slug, version=version, inputs=inline(b"{}"), at=at
+        )
+        new = NewExecution(
+            execution_id=made, workspace=workspace, workflow=row.slug, version=version,
+            created_at=at, start=encode_signal(StartExecution(started)), workflow_id=row.id,
+        )  # fmt: skip
+        assert self.run(self._stores.log.create([new])) == [True]
+        return made
 
     def invitation(
         self, workspace: WorkspaceId = LOCAL_WORKSPACE, ttl_ms: int = HOUR_MS

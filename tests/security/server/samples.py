@@ -68,6 +68,10 @@ def _workflow_part(**more: str) -> "Callable[[Crowd], Mapping[str, str]]":
     return lambda crowd: {**_workflow(crowd), **more}
 
 
+def _execution_part(**more: str) -> "Callable[[Crowd], Mapping[str, str]]":
+    return lambda crowd: {"execution_id": crowd.execution(crowd.elsewhere), **more}
+
+
 PASSWORD: Final = "canary-Correct-Horse-41-Battery"
 AUTH: Final = "/api/v1/auth"
 MEMBERS: Final = "/api/v1/members"
@@ -77,7 +81,10 @@ PAGES: Final = ("/", "/setup", "/login", "/reset", "/invite")
 WORKFLOWS: Final = "/api/v1/workflows"
 WORKFLOW: Final = f"{WORKFLOWS}/{{workflow_id}}"
 SOURCE: Final = "legato: 1\nname: new\nnodes:\n  a: {uses: delay, with: {for: 1s}}\n"
+EXECUTION: Final = "/api/v1/executions/{execution_id}"
 _ID: Final = {"workflow_id": UNKNOWN}
+_RUN: Final = {"execution_id": UNKNOWN}
+_RUN_NODE: Final = {**_RUN, "node": "a"}
 SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("GET", "/health/live"): Sample(),
     ("GET", "/health/ready"): Sample(),
@@ -198,6 +205,34 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
         body={"text": "${{ inputs.a }}", "node": "a", "path": "with.value", "source": "pins"},
         foreign=_workflow,
     ),
+    ("POST", f"{WORKFLOW}/executions"): Sample(path=_ID, body={"inputs": {}}, foreign=_workflow),
+    ("POST", f"{WORKFLOW}/draft/executions"): Sample(
+        path=_ID, body={"revision": 1}, foreign=_workflow
+    ),
+    **{
+        ("POST", f"{EXECUTION}/{verb}"): Sample(path=_RUN, foreign=_execution_part())
+        for verb in ("cancel", "pause", "resume", "retry")
+    },
+    ("POST", f"{EXECUTION}/fork"): Sample(
+        path=_RUN, body={"from_node": "a"}, foreign=_execution_part()
+    ),
+    ("POST", f"{EXECUTION}/signals/{{name}}"): Sample(
+        path={**_RUN, "name": "go"}, foreign=_execution_part(name="go")
+    ),
+    ("POST", f"{EXECUTION}/approvals/{{node}}"): Sample(
+        path=_RUN_NODE, body={"decision": "approve"}, foreign=_execution_part(node="a")
+    ),
+    **{
+        ("POST", f"{EXECUTION}/nodes/{{node}}/{verb}"): Sample(
+            path=_RUN_NODE, foreign=_execution_part(node="a")
+        )
+        for verb in ("retry", "skip")
+    },
+    ("POST", f"{EXECUTION}/nodes/{{node}}/force"): Sample(
+        path=_RUN_NODE, body={"reason": "seen"}, foreign=_execution_part(node="a")
+    ),
+    ("POST", "/api/workflow/execute"): Sample(body={"workflow_id": "nowhere"}),
+    ("GET", "/api/workflow/status/{execution_id}"): Sample(path=_RUN, foreign=_execution_part()),
 }
 
 KEPT: Final = frozenset({("PUT", "/api/v1/me/preferences")})

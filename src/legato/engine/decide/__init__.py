@@ -82,7 +82,9 @@ def decide(d: Decision, signals: Sequence[sig.AnySignal]) -> None:
             return
         if state.started is None and type(signal) is not sig.StartExecution:
             continue
+        d.wish = signal.wish
         RULES[type(signal)](d, signal)
+        d.wish = ""
         if type(signal) is sig.CancelExecution:
             settle(d)  # so that nothing of this batch can wake what the cancel ends
     if state.ended is None:

@@ -4,11 +4,13 @@
 `emit` applies an event at once, so later code of the same turn sees its consequences. Clock and
 chance come in as arguments. Slots are counted by the runtime and lent through a small protocol.
 
-Rules: EN2, EN7, AT1.
+Rules: EN2, EN7, AT1, XW1.
 """
 
 from collections.abc import Callable
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from legato.engine.evolve import evolve
 from legato.engine.state import ExecutionState
@@ -36,12 +38,13 @@ class Decision:
 
     `ended_items` and `starting` gather what the turn's signals say about items, node by node, so
     that `settle` can record each in one event: item -> output, and (item, attempt, input hash,
-    config).
+    config). While the rule of a person's wish runs, `wish` names it: what is emitted then is what
+    came of it.
     """
 
     __slots__ = (
         "chance", "effects", "ended_items", "events", "now", "slots", "starting", "state",
-        "touched",
+        "touched", "wish",
     )  # fmt: skip
 
     def __init__(
@@ -62,11 +65,14 @@ class Decision:
         self.events: list[ev.AnyEvent] = []
         self.effects: list[AnyEffect] = []
         self.touched: dict[int, None] = {}
+        self.wish = ""
         self.ended_items: dict[int, dict[int, Value]] = {}
         self.starting: dict[int, list[tuple[int, int, str, Value]]] = {}
 
     def emit(self, event: ev.AnyEvent) -> None:
         """Record a fact and apply it."""
+        if self.wish:
+            event = replace(event, wish=self.wish)
         self.touched[evolve(self.state, event, self.now)] = None
         self.events.append(event)
 

@@ -55,13 +55,16 @@ def _progresses(d: Decision) -> bool:
 def _decide_nodes(d: Decision) -> None:
     state = d.state
     queue = state.decidable
+    part = None if state.started is None else state.started.part
+    alone = None if part is None else part.alone
     while queue and state.stopping is None:
         index = queue.popleft()
         node = state.nodes[index]
         if node.status != "pending" or node.phase != "idle":
             continue
         spec = state.graph.nodes[index]
-        if not _may_run(spec.join, node.met, state.graph.needs_count[index]):
+        needs = 0 if spec.id == alone else state.graph.needs_count[index]
+        if not _may_run(spec.join, node.met, needs):
             d.emit(ev.NodeSkipped(spec.id, node.cause or "needs"))
         elif spec.when is not None:
             node.phase = "when"
@@ -169,7 +172,8 @@ def _finish(d: Decision) -> None:
                 ),
             )
     elif state.final_count == len(state.nodes) and not state.outputs_pending:
-        if bytes(state.graph.workflow.outputs) in {b"", b"{}"}:
+        is_part = state.started is not None and state.started.part is not None
+        if is_part or bytes(state.graph.workflow.outputs) in {b"", b"{}"}:
             end_execution(d, ev.ExecutionEnded("completed", _NO_OUTPUTS))
         else:
             state.outputs_pending = True

@@ -21,6 +21,7 @@ from legato.model.document.fields import shown
 from legato.model.document.problems import Path, Problem, path_text
 from legato.model.document.scope import Scope
 from legato.model.expressions.nearest import nearest_name
+from legato.model.misfits import misfits_of
 from legato.model.schema_cost import FORM_COST_MAX, INPUTS_COST_MAX, schema_cost, value_size
 from legato.model.values import decode, encode
 
@@ -243,13 +244,12 @@ def check_inputs(
     checks = value_size(filled) * compiled.cost
     if checks > checks_max:
         raise InvalidInput(f"the {noun}s are too large to be checked against their schema")
-    problems = [
-        problem
-        for error in _errors(compiled.validator, filled, checks)
-        for problem in _problems(error, compiled.schema, filled, (file, noun))
-    ]
-    if problems:
-        raise InvalidDocument(tuple(dict.fromkeys(problems)))
+    errors = _errors(compiled.validator, filled, checks)
+    if errors:
+        words = (file, noun)
+        problems = [p for each in errors for p in _problems(each, compiled.schema, filled, words)]
+        found = [misfit for each in errors for misfit in misfits_of(each)]
+        raise InvalidDocument(tuple(dict.fromkeys(problems)), misfits=tuple(found))
     return filled
 
 

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One execution as every answer about it shows it, made of its row and two events of its log.
+
+Inputs stand in the first event, outputs and error in the last; nothing in between is read.
+
+Rules: XW8.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from legato.api.parts import Api
+from legato.api.times import time_or_none, time_text
+from legato.engine.upcast import read_event
+from legato.errors import NotFound
+from legato.model.events import AnyEvent, ExecutionEnded, ExecutionStarted
+from legato.model.frames import FINAL_EXECUTION, ExecutionStatus
+from legato.model.ids import ExecutionId, WorkspaceId
+from legato.model.values import NULL, Value
+from legato.ports.executions import ExecutionRow
+from legato.runtime.submission import Submission
+
+EXECUTIONS: Final = "/api/v1/executions"
+
+
+class TriggerView(BaseModel):
+    """What started an execution; a cron tick has the time that it was due."""
+
+    kind: str
+    id: str | None
+    scheduled_at: str | None
+
+
+class ExecutionFault(BaseModel):
+    """Why an execution failed, and at which node."""
+
+    kind: str
+    message: str
+    node: str | None
+
+
+class ExecutionBody(BaseModel):
+    """An execution. A value of more than 64 KiB stands as `{"$ref", "size", "sha256"}`.
+
+    `version` is the number of the published version that it runs, if it is one; `version_hash` that
+    of its logic. A test may use pinned outputs, and counts for no rule about overlaps.
+    """
+
+    id: str
+    workflow_id: str | None
+    workflow_slug: str
+    version: int | None
+    version_hash: str
+    is_test: bool
+    status: ExecutionStatus
+    inputs: Any
+    outputs: Any
+    error: ExecutionFault | None
+    trigger: TriggerView
+    forked_from: str | None
+    head_seq: int
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+
+
+async def execution_row(api: Api, workspace: WorkspaceId, execution_id: str) -> ExecutionRow:
+    """Return an execution of a workspace.
+
+    Raises:
+        NotFound: There is none of that id there.
+    """
+    row = await api.stores.executions.get(ExecutionId(execution_id))
+    if row is None or row.workspace != workspace:
+        raise NotFound
+    return row
+
+
+async def execution_body(api: Api, row: ExecutionRow) -> dict[str, Any]:
+    """Return an execution as it is at the head of its row."""
+    first = await _event(api, row.execution_id, 1) if row.head_seq else None
+    is_final = row.status in FINAL_EXECUTION
+    last = await _event(api, row.execution_id, row.head_seq) if is_final else None
+    started = first if isinstance(first, ExecutionStarted) else None
+    ended = last if isinstance(last, ExecutionEnded) else None
+    error = None
+    if ended is not None and ended.error is not None:
+        error = {"kind": ended.error.kind, "message": ended.error.message, "node": ended.node}
+    return {
+        "id": row.execution_id,
+        "workflow_id": row.workflow_id,
+        "workflow_slug": row.workflow,
+        "version": row.number,
+        "version_hash": row.version,
+        "is_test": row.is_test,
+        "status": row.status,
+        "inputs": None if started is None else shown(started.inputs),
+        "outputs": None if ended is None else shown(ended.outputs),
+        "error": error,
+        "trigger": _trigger(row.trigger, row.trigger_id, row.scheduled_at),
+        "forked_from": row.forked_from,
+        "head_seq": row.head_seq,
+        "created_at": time_text(row.created_at),
+        "started_at": time_or_none(row.started_at),
+        "completed_at": time_or_none(row.ended_at),
+    }
+
+
+def queued_body(submission: Submission, version: str, inputs: Value) -> dict[str, Any]:
+    """Return an execution in the moment in which it is taken in, before anybody has begun it.
+
+    Args:
+        submission: With id and time.
+        version: The hash of its version.
+        inputs: As they will be stored.
+    """
+    assert submission.at is not None, "what is answered is what is stored"
+    source = submission.forked_from
+    kind = str(submission.trigger.get("kind", "manual"))
+    return {
+        "id": submission.execution_id,
+        "workflow_id": submission.workflow_id,
+        "workflow_slug": submission.workflow.name,
+        "version": submission.number,
+        "version_hash": version,
+        "is_test": submission.is_test,
+        "status": "queued",
+        "inputs": shown(inputs),
+        "outputs": None,
+        "error": None,
+        "trigger": _trigger(kind, submission.trigger_id, submission.scheduled_at),
+        "forked_from": None if source is None else source.execution_id,
+        "head_seq": 0,
+        "created_at": time_text(submission.at),
+        "started_at": None,
+        "completed_at": None,
+    }
+
+
+def answer_of(body: dict[str, Any], status: int = 200, *, location: bool = False) -> Response:
+    """Return an execution as an answer; its tag is its head seq."""
+    headers = {"etag": f'"{body["head_seq"]}"'}
+    if location:
+        headers["location"] = f"{EXECUTIONS}/{body['id']}"
+    return Response(orjson.dumps(body), status, headers=headers, media_type="application/json")
+
+
+def shown(value: Value) -> Any:
+    """Return a value for an answer: as it is, or what it is known by if it is large."""
+    if value.ref is not None:
+        ref = value.ref
+        return {"$ref": f"sha256:{ref.hash}", "size": ref.size, "sha256": ref.hash}
+    data = bytes(value.json)
+    return orjson.Fragment(data or bytes(NULL.json))
+
+
+def _trigger(kind: str, trigger_id: str | None, scheduled_at: int | None) -> dict[str, Any]:
+    return {"kind": kind, "id": trigger_id, "scheduled_at": time_or_none(scheduled_at)}
+
+
+async def _event(api: Api, execution_id: ExecutionId, seq: int) -> AnyEvent | None:
+    rows = await api.stores.log.read(execution_id, after=seq - 1, limit=1)
+    return read_event(rows[0].body) if rows else None
