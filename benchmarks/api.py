@@ -2,8 +2,9 @@
 """Measures the server: `script/bench api [options]`.
 
 `/auth/me` takes turns with a bare FastAPI route of the same value, both asked by the same client;
-log-ins at once beside a probe of `/health/live`; wrong passwords of known and unknown people; and
-what an idle `legato up` takes. The figures of a whole run are kept in `results/api.json`.
+log-ins at once beside a probe of `/health/live`; wrong passwords of known and unknown people; what
+an idle `legato up` takes; executions read, run and started (`api_runs`). The figures of a whole run
+are kept in `results/api.json`.
 """
 
 import argparse
@@ -13,10 +14,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import api_load, api_site, record
+from benchmarks import api_load, api_runs, api_site, record
 from benchmarks.api_site import RAISED, Place, Server
 from benchmarks.goals import Bound, Goal, judge
 from benchmarks.report import Figures, Samples, number, table
@@ -43,9 +45,22 @@ GOALS: Final[dict[str, Goal]] = {
     "names": Goal("wrong password, known / unknown user", "slower median / other", (Bound(1.1),)),
     "memory": Goal("idle `legato up`, PSS of all processes", "MB", (Bound(150),), (Bound(120),)),
     "ready": Goal("`legato up` from start to ready", "s", (Bound(3),), (Bound(2),)),
+    "read": Goal(
+        "GET /executions/{id} beside a bare route", "of its requests/s",
+        (Bound(0.25, is_minimum=True),), (Bound(0.5, is_minimum=True),),
+    ),
+    "single": Goal("one node over HTTP, start to completed, p50", "ms", (Bound(10),)),
+    "flight": Goal("start with 100 in flight, p99", "ms", (Bound(25),)),
+    "through": Goal(
+        "diamonds through the API, beside W3", "of its workflows/s",
+        (Bound(0.5, is_minimum=True),),
+    ),
 }  # fmt: skip
+OF_SQLITE: Final = frozenset({"flight"})
+"""What must be reached on SQLite; elsewhere it is measured and shown."""
 WORKLOADS: Final = {
     "me": ("me",), "crowd": ("crowd",), "names": ("names",), "idle": ("memory", "ready"),
+    "read": ("read",), "single": ("single",), "flight": ("flight", "through"),
 }  # fmt: skip
 """What `--only` takes, and the lines that it gives."""
 
@@ -92,6 +107,8 @@ class Run:
         """Run everything."""
         works = {
             "me": self._me, "crowd": self._crowd, "names": self._names, "idle": self._idle,
+            "read": partial(self._runs, "read"), "single": partial(self._runs, "single"),
+            "flight": partial(self._runs, "flight"),
         }  # fmt: skip
         for workload, work in works.items():
             if self._options.only in {None, workload}:
@@ -102,7 +119,7 @@ class Run:
     def _stores(self, workload: str) -> list[str]:
         """Return the stores of a workload: hashing is the same on all, and `up` brings its own."""
         stores: list[str] = self._options.stores
-        return stores if workload == "me" else ["sqlite"]
+        return ["sqlite"] if workload in {"crowd", "names", "idle"} else stores
 
     def _one(self, workload: str, store: str, work: Callable[[Place, str], None]) -> None:
         print(f"{workload} on {store} …", file=sys.stderr, flush=True)
@@ -211,6 +228,18 @@ class Run:
                 found = {"value": server.pss_mb(), "processes": float(server.count_processes())}
                 self._samples("memory", store).runs.append(found)
 
+    # --- executions ------------------------------------------------------------------------------
+
+    def _runs(self, name: str, place: Place, store: str) -> None:
+        if api_load.find_wrk() is None and name != "single":
+            raise SkippedError("wrk is not on the path (apt-get install wrk)")
+        measure = {"read": api_runs.read, "single": api_runs.single, "flight": api_runs.flight}
+        found = measure[name](place, store, is_quick=self.is_quick)
+        self._samples(name, store).runs += found
+        if name == "flight":
+            ratios = [{**each, "value": each["engine_ratio"]} for each in found]
+            self._samples("through", store).runs += ratios
+
     # --- what came of it --------------------------------------------------------------------------
 
     def rows(self) -> list[dict[str, Any]]:
@@ -245,6 +274,7 @@ def _check_same(bare: Server, value: bytes) -> None:
 
 def _row(name: str, store: str, samples: Samples) -> dict[str, Any]:
     goal, figures = GOALS[name], samples.medians()
+    must = () if store != "sqlite" and name in OF_SQLITE else goal.must
     values = samples.values() if figures else []
     return {
         "measured": name,
@@ -254,9 +284,9 @@ def _row(name: str, store: str, samples: Samples) -> dict[str, Any]:
         "low": min(values, default=None),
         "high": max(values, default=None),
         "unit": goal.unit,
-        "must": ", ".join(bound.text() for bound in goal.must),
+        "must": ", ".join(bound.text() for bound in must),
         "aim": ", ".join(bound.text() for bound in goal.aim),
-        "reached": judge(goal.must, figures, {}) if figures else "FAIL",
+        "reached": judge(must, figures, {}) if figures else "FAIL",
         "aimed": judge(goal.aim, figures, {}) if figures and goal.aim else None,
         "failure": record.short_failure(samples.failures[0]) if samples.failures else "",
         "figures": figures,
@@ -274,7 +304,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 def _more(name: str, figures: Figures) -> Iterator[str]:
     """Say what stands behind a value."""
-    if name == "me" and figures:
+    if name in {"me", "read"} and figures:
         for who in ("bare", "me"):
             yield (
                 f"{who:<5}{number(figures[f'{who}_per_s'])} requests/s, "
@@ -292,6 +322,16 @@ def _more(name: str, figures: Figures) -> Iterator[str]:
             f"{figures['log_ins_per_s']:.1f}/s; p50 {number(figures['p50_ms'])} ms, "
             f"max {number(figures['max_ms'])} ms of {figures['asked']:.0f} answers; "
             f"p99 without log-ins {number(figures['calm_p99_ms'])} ms"
+        )
+    elif name == "single" and figures:
+        yield f"p99 {number(figures['p99_ms'])} ms of {figures['tries']:.0f}"
+    elif name == "flight" and figures:
+        yield (
+            f"{figures['started']:.0f} starts, p50 {number(figures['p50_ms'])} ms, "
+            f"{number(figures['started_per_s'])} starts/s, "
+            f"{number(figures['ended_per_s'])} ended/s to the last one; "
+            f"W3 alone {number(figures['engine_per_s'])}/s; "
+            f"client {figures['client_share']:.0%} of a core"
         )
     elif name == "names" and figures:
         yield (

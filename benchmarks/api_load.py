@@ -12,7 +12,7 @@ import shutil
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from benchmarks.api_site import PASSWORD, Server, ServerFailedError, email_of
 
 SCRIPT: Final = Path(__file__).with_name("in_turn.lua")
+AT_RANDOM: Final = Path(__file__).with_name("at_random.lua")
 CONNECTIONS: Final = 32
 PROBE_EACH_S: Final = 0.01
 PROBES: Final = 10
@@ -46,16 +47,33 @@ def find_wrk() -> str | None:
     return shutil.which("wrk")
 
 
-def rush(server: Server, path: str, tokens: Path, seconds: int) -> Round:
+def rush(
+    server: Server,
+    path: str,
+    tokens: Path,
+    seconds: int,
+    *,
+    more: Sequence[str] = (),
+    connections: int = CONNECTIONS,
+) -> Round:
     """Ask as often as the server answers, with the tokens of a file in turn.
+
+    Args:
+        server: Who is asked.
+        path: What; with `more` what is in front of an id.
+        tokens: A file.
+        seconds: For how long.
+        more: What else `at_random.lua` takes.
+        connections: At once.
 
     Raises:
         ServerFailedError: An answer was no success.
     """
     used = server.cpu_s()
     command = [
-        *(find_wrk() or "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s"),
-        *("--script", str(SCRIPT), server.url + path, "--", str(tokens)),
+        *(find_wrk() or "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s"),
+        *("--script", str(AT_RANDOM if more else SCRIPT), server.url + path),
+        *("--", str(tokens), *more),
     ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as client:
         assert client.stdout is not None
@@ -82,13 +100,18 @@ def rush(server: Server, path: str, tokens: Path, seconds: int) -> Round:
 class Line:
     """A connection that is kept."""
 
-    def __init__(self, url: str, address: str = "127.0.0.1") -> None:
+    def __init__(
+        self, url: str, address: str = "127.0.0.1", headers: Mapping[str, str] | None = None
+    ) -> None:
         parts = urlsplit(url)
+        self._headers = dict(headers or {})
         self._host, self._port = parts.hostname or "", parts.port or 0
         self._address = address
         self._ends: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def ask(self, method: str, path: str, value: Any = None) -> tuple[int, bytes]:
+    async def ask(
+        self, method: str, path: str, value: Any = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, bytes]:
         """Make one request."""
         if self._ends is None:
             self._ends = await asyncio.open_connection(
@@ -97,6 +120,7 @@ class Line:
         reader, writer = self._ends
         body = b"" if value is None else json.dumps(value).encode()
         head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}:{self._port}\r\n"
+        head += "".join(f"{k}: {v}\r\n" for k, v in {**self._headers, **(headers or {})}.items())
         if body:
             head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         writer.write(head.encode() + b"\r\n" + body)

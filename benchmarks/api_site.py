@@ -34,7 +34,7 @@ DAY_MS: Final = 86_400_000
 AT_ONCE: Final = 50
 RAISED: Final = {
     f"LEGATO_SERVER__RATES__{name}_PER_MINUTE": str(PER_MINUTE_MAX)
-    for name in ("REQUESTS", "READS", "CREDENTIALS")
+    for name in ("REQUESTS", "READS", "CREDENTIALS", "WRITES", "STARTS")
 }
 """Limits count as ever, and turn nobody away: one client stands here for a thousand people."""
 READY_WITHIN_S: Final = 60.0
@@ -119,14 +119,15 @@ def legato(command: list[str], place: Place, *, has_keys: bool = True) -> Iterat
 
 
 @contextlib.contextmanager
-def bare(value: bytes, home: Path) -> Iterator[Server]:
-    """Run the bare route, which answers this value."""
+def bare(value: bytes, home: Path, path: str | None = None) -> Iterator[Server]:
+    """Run the bare route, which answers this value at a path."""
     port = free_port()
     said, file = home / f"said-{port}", home / "value.json"
     file.write_bytes(value)
     url = f"http://127.0.0.1:{port}"
     began = time.perf_counter()
-    with started(["-m", "benchmarks.bare_server", str(port), str(file)], said) as process:
+    command = ["-m", "benchmarks.bare_server", str(port), str(file), *([path] if path else [])]
+    with started(command, said) as process:
         while not _answers(url):
             _check_alive(process, said, began)
         yield Server(process, url, said, time.perf_counter() - began)
@@ -158,7 +159,7 @@ def get(url: str, **headers: str) -> tuple[int, bytes]:
         connection.close()
 
 
-def make_people(place: Place, server: Server, count: int, role: Role = "viewer") -> list[str]:
+def make_people(place: Place, server: Server, count: int, *, role: Role = "viewer") -> list[str]:
     """Give a server a workspace with so many people, each logged in; return their tokens.
 
     The people and their sessions are written by the ports, the tokens are signed with the server's

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `/auth/me` is measured beside: a FastAPI route that answers the same value and does no more.
+"""What a route is measured beside: a FastAPI route that answers the same value and does no more.
 
-    python -m benchmarks.bare_server PORT VALUE.json
+    python -m benchmarks.bare_server PORT VALUE.json [PATH]
 
 The same loop, parser, and settings of process and server as `legato serve`; uvicorn's own
 connection, no middleware, no log. A return type lets FastAPI encode the answer in its fast way.
@@ -22,23 +22,27 @@ from legato.settings import ServerSettings
 PATH = "/api/v1/auth/me"
 
 
-def application(value: dict[str, object]) -> FastAPI:
-    """Return an application with one route that answers this."""
+def application(value: dict[str, object], path: str) -> FastAPI:
+    """Return an application with one route that answers this; its id, if it has one, is read."""
     made = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
 
-    @made.get(PATH)
     async def bare() -> dict[str, object]:
         return value
 
+    async def of_id(execution_id: str) -> dict[str, object]:
+        return value
+
+    made.get(path)(of_id if "{" in path else bare)
     return made
 
 
 async def main() -> None:
     """Serve until the process is ended."""
     port, file = int(sys.argv[1]), Path(sys.argv[2])
+    path = sys.argv[3] if len(sys.argv) > 3 else PATH
     value = json.loads(await asyncio.to_thread(file.read_bytes))
     config = Config(
-        application(value),
+        application(value, path),
         port=port,
         http="httptools",
         ws="none",

@@ -19,6 +19,9 @@ EXCEPTIONS: Final[dict[str, str]] = {
 }
 """`path`, or `path::function`, to the reason why it may be larger."""
 
+GENERATED: Final = "src/legato/client/generated/"
+"""Made of the API by codegen: as large as the API is, and read by nobody."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _NESTING = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Match)
 
@@ -59,6 +62,8 @@ def _nesting(node: ast.AST) -> int:
 def _too_large() -> dict[str, str]:
     found: dict[str, str] = {}
     for path in places.python_files("src"):
+        if str(path).startswith(GENERATED):
+            continue
         count = len(places.text(path).splitlines())
         if count > FILE_LINES_MAX:
             found[str(path)] = f"{count} lines, at most {FILE_LINES_MAX}"

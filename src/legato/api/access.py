@@ -73,12 +73,16 @@ class Declaration:
         accepts: Media types of its body; none: it has no body.
         body_bytes_max: Of its body; None: the server's own bound.
         rate: Which limit it counts for; None: what follows from its method and right.
+        takes: Headers that it looks at, beside those that the checks do; for the description.
+        gives: Headers of its answer when it has done what was asked; for the description.
     """
 
     access: Public | Needs
     accepts: tuple[str, ...] = ()
     body_bytes_max: int | None = None
     rate: RateClass | None = None
+    takes: tuple[str, ...] = ()
+    gives: tuple[str, ...] = ()
 
 
 def rate_of(methods: Collection[str], access: Public | Needs) -> RateClass:
@@ -246,7 +250,7 @@ class Routes:
             method: In capitals.
             path: Below the prefix; parameters as `{name}`.
             declaration: Who may use it, and what body it has.
-            options: As FastAPI's route takes them: `status_code`, `responses`, `summary`…
+            options: As FastAPI's route takes them: `status_code`, `responses`, `operation_id`…
         """
 
         def offer(endpoint: Endpoint) -> Endpoint:
@@ -292,7 +296,12 @@ def _declared(
     access: Public | Needs, accepts: tuple[str, ...], options: dict[str, Any]
 ) -> Declaration:
     return Declaration(
-        access, accepts, options.pop("body_bytes_max", None), options.pop("rate", None)
+        access,
+        accepts,
+        options.pop("body_bytes_max", None),
+        options.pop("rate", None),
+        tuple(options.pop("takes", ())),
+        tuple(options.pop("gives", ())),
     )
 
 

@@ -36,7 +36,9 @@ class Health(BaseModel):
     status: str
 
 
-@routes.get("/health/live", _PROBE, response_model=Health, rate="none")
+@routes.get(
+    "/health/live", _PROBE, response_model=Health, rate="none", operation_id="check_liveness"
+)
 async def live() -> Response:
     """Tell that the process answers."""
     return _health("ok")
@@ -48,6 +50,7 @@ async def live() -> Response:
     response_model=Health,
     rate="none",
     responses={503: {"model": Health, "description": "It cannot work now."}},
+    operation_id="check_readiness",
 )
 async def ready(api: ApiPart) -> Response:
     """Tell whether the server can work now."""
@@ -56,7 +59,9 @@ async def ready(api: ApiPart) -> Response:
     return _health("ok") if await api.readiness.look() else _health("unavailable", 503)
 
 
-@documents.get("/api/v1/openapi.json", _DOCUMENT, response_model=dict[str, object])
+@documents.get(
+    "/api/v1/openapi.json", _DOCUMENT, response_model=dict[str, object], operation_id="read_openapi"
+)
 async def openapi(request: Request) -> Response:
     """Return the description of this API, OpenAPI 3.1."""
     state = request.app.state
@@ -70,6 +75,7 @@ async def openapi(request: Request) -> Response:
     _DOCUMENT,
     response_class=Response,
     responses={200: {"content": {_SCHEMA: {"schema": {"type": "object"}}}}},
+    operation_id="read_workflow_schema",
 )
 async def workflow_document() -> Response:
     """Return the JSON Schema of workflow documents, for editors."""

@@ -83,7 +83,11 @@ class Acceptance(BaseModel):
 
 
 @routes.post(
-    "/members/invitations", Needs("member", "invite"), status_code=201, response_model=Invited
+    "/members/invitations",
+    Needs("member", "invite"),
+    status_code=201,
+    response_model=Invited,
+    operation_id="invite_member",
 )
 async def invite(
     request: Request, api: ApiPart, wanted: Annotated[Invite, body(Invite)]
@@ -146,7 +150,14 @@ async def revoke_invitation(request: Request, api: ApiPart, invitation_id: str) 
     return Response(status_code=204)
 
 
-@routes.post("/auth/invitations/accept", _ACCEPT, status_code=201, response_model=LogIn)
+@routes.post(
+    "/auth/invitations/accept",
+    _ACCEPT,
+    status_code=201,
+    response_model=LogIn,
+    operation_id="accept_invitation",
+    gives=("Set-Cookie",),
+)
 async def accept(
     request: Request,
     api: ApiPart,

@@ -66,7 +66,7 @@ async def list_members(request: Request, api: ApiPart, asked: PagePart) -> Membe
     return Members(items=[_view(each, role) for each in items], next_cursor=next_cursor)
 
 
-@routes.delete("/me", Needs("member", "leave"), status_code=204)
+@routes.delete("/me", Needs("member", "leave"), status_code=204, operation_id="leave_workspace")
 async def leave(request: Request, api: ApiPart) -> Response:
     """Leave the workspace, with one's keys; the last owner stays."""
     place, role = place_of(request)
@@ -97,7 +97,9 @@ async def change_role(
     return _view(after, role)
 
 
-@routes.delete("/{user_id}", Needs("member", "remove"), status_code=204)
+@routes.delete(
+    "/{user_id}", Needs("member", "remove"), status_code=204, operation_id="remove_member"
+)
 async def remove(request: Request, api: ApiPart, user_id: str) -> Response:
     """Take a member out, with their keys of this workspace."""
     place, _ = place_of(request)

@@ -58,14 +58,28 @@ class NodeTypes(BaseModel):
     items: list[NodeTypeView]
 
 
-@routes.get("", Needs("workflow", "read"), response_model=NodeTypes, responses=_UNCHANGED)
+@routes.get(
+    "",
+    Needs("workflow", "read"),
+    response_model=NodeTypes,
+    responses=_UNCHANGED,
+    takes=("If-None-Match",),
+    gives=("ETag",),
+)
 async def list_node_types(request: Request) -> Response:
     """Return all node types."""
     body, tag = await asyncio.to_thread(_listed, api_of(request))
     return tagged(request, tag, Response(body, media_type="application/json"))
 
 
-@routes.get("/{name}", Needs("workflow", "read"), response_model=NodeTypeView, responses=_UNCHANGED)
+@routes.get(
+    "/{name}",
+    Needs("workflow", "read"),
+    response_model=NodeTypeView,
+    responses=_UNCHANGED,
+    takes=("If-None-Match",),
+    gives=("ETag",),
+)
 async def read_node_type(request: Request, api: ApiPart, name: str) -> Response:
     """Return one node type."""
     types = await asyncio.to_thread(api.node_types)  # the first time, packages are imported

@@ -60,7 +60,7 @@ class OwnSessions(BaseModel):
     items: list[OwnSession]
 
 
-@routes.post("/password", Needs("account", "password"), response_model=LogIn)
+@routes.post("/password", Needs("account", "password"), response_model=LogIn, gives=("Set-Cookie",))
 async def change_password(
     request: Request,
     api: ApiPart,

@@ -40,7 +40,9 @@ class Reset(Shown):
     password: str
 
 
-@routes.post("/forgot", _FORGOTTEN, status_code=202, response_class=Response)
+@routes.post(
+    "/forgot", _FORGOTTEN, status_code=202, response_class=Response, operation_id="forgot_password"
+)
 async def forgot(
     request: Request,
     api: ApiPart,
@@ -58,7 +60,9 @@ async def forgot(
     return Response(status_code=202)
 
 
-@routes.post("/reset", _TOKEN, status_code=204, responses=refusals(400))
+@routes.post(
+    "/reset", _TOKEN, status_code=204, responses=refusals(400), operation_id="reset_password"
+)
 async def reset(request: Request, api: ApiPart, sent: Annotated[Reset, body(Reset)]) -> Response:
     """Set a password by a printed link; every log-in ends, and none begins.
 

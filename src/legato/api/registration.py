@@ -37,7 +37,14 @@ class Registration(BaseModel):
     display_name: str
 
 
-@routes.post("/register", _REGISTER, status_code=201, response_model=LogIn)
+@routes.post(
+    "/register",
+    _REGISTER,
+    status_code=201,
+    response_model=LogIn,
+    operation_id="register_account",
+    gives=("Set-Cookie",),
+)
 async def register(
     request: Request,
     api: ApiPart,

@@ -23,6 +23,7 @@ routes: Final = Routes("", tag="metrics")
     "/metrics",
     Needs("metrics", "read"),
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    operation_id="read_metrics",
 )
 async def metrics(api: ApiPart) -> Response:
     """Return the numbers of this server, as Prometheus reads them."""

@@ -118,7 +118,9 @@ async def owe_code(
     return Refused("mfa_required", "This account has a second factor.", more={"mfa_token": token})
 
 
-@routes.post("/login/mfa", _OWED, response_model=LogIn, responses=refusals(400, 401))
+@routes.post(
+    "/login/mfa", _OWED, response_model=LogIn, responses=refusals(400, 401), gives=("Set-Cookie",)
+)
 async def log_in_with_code(
     request: Request,
     api: ApiPart,

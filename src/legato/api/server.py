@@ -68,6 +68,7 @@ from legato.api.care import Care
 from legato.api.connection import connection_class
 from legato.api.frame import Frame, FrameOptions, exchange_of
 from legato.api.listening import bound, url_of
+from legato.api.openapi import describe_api
 from legato.api.parts import Api
 from legato.api.problems import problem_of
 from legato.api.readiness import Readiness
@@ -135,6 +136,14 @@ def make_api(api: Api, gate: Gate, resources: Iterable[Routes] = RESOURCES) -> F
     for resource in resources:
         application.router.routes.extend(spec.build(gate) for spec in resource.specs)
     return frame_of(application, gate, api)
+
+
+def describe(resources: Iterable[Routes] = (*RESOURCES, *IDENTITY)) -> dict[str, Any]:
+    """Return the description of routes (OpenAPI 3.1) without a server."""
+    application = FastAPI(openapi_url=None)
+    for resource in resources:
+        application.router.routes.extend(spec.build(Gate()) for spec in resource.specs)
+    return describe_api(application)
 
 
 def frame_of(application: FastAPI, gate: Gate, api: Api) -> Frame:

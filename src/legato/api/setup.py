@@ -64,13 +64,21 @@ async def new_setup_link(accounts: Accounts, base: str) -> str | None:
     return f"{base}/setup#token={token}"
 
 
-@routes.get("", _PUBLIC, response_model=SetupState)
+@routes.get("", _PUBLIC, response_model=SetupState, operation_id="read_setup")
 async def look(api: ApiPart) -> SetupState:
     """Tell whether the installation still needs its owner; it consumes nothing."""
     return SetupState(required=not await api.stores.accounts.is_set_up())
 
 
-@routes.post("", _PUBLIC, status_code=201, response_model=LogIn, responses=refusals(400))
+@routes.post(
+    "",
+    _PUBLIC,
+    status_code=201,
+    response_model=LogIn,
+    responses=refusals(400),
+    operation_id="claim_installation",
+    gives=("Set-Cookie",),
+)
 async def claim(
     request: Request,
     api: ApiPart,

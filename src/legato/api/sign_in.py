@@ -126,6 +126,7 @@ _OWES: Final = {
             "content": {MEDIA_TYPE: {"schema": _OWES}},
         },
     },
+    gives=("Set-Cookie",),
 )
 async def log_in(request: Request, sent: Annotated[Credentials, body(Credentials)]) -> Response:
     """Log in with a password or a printed link. Where a second factor is active a code is owed."""
@@ -186,7 +187,14 @@ async def _by_link(request: Request, token: object) -> Pass:
 
 
 @routes.post(
-    "/refresh", _COOKIE, accepts=(), rate="refresh", response_model=LogIn, responses=refusals(401)
+    "/refresh",
+    _COOKIE,
+    accepts=(),
+    rate="refresh",
+    response_model=LogIn,
+    responses=refusals(401),
+    operation_id="refresh_log_in",
+    gives=("Set-Cookie",),
 )
 async def refresh(request: Request, api: ApiPart, identity: IdentityPart) -> Response:
     """Exchange the refresh token in the cookie for its child and an access token."""
@@ -244,7 +252,7 @@ async def log_out_everywhere(request: Request, api: ApiPart) -> Response:
     return logged_out(request)
 
 
-@routes.get("/me", Needs("account", "me"), response_model=Me)
+@routes.get("/me", Needs("account", "me"), response_model=Me, operation_id="read_me")
 async def me(request: Request) -> Response:
     """Return who asks, and their role in the workspace that is asked for."""
     principal = principal_of(request)

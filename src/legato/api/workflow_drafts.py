@@ -117,7 +117,13 @@ async def validate(request: Request, api: ApiPart, wanted: WrittenPart) -> Judge
     return Judgement(valid=is_valid, name=found.name[:63], errors=views(found))
 
 
-@routes.get("/{workflow_id}/draft", Needs("workflow", "read"), response_model=DraftView)
+@routes.get(
+    "/{workflow_id}/draft",
+    Needs("workflow", "read"),
+    response_model=DraftView,
+    takes=("If-None-Match",),
+    gives=("ETag",),
+)
 async def read_draft(request: Request, api: ApiPart, workflow_id: str) -> Response:
     """Return the draft with what is wrong with it. Nothing is executed."""
     row = await found_workflow(request, api, workflow_id)
@@ -132,6 +138,8 @@ async def read_draft(request: Request, api: ApiPart, workflow_id: str) -> Respon
     body_bytes_max=BODY_BYTES_MAX,
     response_model=DraftView,
     responses=refusals(412, 428),
+    takes=("If-Match",),
+    gives=("ETag",),
 )
 async def save_draft(
     request: Request, api: ApiPart, workflow_id: str, wanted: WrittenPart
@@ -166,6 +174,8 @@ async def save_draft(
     status_code=201,
     response_model=VersionMade,
     responses={200: {"model": VersionMade, "description": "It is what it was: nothing is new."}},
+    takes=("Idempotency-Key",),
+    gives=("ETag",),
 )
 async def publish(
     request: Request,
@@ -194,6 +204,8 @@ async def publish(
     Needs("workflow", "read"),
     response_class=Response,
     responses={200: {"content": {YAML: {"schema": {"type": "string"}}}}, **refusals(409)},
+    takes=("If-None-Match",),
+    gives=("ETag",),
 )
 async def read_file_of(request: Request, api: ApiPart, workflow_id: str) -> Response:
     """Return the text of the published version, byte for byte."""
@@ -218,6 +230,8 @@ async def read_file_of(request: Request, api: ApiPart, workflow_id: str) -> Resp
         200: {"model": VersionMade, "description": "It is what it was: nothing is new."},
         **refusals(412),
     },
+    takes=("If-Match",),
+    gives=("ETag",),
 )
 async def put_file(
     request: Request, api: ApiPart, workflow_id: str, wanted: WrittenPart

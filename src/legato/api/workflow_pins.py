@@ -66,7 +66,13 @@ async def list_pins(request: Request, api: ApiPart, workflow_id: str) -> Pins:
     return Pins(items=[PinMark(**_mark(each)) for each in found])
 
 
-@routes.get("/{workflow_id}/pins/{node}", Needs("workflow", "read"), response_model=PinView)
+@routes.get(
+    "/{workflow_id}/pins/{node}",
+    Needs("workflow", "read"),
+    response_model=PinView,
+    takes=("If-None-Match",),
+    gives=("ETag",),
+)
 async def read_pin(request: Request, api: ApiPart, workflow_id: str, node: NodeName) -> Response:
     """Return one pin with its output."""
     row = await found_workflow(request, api, workflow_id)

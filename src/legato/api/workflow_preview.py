@@ -99,6 +99,7 @@ class PreviewView(BaseModel):
     Needs("workflow", "validate"),
     rate="read",
     response_model=PreviewView,
+    operation_id="preview_value",
 )
 async def preview(
     request: Request,

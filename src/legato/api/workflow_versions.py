@@ -131,7 +131,11 @@ async def list_versions(
 
 
 @routes.get(
-    "/{workflow_id}/versions/{number}", Needs("version", "read"), response_model=VersionView
+    "/{workflow_id}/versions/{number}",
+    Needs("version", "read"),
+    response_model=VersionView,
+    takes=("If-None-Match",),
+    gives=("ETag",),
 )
 async def read_version(
     request: Request, api: ApiPart, workflow_id: str, number: Number
@@ -170,6 +174,8 @@ async def diff_versions(
     accepts=(),
     response_model=DraftView,
     responses=refusals(412),
+    takes=("If-Match",),
+    gives=("ETag",),
 )
 async def restore_version(
     request: Request, api: ApiPart, workflow_id: str, number: Number

@@ -99,6 +99,10 @@ class WorkflowChange(BaseModel):
     status_code=201,
     response_model=WorkflowView,
     responses=refusals(409),
+    gives=(
+        "ETag",
+        "Location",
+    ),
 )
 async def create_workflow(request: Request, api: ApiPart, wanted: WrittenPart) -> Response:
     """Make a workflow of a document, as draft revision 1; nothing is published.
@@ -153,6 +157,8 @@ async def list_workflows(
     Needs("workflow", "read"),
     response_model=WorkflowView,
     responses={304: {"description": "It is what If-None-Match names."}},
+    takes=("If-None-Match",),
+    gives=("ETag",),
 )
 async def read_workflow(request: Request, api: ApiPart, workflow_id: str) -> Response:
     """Return a workflow; one that is archived by its id only."""
@@ -165,6 +171,8 @@ async def read_workflow(request: Request, api: ApiPart, workflow_id: str) -> Res
     Needs("workflow", "draft"),
     response_model=WorkflowView,
     responses=refusals(412),
+    takes=("If-Match",),
+    gives=("ETag",),
 )
 async def change_workflow(
     request: Request,
@@ -202,7 +210,11 @@ async def change_workflow(
 
 
 @routes.delete(
-    "/{workflow_id}", Needs("workflow", "archive"), status_code=204, responses=refusals(412)
+    "/{workflow_id}",
+    Needs("workflow", "archive"),
+    status_code=204,
+    responses=refusals(412),
+    takes=("If-Match",),
 )
 async def archive_workflow(request: Request, api: ApiPart, workflow_id: str) -> Response:
     """Archive a workflow: nothing starts it any more, what runs goes on, its slug is free."""

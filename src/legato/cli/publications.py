@@ -6,6 +6,7 @@ Rules: CL31-CL34.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from legato.cli.documents import Loaded
@@ -29,18 +30,37 @@ def split_name(text: str) -> tuple[str, str | None]:
 
 
 async def find_publication(stores: Stores, name: str, version: str | None) -> Publication:
-    """Return a publication of a name: the newest, or the one that a person means.
+    """Return a publication of a name in the store: the newest, or the one that a person means.
 
     Raises:
         NotFound: Nothing is published under the name, or no such version.
         InvalidInput: The beginning of a hash is too short, or fits several versions.
     """
     found = await stores.versions.publications(LOCAL_WORKSPACE, name)
+    names = [] if found else await stores.versions.names(LOCAL_WORKSPACE)
+    return choose(found, names, name, version)
+
+
+def choose(
+    found: Sequence[Publication], names: Sequence[str], name: str, version: str | None
+) -> Publication:
+    """Return the one of a name's publications that a person means.
+
+    Args:
+        found: Of the name, the newest first.
+        names: What else is published, if there is none.
+        name: The name.
+        version: A number, or the beginning of a hash; None: the newest.
+
+    Raises:
+        NotFound: There is none, or no such version.
+        InvalidInput: The beginning of a hash is too short, or fits several versions.
+    """
     if not found:
-        names = ", ".join((await stores.versions.names(LOCAL_WORKSPACE))[:10]) or "none"
         raise NotFound(
             f"no workflow {name} is published",
-            hint=f"Published: {names}. legato workflows apply FILE publishes one.",
+            hint=f"Published: {', '.join(names[:10]) or 'none'}. "
+            "legato workflows apply FILE publishes one.",
         )
     if version is None:
         return found[0]
@@ -48,11 +68,8 @@ async def find_publication(stores: Stores, name: str, version: str | None) -> Pu
         if version == str(each.number):
             return each
     text = version.lower()
-    if len(text) < HASH_LENGTH_MIN or not _HEX.issuperset(text):
-        raise NotFound(
-            f"{name} has no version {version}", hint=f"legato workflows versions {name} lists them."
-        )
-    fitting = [each for each in found if each.version.startswith(text)]
+    is_hash = len(text) >= HASH_LENGTH_MIN and _HEX.issuperset(text)
+    fitting = [each for each in found if is_hash and each.version.startswith(text)]
     if not fitting:
         raise NotFound(
             f"{name} has no version {version}", hint=f"legato workflows versions {name} lists them."

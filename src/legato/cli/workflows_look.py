@@ -13,9 +13,10 @@ import click
 
 from legato.cli.completing import workflow_names, workflows_and_files
 from legato.cli.invocation import OK, Invocation, command_options, examples
+from legato.cli.remote import server_of, server_option
 
 if TYPE_CHECKING:
-    from legato.app import App
+    from legato.cli.catalogue import Catalogue
     from legato.cli.documents import Loaded
     from legato.cli.terminal import Terminal
     from legato.model.document.diff import Difference
@@ -26,15 +27,16 @@ _MOVED_SHOWN = 10
 
 
 @click.command("list", epilog=examples("legato workflows list", "legato workflows list --json"))
+@server_option
 @command_options
-def list_workflows(invocation: Invocation) -> int:
+def list_workflows(invocation: Invocation, server: str | None) -> int:
     """List the published workflows, each with its newest version."""
-    from legato.app import build, run
-    from legato.model.ids import LOCAL_WORKSPACE
+    from legato.app import run
+    from legato.cli.catalogue import open_catalogue
 
     async def work() -> None:
-        async with build(invocation.settings(), role="reader") as app:
-            found = await app.stores.versions.newest(LOCAL_WORKSPACE)
+        async with open_catalogue(invocation, server_of(invocation, server)) as catalogue:
+            found = await catalogue.newest()
             _write_publications(invocation.terminal, found, with_name=True)
             if not found:
                 invocation.terminal.note("no workflow is published: legato workflows apply FILE")
@@ -45,17 +47,17 @@ def list_workflows(invocation: Invocation) -> int:
 
 @click.command(epilog=examples("legato workflows versions report"))
 @click.argument("name", metavar="NAME", shell_complete=workflow_names)
+@server_option
 @command_options
-def versions(invocation: Invocation, name: str) -> int:
+def versions(invocation: Invocation, name: str, server: str | None) -> int:
     """List every publication of a name, the newest first."""
-    from legato.app import build, run
-    from legato.cli.publications import find_publication
-    from legato.model.ids import LOCAL_WORKSPACE
+    from legato.app import run
+    from legato.cli.catalogue import find, open_catalogue
 
     async def work() -> None:
-        async with build(invocation.settings(), role="reader") as app:
-            await find_publication(app.stores, name, None)
-            found = await app.stores.versions.publications(LOCAL_WORKSPACE, name)
+        async with open_catalogue(invocation, server_of(invocation, server)) as catalogue:
+            await find(catalogue, name, None)
+            found = await catalogue.publications(name)
             _write_publications(invocation.terminal, found, with_name=False)
 
     run(work())
@@ -74,19 +76,23 @@ def versions(invocation: Invocation, name: str) -> int:
     "--output", metavar="FILE", help="Where to; default NAME.yaml or NAME.json, - stdout."
 )
 @click.option("--force", is_flag=True, help="Replace a file that holds something else.")
+@server_option
 @command_options
-def pull(invocation: Invocation, name: str, output: str | None, force: bool) -> int:
+def pull(
+    invocation: Invocation, name: str, output: str | None, force: bool, server: str | None
+) -> int:
     """Write a published file, byte for byte as it was applied."""
-    from legato.app import build, run
+    from legato.app import run
+    from legato.cli.catalogue import find, open_catalogue
     from legato.cli.files import write_file, write_stdout
-    from legato.cli.publications import find_publication, load_published, split_name
+    from legato.cli.publications import split_name
     from legato.cli.wire import publication_json
 
     async def work() -> None:
-        async with build(invocation.settings(), role="reader") as app:
+        async with open_catalogue(invocation, server_of(invocation, server)) as catalogue:
             wanted, version = split_name(name)
-            found = await find_publication(app.stores, wanted, version)
-            text = (await load_published(app.stores, found)).source
+            found = await find(catalogue, wanted, version)
+            text = await catalogue.text(found)
         if output == "-":
             write_stdout(text)
             return
@@ -113,21 +119,23 @@ def pull(invocation: Invocation, name: str, output: str | None, force: bool) -> 
 @click.argument(
     "old", metavar="[FILE|NAME[@VERSION]]", required=False, shell_complete=workflows_and_files
 )
+@server_option
 @command_options
-def diff(invocation: Invocation, new: str, old: str | None) -> int:
+def diff(invocation: Invocation, new: str, old: str | None, server: str | None) -> int:
     """Show what the first has that the second has not, and the reverse.
 
     Without the second: a file against what its name stands for now, a name against the publication
     before. The logic is shown apart from the layout.
     """
-    from legato.app import build, run
+    from legato.app import run
+    from legato.cli.catalogue import open_catalogue
     from legato.model.document.diff import difference
 
     async def work() -> None:
         settings = invocation.settings()
-        async with build(settings, role="reader") as app:
-            after = await _loaded(app, settings, new)
-            before = await _before(app, settings, new, after, old)
+        async with open_catalogue(invocation, server_of(invocation, server)) as catalogue:
+            after = await _loaded(catalogue, settings, new)
+            before = await _before(catalogue, settings, after, (new, old))
         found = difference(
             (before.workflow, before.source),
             (after.workflow, after.source),
@@ -139,35 +147,39 @@ def diff(invocation: Invocation, new: str, old: str | None) -> int:
     return OK
 
 
-async def _loaded(app: App, settings: Settings, text: str) -> Loaded:
+async def _loaded(catalogue: Catalogue, settings: Settings, text: str) -> Loaded:
     """Return what a person names: a file, or a publication."""
     from legato.app import node_catalogue
+    from legato.cli.catalogue import find
     from legato.cli.documents import Loaded, is_file_name, read_workflow
-    from legato.cli.publications import find_publication, load_published, split_name
+    from legato.cli.publications import split_name
 
     if is_file_name(text):
         return Loaded(*read_workflow(Path(text), node_catalogue(), settings.limits.to_policy()))
-    return await load_published(app.stores, await find_publication(app.stores, *split_name(text)))
+    return await catalogue.load(await find(catalogue, *split_name(text)))
 
 
-async def _before(app: App, settings: Settings, new: str, after: Loaded, old: str | None) -> Loaded:
+async def _before(
+    catalogue: Catalogue, settings: Settings, after: Loaded, named: tuple[str, str | None]
+) -> Loaded:
     """Return what to compare with: what is named, or what the name stood for before."""
+    from legato.cli.catalogue import find
     from legato.cli.documents import is_file_name
-    from legato.cli.publications import find_publication, load_published, split_name
+    from legato.cli.publications import split_name
     from legato.errors import NotFound
 
+    new, old = named
     if old is not None:
-        return await _loaded(app, settings, old)
+        return await _loaded(catalogue, settings, old)
     if is_file_name(new):
-        found = await find_publication(app.stores, after.workflow.name, None)
-        return await load_published(app.stores, found)
+        found = await find(catalogue, after.workflow.name, None)
+        return await catalogue.load(found)
     name, version = split_name(new)
-    found = await find_publication(app.stores, name, version)
+    found = await find(catalogue, name, version)
     if found.number == 1:
         raise NotFound(f"{name} has no version before 1")
-    return await load_published(
-        app.stores, await find_publication(app.stores, name, str(found.number - 1))
-    )
+    before = await find(catalogue, name, str(found.number - 1))
+    return await catalogue.load(before)
 
 
 def _write_publications(terminal: Terminal, found: list[Any], *, with_name: bool) -> None:

@@ -293,7 +293,7 @@ def _read_env(
             continue
         if name not in known and name.startswith(FOREIGN_PREFIXES):
             continue
-        if name in {"LEGATO_HOME", "LEGATO_CONFIG"}:
+        if name in {"LEGATO_HOME", "LEGATO_CONFIG", "LEGATO_SERVER"}:
             continue
         if name not in known:
             near = difflib.get_close_matches(name, [*known, "LEGATO_HOME", "LEGATO_CONFIG"], 1, 0.8)

@@ -374,7 +374,10 @@ async def test_the_description_names_rights_bodies_and_refusals(frame: Frame) ->
     assert replace["x-legato-access"] == "workflow:draft"
     assert replace["security"] == [{"bearer": []}]
     ref = {"$ref": "#/components/schemas/Login"}
-    assert replace["requestBody"]["content"] == {"application/json": {"schema": ref}}
+    content = replace["requestBody"]["content"]
+    assert [(media, each["schema"]) for media, each in content.items()] == [
+        ("application/json", ref)
+    ]
     assert found["components"]["schemas"]["Login"]["additionalProperties"] is False
     expected = {"401", "403", "404", "408", "413", "415", "421", "422", "429", "431", "500", "503"}
     assert expected <= set(replace["responses"])

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Made from docs/openapi.json by script/openapi; never edited."""

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every operation. Made from docs/openapi.json by script/openapi; never edited."""
+
+from legato.client.generated.of_api_keys import ApiKeysOperations
+from legato.client.generated.of_audit import AuditOperations
+from legato.client.generated.of_auth import AuthOperations
+from legato.client.generated.of_documents import DocumentsOperations
+from legato.client.generated.of_health import HealthOperations
+from legato.client.generated.of_invitations import InvitationsOperations
+from legato.client.generated.of_members import MembersOperations
+from legato.client.generated.of_metrics import MetricsOperations
+from legato.client.generated.of_node_types import NodeTypesOperations
+from legato.client.generated.of_pins import PinsOperations
+from legato.client.generated.of_preferences import PreferencesOperations
+from legato.client.generated.of_preview import PreviewOperations
+from legato.client.generated.of_setup import SetupOperations
+from legato.client.generated.of_users import UsersOperations
+from legato.client.generated.of_versions import VersionsOperations
+from legato.client.generated.of_workflows import WorkflowsOperations
+from legato.client.generated.of_workspaces import WorkspacesOperations
+
+
+class Operations(
+    ApiKeysOperations,
+    AuditOperations,
+    AuthOperations,
+    DocumentsOperations,
+    HealthOperations,
+    InvitationsOperations,
+    MembersOperations,
+    MetricsOperations,
+    NodeTypesOperations,
+    PinsOperations,
+    PreferencesOperations,
+    PreviewOperations,
+    SetupOperations,
+    UsersOperations,
+    VersionsOperations,
+    WorkflowsOperations,
+    WorkspacesOperations,
+):
+    """Every operation of the API."""
