@@ -117,8 +117,10 @@ class Method:
         for each in self._in("path"):
             taken.append(f"{self._argument(each)}: {self._parameter_type(each)}")
         kind = self._body_type()
-        if kind is not None:
+        if kind is not None and self.operation.value["requestBody"].get("required"):
             taken.append(f"body: {kind}")
+        elif kind is not None:
+            taken.append(f"body: {kind} | None = None")
         named = []
         for each in [*self._in("query"), *self._in("header")]:
             if each["name"] not in without:
@@ -165,6 +167,8 @@ class Method:
 
     def _content_type(self) -> str:
         media = list(self.operation.body)
+        if not self.operation.value["requestBody"].get("required"):
+            return f'"" if body is None else "{media[0]}"'
         text = next((each for each in media if each != JSON and "multipart" not in each), None)
         if text is not None and JSON in media:
             return f'"{text}" if isinstance(body, str | bytes) else "{JSON}"'

@@ -121,6 +121,7 @@ Make = Callable[[ExecutionRow, str], Awaitable[AnyWish]]
 @routes.post(
     "/{execution_id}/cancel", Needs("execution", "cancel"), accepts=(),
     response_model=ExecutionBody, responses=TAKEN, openapi_extra=described(Because),
+    gives=("ETag",),
 )  # fmt: skip
 async def cancel_execution(request: Request, api: ApiPart, execution_id: str) -> Response:
     """Cancel: nothing new starts, running attempts are told to stop, and then killed."""
@@ -135,6 +136,7 @@ async def cancel_execution(request: Request, api: ApiPart, execution_id: str) ->
 @routes.post(
     "/{execution_id}/pause", Needs("execution", "pause"), accepts=(),
     response_model=ExecutionBody, responses=TAKEN, openapi_extra=described(Because),
+    gives=("ETag",),
 )  # fmt: skip
 async def pause_execution(request: Request, api: ApiPart, execution_id: str) -> Response:
     """Pause: nothing new starts until it is resumed; running attempts finish, timers go on."""
@@ -149,6 +151,7 @@ async def pause_execution(request: Request, api: ApiPart, execution_id: str) -> 
 @routes.post(
     "/{execution_id}/resume", Needs("execution", "resume"), accepts=(),
     response_model=ExecutionBody, responses=TAKEN,
+    gives=("ETag",),
 )  # fmt: skip
 async def resume_execution(request: Request, api: ApiPart, execution_id: str) -> Response:
     """End a pause."""
@@ -162,6 +165,7 @@ async def resume_execution(request: Request, api: ApiPart, execution_id: str) ->
 @routes.post(
     "/{execution_id}/signals/{name}", Needs("execution", "signal"), accepts=(),
     response_model=ExecutionBody, responses=TAKEN, openapi_extra=described(SignalBody),
+    takes=("Idempotency-Key",), gives=("ETag", "Idempotency-Replayed"),
 )  # fmt: skip
 async def send_signal(request: Request, api: ApiPart, execution_id: str, name: str) -> Response:
     """Give a named signal to the node that waits for it, or keep it until one does."""
@@ -184,6 +188,7 @@ async def send_signal(request: Request, api: ApiPart, execution_id: str, name: s
 @routes.post(
     "/{execution_id}/approvals/{node}", Needs("execution", "approve"),
     response_model=ExecutionBody, responses=TAKEN,
+    gives=("ETag",),
 )  # fmt: skip
 async def answer_approval(
     request: Request,
@@ -221,6 +226,7 @@ async def answer_approval(
 @routes.post(
     "/{execution_id}/nodes/{node}/retry", Needs("execution", "retry_node"), accepts=(),
     response_model=ExecutionBody, responses=TAKEN, openapi_extra=described(NodeWish),
+    gives=("ETag",),
 )  # fmt: skip
 async def retry_node(request: Request, api: ApiPart, execution_id: str, node: str) -> Response:
     """Do the work of a parked node, or item, once more."""
@@ -235,6 +241,7 @@ async def retry_node(request: Request, api: ApiPart, execution_id: str, node: st
 @routes.post(
     "/{execution_id}/nodes/{node}/skip", Needs("execution", "skip_node"), accepts=(),
     response_model=ExecutionBody, responses=TAKEN, openapi_extra=described(NodeWish),
+    gives=("ETag",),
 )  # fmt: skip
 async def skip_node(request: Request, api: ApiPart, execution_id: str, node: str) -> Response:
     """Leave a parked node out; a parked item becomes null."""
@@ -249,6 +256,7 @@ async def skip_node(request: Request, api: ApiPart, execution_id: str, node: str
 @routes.post(
     "/{execution_id}/nodes/{node}/force", Needs("execution", "force_node"),
     response_model=ExecutionBody, responses=TAKEN,
+    gives=("ETag",),
 )  # fmt: skip
 async def force_node(
     request: Request,

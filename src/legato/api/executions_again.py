@@ -57,6 +57,7 @@ class Fork(BaseModel):
 @routes.post(
     "/{execution_id}/retry", Needs("execution", "retry"), accepts=(), status_code=202,
     response_model=ExecutionBody, responses=WAITED,
+    takes=("Idempotency-Key", "Prefer"), gives=("ETag", "Location", "Idempotency-Replayed"),
 )  # fmt: skip
 async def retry_execution(request: Request, api: ApiPart, execution_id: str) -> Response:
     """Do again what an ended execution did not complete, as a new one."""
@@ -74,6 +75,7 @@ async def retry_execution(request: Request, api: ApiPart, execution_id: str) -> 
 @routes.post(
     "/{execution_id}/fork", Needs("execution", "fork"), status_code=202,
     response_model=ExecutionBody, responses=WAITED,
+    takes=("Idempotency-Key", "Prefer"), gives=("ETag", "Location", "Idempotency-Replayed"),
 )  # fmt: skip
 async def fork_execution(
     request: Request,

@@ -86,6 +86,15 @@ class DraftRun(TestRun):
     status_code=202,
     response_model=ExecutionBody,
     responses=WAITED,
+    takes=(
+        "Idempotency-Key",
+        "Prefer",
+    ),
+    gives=(
+        "ETag",
+        "Location",
+        "Idempotency-Replayed",
+    ),
 )
 async def start_execution(
     request: Request,
@@ -137,6 +146,15 @@ async def start_execution(
     status_code=202,
     response_model=ExecutionBody,
     responses=WAITED,
+    takes=(
+        "Idempotency-Key",
+        "Prefer",
+    ),
+    gives=(
+        "ETag",
+        "Location",
+        "Idempotency-Replayed",
+    ),
 )
 async def start_draft(
     request: Request,

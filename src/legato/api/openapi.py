@@ -235,6 +235,11 @@ def _asked(route: Guarded) -> Iterator[str]:
 def _body(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]) -> None:
     """Describe what is sent, media type by media type; what a route says itself stays."""
     accepts = route.declaration.accepts
+    if "requestBody" in operation and not accepts:  # one that may be left out
+        for media, described in operation["requestBody"]["content"].items():
+            _hoist(described, schemas)
+            if media == JSON:
+                described.setdefault("example", body_example(described["schema"], schemas))
     if not accepts:
         return
     content = operation.setdefault("requestBody", {"required": True}).setdefault("content", {})
@@ -254,6 +259,15 @@ def _body(operation: dict[str, Any], route: Guarded, schemas: dict[str, Any]) ->
         if "example" not in described and "examples" not in described and media == JSON:
             described["example"] = body_example(described.get("schema", {}), schemas)
     operation["requestBody"]["content"] = {media: content[media] for media in accepts}
+
+
+def _hoist(described: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Give a schema that stands where it is used a name, by its title."""
+    schema = described.get("schema", {})
+    name = schema.get("title")
+    if isinstance(name, str) and "properties" in schema and "$defs" not in schema:
+        schemas.setdefault(name, schema)
+        described["schema"] = {"$ref": REF.format(model=name)}
 
 
 def _media(media: str) -> dict[str, Any]:

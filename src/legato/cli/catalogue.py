@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from legato.cli.catalogued import Checked, Outcome
 from legato.cli.invocation import Invocation
 from legato.cli.publications import choose
 
@@ -23,23 +23,6 @@ if TYPE_CHECKING:
     from legato.model.workflow import Workflow
     from legato.ports.catalogue import Publication, VersionRow
     from legato.ports.credentials import Naming
-
-Outcome = Literal["published", "unchanged", "text"]
-"""`text`: the logic is the same, another text is published."""
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """A file that may be published, and the names that it calls.
-
-    `workflow` is what it was compiled to, where that was done here.
-    """
-
-    file: Path
-    name: str
-    text: bytes
-    calls: tuple[str, ...] = ()
-    workflow: Workflow | None = None
 
 
 def _naming(workflow: Workflow) -> Naming:

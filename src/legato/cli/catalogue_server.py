@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from legato.cli.catalogue import Checked, Outcome
+from legato.cli.catalogued import Checked, Outcome
 from legato.cli.documents import Loaded
 from legato.cli.inputs import read_bytes
 from legato.errors import InvalidDocument

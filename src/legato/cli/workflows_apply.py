@@ -16,7 +16,8 @@ from legato.cli.invocation import BAD_INPUT, OK, Invocation, command_options, ex
 from legato.cli.remote import server_of, server_option
 
 if TYPE_CHECKING:
-    from legato.cli.catalogue import Catalogue, Checked, Outcome
+    from legato.cli.catalogue import Catalogue
+    from legato.cli.catalogued import Checked, Outcome
     from legato.ports.catalogue import Publication
 
 _SAID: Final[dict[Outcome, str]] = {

@@ -343,6 +343,7 @@ PUBLIC: Final = frozenset(
         *(("POST", f"{AUTH}/password/forgot"), ("POST", f"{AUTH}/password/reset")),
         ("POST", f"{AUTH}/invitations/accept"),
         *(("GET", "/api/v1/openapi.json"), ("GET", "/schemas/workflow.json")),
+        ("POST", "/hooks/{token}"),
     }
 )
 """What the contract lets anybody use; a public route that is not here fails."""

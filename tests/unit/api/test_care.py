@@ -18,6 +18,7 @@ class Desk:
         """Nothing was asked."""
         self.seals = 0
         self.cleans = 0
+        self.forgotten = 0
         self.is_busy = asyncio.Event()
 
     async def seal(self) -> Head:
@@ -36,15 +37,20 @@ class Desk:
             raise StoreUnavailable
         return 0
 
+    async def forget(self) -> int:
+        """Count."""
+        self.forgotten += 1
+        return 0
+
     def _look(self) -> None:
         if self.seals > 2 and self.cleans > 2:
             self.is_busy.set()
 
 
 async def test_it_goes_on_after_an_outage_and_seals_at_the_end() -> None:
-    """Again and again, once more when it stops, and then no more [ID17]."""
+    """Again and again, once more when it stops, and then no more [ID17, AM1]."""
     desk, closed = Desk(), asyncio.Event()
-    stores: Any = SimpleNamespace(audit=desk, accounts=desk)
+    stores: Any = SimpleNamespace(audit=desk, accounts=desk, admissions=desk)
     hang_up = AsyncMock()
     care = Care(stores, seal_s=0.001, clean_s=0.001, close=closed.set, hang_up=hang_up)
     care.start()
@@ -54,6 +60,7 @@ async def test_it_goes_on_after_an_outage_and_seals_at_the_end() -> None:
     assert closed.is_set()
     assert hang_up.await_count == 1
     assert desk.seals > before
+    assert desk.forgotten
     seals = desk.seals
     await care.stop()
     assert desk.seals == seals

@@ -28,7 +28,7 @@ audit      | | | | read export |
 api_key    | | | | revoke_any |
 workspace  | | | | | delete
 metrics    | | | | read |
-account    | me profile workspaces sessions password mfa api_keys | | | |
+account    | me profile preferences workspaces sessions password mfa api_keys | | | |
 """
 ORDER: Final = ("viewer", "operator", "editor", "admin", "owner")
 
@@ -190,7 +190,10 @@ def test_the_own_account_needs_no_workspace() -> None:
     allowed = {
         (c.resource, c.verb) for c in roles.matrix() if roles.may(nobody, c.resource, c.verb)
     }
-    verbs = ("me", "profile", "workspaces", "sessions", "password", "mfa", "api_keys")
+    verbs = (
+        *("me", "profile", "preferences", "workspaces", "sessions"),
+        *("password", "mfa", "api_keys"),
+    )
     assert allowed == {("account", verb) for verb in verbs}
     assert not roles.may(nobody, "account", "delete")
 

@@ -17,6 +17,22 @@ class Acceptance(msgspec.Struct, kw_only=True, frozen=True):
     password: str | UnsetType | None = UNSET
 
 
+class Arrow(
+    msgspec.Struct,
+    kw_only=True,
+    frozen=True,
+    rename={"source_handle": "sourceHandle", "target_handle": "targetHandle"},
+):
+    """From one phase to the one that needs it; what else a canvas keeps means nothing here."""
+
+    source: str
+    target: str
+    id: str | UnsetType | None = UNSET
+    type: str | UnsetType | None = UNSET
+    source_handle: str | UnsetType | None = UNSET
+    target_handle: str | UnsetType | None = UNSET
+
+
 class AuditItem(msgspec.Struct, kw_only=True, frozen=True):
     """A row. Its seq is its place in the chain."""
 
@@ -37,6 +53,25 @@ class AuditItems(msgspec.Struct, kw_only=True, frozen=True):
 
     items: list[AuditItem]
     next_cursor: str | None
+
+
+class BasicData(msgspec.Struct, kw_only=True, frozen=True):
+    """Sent as `Authorization: Basic …`."""
+
+    username: str
+    password: str
+
+
+class BearerData(msgspec.Struct, kw_only=True, frozen=True):
+    """Sent as `Authorization: Bearer TOKEN`."""
+
+    token: str
+
+
+class Because(msgspec.Struct, kw_only=True, frozen=True):
+    """A reason, kept in the log beside the name."""
+
+    reason: str | UnsetType = UNSET
 
 
 class ByLink(msgspec.Struct, kw_only=True, frozen=True):
@@ -71,6 +106,69 @@ class Claim(msgspec.Struct, kw_only=True, frozen=True):
     password: str | UnsetType | None = UNSET
 
 
+class CredentialNameView(msgspec.Struct, kw_only=True, frozen=True):
+    """A credential as workflows name it."""
+
+    id: str
+    name: str
+    type: str
+
+
+class CredentialNames(msgspec.Struct, kw_only=True, frozen=True):
+    """Credentials of the workspace, the newest first."""
+
+    items: list[CredentialNameView]
+    next_cursor: str | None
+
+
+class CredentialTypes(msgspec.Struct, kw_only=True, frozen=True):
+    """The types that there are, for forms."""
+
+    items: list[TypeForm]
+
+
+class CredentialView(msgspec.Struct, kw_only=True, frozen=True):
+    """A credential without what it holds, which is never shown."""
+
+    id: str
+    name: str
+    type: str
+    hosts: list[str]
+    version: int
+    created_at: str
+    created_by: str
+    updated_at: str
+    updated_by: str
+
+
+class Decision(msgspec.Struct, kw_only=True, frozen=True):
+    """An answer to an approval or form. `data` are a form's fields.
+
+    No node that asks a person has items: `item` is there for clients that always name one, as null.
+    """
+
+    decision: Literal["approve", "reject"]
+    item: int | UnsetType | None = UNSET
+    comment: str | UnsetType = UNSET
+    data: Any = UNSET
+
+
+class Deliveries(msgspec.Struct, kw_only=True, frozen=True):
+    """Messages, the newest first; they are kept for a day."""
+
+    items: list[Delivery]
+    next_cursor: str | None
+
+
+class Delivery(msgspec.Struct, kw_only=True, frozen=True):
+    """A message that was let in: it started an execution, or was skipped because others ran."""
+
+    webhook_id: str
+    at: str
+    outcome: str
+    execution_id: str | None
+
+
 class DiffView(msgspec.Struct, kw_only=True, frozen=True):
     """What differs between two versions, from the first to the second.
 
@@ -89,6 +187,16 @@ class DiffView(msgspec.Struct, kw_only=True, frozen=True):
     is_cut: bool
 
 
+class DraftRun(msgspec.Struct, kw_only=True, frozen=True):
+    """A test of a draft, by its revision."""
+
+    until: str | UnsetType | None = UNSET
+    only: str | UnsetType | None = UNSET
+    pins: bool | list[str] | dict[str, Any] | UnsetType = UNSET
+    revision: int
+    inputs: dict[str, Any] | UnsetType = UNSET
+
+
 class DraftView(msgspec.Struct, kw_only=True, frozen=True):
     """A draft. `document` is its content, null if the text cannot be read.
 
@@ -104,6 +212,66 @@ class DraftView(msgspec.Struct, kw_only=True, frozen=True):
     at: str
 
 
+class Edits(msgspec.Struct, kw_only=True, frozen=True):
+    """What shall be different: inputs that are named, and what nodes are said to have given."""
+
+    inputs: dict[str, Any] | UnsetType | None = UNSET
+    outputs: dict[str, Any] | UnsetType = UNSET
+
+
+class Execute(msgspec.Struct, kw_only=True, frozen=True):
+    """A run: of the graph that is sent, or else of what is published of the workflow."""
+
+    workflow_id: str
+    workflow_name: str | UnsetType | None = UNSET
+    nodes: list[Phase] | UnsetType | None = UNSET
+    edges: list[Arrow] | UnsetType | None = UNSET
+    input: dict[str, Any] | UnsetType | None = UNSET
+
+
+class Executing(msgspec.Struct, kw_only=True, frozen=True):
+    """What was started, and where to watch it."""
+
+    execution_id: str
+    workflow_id: str
+    status: str
+    total_phases: int
+    websocket_url: str
+
+
+class ExecutionBody(msgspec.Struct, kw_only=True, frozen=True):
+    """An execution. A value of more than 64 KiB stands as `{"$ref", "size", "sha256"}`.
+
+    `version` is the number of the published version that it runs, if it is one; `version_hash` that
+    of its logic. A test may use pinned outputs, and counts for no rule about overlaps.
+    """
+
+    id: str
+    workflow_id: str | None
+    workflow_slug: str
+    version: int | None
+    version_hash: str
+    is_test: bool
+    status: str
+    inputs: Any
+    outputs: Any
+    error: ExecutionFault | None
+    trigger: TriggerView
+    forked_from: str | None
+    head_seq: int
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+
+
+class ExecutionFault(msgspec.Struct, kw_only=True, frozen=True):
+    """Why an execution failed, and at which node."""
+
+    kind: str
+    message: str
+    node: str | None
+
+
 class FactorCode(msgspec.Struct, kw_only=True, frozen=True):
     """A code of the app that took the secret."""
 
@@ -117,10 +285,55 @@ class FactorSecret(msgspec.Struct, kw_only=True, frozen=True):
     otpauth_uri: str
 
 
+class FilePage(msgspec.Struct, kw_only=True, frozen=True):
+    """Files of the workspace, the newest first."""
+
+    items: list[FileView]
+    next_cursor: str | None
+
+
+class FileView(msgspec.Struct, kw_only=True, frozen=True):
+    """An uploaded file."""
+
+    id: str
+    name: str
+    size: int
+    sha256: str
+    content_type: str
+    created_at: str
+
+
+class Force(msgspec.Struct, kw_only=True, frozen=True):
+    """How a parked node ended: completed, with this output, or failed. It takes a reason.
+
+    An output that is given must be one of the node's type; without one there is none: null.
+    """
+
+    item: int | UnsetType | None = UNSET
+    reason: str
+    outcome: Literal["completed", "failed"] | UnsetType = UNSET
+    output: Any = UNSET
+
+
 class Forgotten(msgspec.Struct, kw_only=True, frozen=True):
     """Whose password is forgotten."""
 
     email: str
+
+
+class Fork(msgspec.Struct, kw_only=True, frozen=True):
+    """From which node on it runs again; the rest is kept. Or which outputs are given instead."""
+
+    from_node: str | UnsetType | None = UNSET
+    edits: Edits | UnsetType = UNSET
+    version: int | UnsetType | None = UNSET
+
+
+class HeaderData(msgspec.Struct, kw_only=True, frozen=True):
+    """Sent as a header of its own name."""
+
+    name: str
+    value: str
 
 
 class Health(msgspec.Struct, kw_only=True, frozen=True):
@@ -200,6 +413,14 @@ class ListedWorkflow(msgspec.Struct, kw_only=True, frozen=True):
     runs: list[RunView]
 
 
+class LlmData(msgspec.Struct, kw_only=True, frozen=True):
+    """A provider of language models."""
+
+    provider: str
+    base_url: str | UnsetType | None = UNSET
+    api_key: str
+
+
 class LogIn(msgspec.Struct, kw_only=True, frozen=True):
     """A log-in. The refresh token is in a cookie, never here."""
 
@@ -267,6 +488,30 @@ class Members(msgspec.Struct, kw_only=True, frozen=True):
 
     items: list[MemberView]
     next_cursor: str | None
+
+
+class MissedTicks(msgspec.Struct, kw_only=True, frozen=True):
+    """Ticks that were too late or refused, and how many of them were made good."""
+
+    at: str
+    count: int
+    first: str
+    last: str
+    made_good: int
+
+
+class NewExecution(msgspec.Struct, kw_only=True, frozen=True):
+    """A start: of the published version, of an older one by number, or of a draft by revision.
+
+    A draft, a part or pins make it a test, which takes the right to edit.
+    """
+
+    until: str | UnsetType | None = UNSET
+    only: str | UnsetType | None = UNSET
+    pins: bool | list[str] | dict[str, Any] | UnsetType = UNSET
+    inputs: dict[str, Any] | UnsetType = UNSET
+    version: int | UnsetType | None = UNSET
+    draft_revision: int | UnsetType | None = UNSET
 
 
 class NewFactor(msgspec.Struct, kw_only=True, frozen=True):
@@ -340,6 +585,35 @@ class NodeTypes(msgspec.Struct, kw_only=True, frozen=True):
     items: list[NodeTypeView]
 
 
+class NodeWish(msgspec.Struct, kw_only=True, frozen=True):
+    """Which item of a parked node, and why."""
+
+    item: int | UnsetType | None = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class NotificationSecret(msgspec.Struct, kw_only=True, frozen=True):
+    """What messages are signed with (Standard Webhooks), shown this once."""
+
+    secret: str
+
+
+class NotificationView(msgspec.Struct, kw_only=True, frozen=True):
+    """Whom the workspace tells, and of what. Workflows may say otherwise with `notify`."""
+
+    url: str | None
+    on: list[str]
+    has_secret: bool
+    changed_at: str | None
+
+
+class NotificationWish(msgspec.Struct, kw_only=True, frozen=True):
+    """Whom to tell from now on; null: nobody, but for workflows that name an address themselves."""
+
+    url: str | UnsetType | None = UNSET
+    on: list[Literal["failed", "needs_attention", "missed"]] | UnsetType = UNSET
+
+
 class OpenInvitation(msgspec.Struct, kw_only=True, frozen=True):
     """An open invitation."""
 
@@ -381,6 +655,33 @@ class Party(msgspec.Struct, kw_only=True, frozen=True):
 
     kind: str
     id: str
+
+
+class Phase(msgspec.Struct, kw_only=True, frozen=True):
+    """A phase: its id under one of two names, the type of its node, its title and settings.
+
+    `position` is where it stands; `type` and `data` are a canvas's own and mean nothing here.
+    """
+
+    node_id: str | UnsetType | None = UNSET
+    id: str | UnsetType | None = UNSET
+    phase_type: str
+    label: str | UnsetType | None = UNSET
+    config: dict[str, Any] | UnsetType | None = UNSET
+    position: dict[str, float] | UnsetType | None = UNSET
+    type: str | UnsetType | None = UNSET
+    data: dict[str, Any] | UnsetType | None = UNSET
+
+
+class PhaseView(msgspec.Struct, kw_only=True, frozen=True):
+    """A phase; `phase_type` is the type of its node, `label` its title."""
+
+    node_id: str
+    phase_type: str
+    label: str
+    status: str
+    started_at: str | None
+    completed_at: str | None
 
 
 class PinBody(msgspec.Struct, kw_only=True, frozen=True):
@@ -506,6 +807,20 @@ class PublishRequest(msgspec.Struct, kw_only=True, frozen=True):
     message: str | UnsetType = UNSET
 
 
+class QuotaChange(msgspec.Struct, kw_only=True, frozen=True):
+    """The limit of the workspace; null: that of the installation."""
+
+    limit_bytes: int | None
+
+
+class QuotaView(msgspec.Struct, kw_only=True, frozen=True):
+    """How much room the files of the workspace take, and may take; equal contents count once."""
+
+    used_bytes: int
+    limit_bytes: int
+    is_own: bool
+
+
 class RecoveryCodes(msgspec.Struct, kw_only=True, frozen=True):
     """Codes that are good once each, where the app is not at hand. Shown once."""
 
@@ -527,12 +842,59 @@ class Reset(msgspec.Struct, kw_only=True, frozen=True):
     password: str
 
 
+class Result(msgspec.Struct, kw_only=True, frozen=True):
+    """The end of an execution. Outputs that are too large are null: they are kept with it."""
+
+    execution_id: str
+    status: str
+    outputs: Any = UNSET
+    error: str | UnsetType | None = UNSET
+
+
+class Rotated(msgspec.Struct, kw_only=True, frozen=True):
+    """The address and the new secret, which is shown this once."""
+
+    id: str
+    url: str
+    secret: str
+
+
+class Rotation(msgspec.Struct, kw_only=True, frozen=True):
+    """For how many seconds the secret before is good yet."""
+
+    overlap_s: int | UnsetType = UNSET
+
+
 class RunView(msgspec.Struct, kw_only=True, frozen=True):
     """One of the last executions of a workflow."""
 
     id: str
     status: str
     created_at: str
+
+
+class ScheduleView(msgspec.Struct, kw_only=True, frozen=True):
+    """A schedule. `trigger_id` is its name in the document; `next` are five ticks to come."""
+
+    id: str
+    workflow_id: str
+    workflow_slug: str
+    trigger_id: str
+    expression: str
+    timezone: str
+    words: str
+    missed: str
+    paused: bool
+    paused_at: str | None
+    next_at: str | None
+    next: list[TickView]
+
+
+class Schedules(msgspec.Struct, kw_only=True, frozen=True):
+    """A page of schedules."""
+
+    items: list[ScheduleView]
+    next_cursor: str | None
 
 
 class SecondStep(msgspec.Struct, kw_only=True, frozen=True):
@@ -546,6 +908,120 @@ class SetupState(msgspec.Struct, kw_only=True, frozen=True):
     """Whether the installation still needs its owner."""
 
     required: bool
+
+
+class SignalBody(msgspec.Struct, kw_only=True, frozen=True):
+    """What a signal carries, and what it is about, such as the number of an order."""
+
+    data: Any = UNSET
+    correlation: str | UnsetType | None = UNSET
+
+
+class SmtpData(msgspec.Struct, kw_only=True, frozen=True):
+    """A mail server for `notify.email`."""
+
+    host: str
+    port: int
+    tls: Literal["starttls", "implicit", "none"] | UnsetType = UNSET
+    username: str | UnsetType | None = UNSET
+    password: str | UnsetType | None = UNSET
+
+
+class SqlData(msgspec.Struct, kw_only=True, frozen=True):
+    """A database for `sql.query`."""
+
+    dsn: str
+
+
+class Started(msgspec.Struct, kw_only=True, frozen=True):
+    """What was started; without an id it was skipped, because others of the workflow run."""
+
+    execution_id: str | None
+    skipped: bool | UnsetType = UNSET
+
+
+class Status(msgspec.Struct, kw_only=True, frozen=True):
+    """A run in the words pending, running, completed, failed. `detail` is its true status."""
+
+    execution_id: str
+    workflow_id: str
+    status: str
+    phases: list[PhaseView]
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    detail: str
+
+
+class SystemInfo(msgspec.Struct, kw_only=True, frozen=True):
+    """Which program answers, and which process of it."""
+
+    version: str
+    pid: int
+    started_at: str
+    supervised: bool
+    draining: bool
+
+
+class TestCall(msgspec.Struct, kw_only=True, frozen=True):
+    """What the expressions of the execution shall read as `trigger`."""
+
+    headers: dict[str, str] | UnsetType = UNSET
+    query: dict[str, str] | UnsetType = UNSET
+    body: Any = UNSET
+
+
+class TickOutcome(msgspec.Struct, kw_only=True, frozen=True):
+    """A tick that came: it started an execution, or was skipped because others ran."""
+
+    scheduled_at: str
+    at: str
+    outcome: str
+    execution_id: str | None
+
+
+class TickView(msgspec.Struct, kw_only=True, frozen=True):
+    """A tick to come: the instant, and what the clocks of the zone show then."""
+
+    at: str
+    local: str
+    words: str
+
+
+class Ticks(msgspec.Struct, kw_only=True, frozen=True):
+    """What came of a schedule's ticks, the newest first."""
+
+    items: list[TickOutcome]
+    missed: list[MissedTicks]
+    next_cursor: str | None
+
+
+class TrialView(msgspec.Struct, kw_only=True, frozen=True):
+    """How a credential did when it was tried."""
+
+    ok: bool
+    message: str
+    asked: str | None
+    status: int | None
+
+
+class TriggerView(msgspec.Struct, kw_only=True, frozen=True):
+    """What started an execution; a cron tick has the time that it was due."""
+
+    kind: str
+    id: str | None
+    scheduled_at: str | None
+
+
+class TypeForm(msgspec.Struct, kw_only=True, frozen=True):
+    """What a form needs to know of a type."""
+
+    type: str
+    title: str
+    description: str
+    schema: dict[str, Any]
+    secret_fields: list[str]
+    needs_hosts: bool
 
 
 class UserChange(msgspec.Struct, kw_only=True, frozen=True):
@@ -615,6 +1091,33 @@ class Versions(msgspec.Struct, kw_only=True, frozen=True):
     next_cursor: str | None
 
 
+class WantedBasic(msgspec.Struct, kw_only=True, frozen=True):
+    """User and password."""
+
+    name: str
+    type: Literal["http_basic"]
+    hosts: list[str]
+    data: BasicData
+
+
+class WantedBearer(msgspec.Struct, kw_only=True, frozen=True):
+    """A bearer token."""
+
+    name: str
+    type: Literal["http_bearer"]
+    hosts: list[str]
+    data: BearerData
+
+
+class WantedHeader(msgspec.Struct, kw_only=True, frozen=True):
+    """A key in a header."""
+
+    name: str
+    type: Literal["http_header"]
+    hosts: list[str]
+    data: HeaderData
+
+
 class WantedKey(msgspec.Struct, kw_only=True, frozen=True):
     """A key to make; without an end it lives until it is revoked."""
 
@@ -623,11 +1126,76 @@ class WantedKey(msgspec.Struct, kw_only=True, frozen=True):
     expires_at: str | UnsetType | None = UNSET
 
 
+class WantedLlm(msgspec.Struct, kw_only=True, frozen=True):
+    """A provider of language models."""
+
+    name: str
+    type: Literal["llm"]
+    hosts: list[str]
+    data: LlmData
+
+
+class WantedSmtp(msgspec.Struct, kw_only=True, frozen=True):
+    """A mail server."""
+
+    name: str
+    type: Literal["smtp"]
+    hosts: list[str] | UnsetType = UNSET
+    data: SmtpData
+
+
+class WantedSql(msgspec.Struct, kw_only=True, frozen=True):
+    """A database."""
+
+    name: str
+    type: Literal["sql"]
+    hosts: list[str] | UnsetType = UNSET
+    data: SqlData
+
+
+class WebhookView(msgspec.Struct, kw_only=True, frozen=True):
+    """A webhook. `url` is for who may rotate its secret; without a secret no call is let in."""
+
+    id: str
+    workflow_id: str
+    workflow_slug: str
+    trigger_id: str
+    respond: str
+    headers: list[str]
+    paused: bool
+    paused_at: str | None
+    has_secret: bool
+    old_secret_until: str | None
+    url: str | None
+
+
+class Webhooks(msgspec.Struct, kw_only=True, frozen=True):
+    """A page of webhooks."""
+
+    items: list[WebhookView]
+    next_cursor: str | None
+
+
 class WorkflowChange(msgspec.Struct, kw_only=True, frozen=True):
     """What shall be different; what is absent stays."""
 
     slug: str | UnsetType = UNSET
     title: str | UnsetType = UNSET
+
+
+class WorkflowUseView(msgspec.Struct, kw_only=True, frozen=True):
+    """A workflow whose published version names a credential."""
+
+    workflow_id: str
+    slug: str
+    version: int
+
+
+class WorkflowUses(msgspec.Struct, kw_only=True, frozen=True):
+    """Workflows, the newest first."""
+
+    items: list[WorkflowUseView]
+    next_cursor: str | None
 
 
 class WorkflowView(msgspec.Struct, kw_only=True, frozen=True):
