@@ -13,9 +13,11 @@ import click
 
 from legato.cli.completing import execution_ids
 from legato.cli.invocation import Invocation, command_options, examples
+from legato.cli.remote import server_of, server_option
 
 if TYPE_CHECKING:
     from legato.cli.questions import Question
+    from legato.cli.servers import KnownServer
     from legato.model.signals import ForceNode, RetryNode, SkipNode
 
 _node_argument = click.argument("node", metavar="NODE")
@@ -29,14 +31,16 @@ _reason_option = click.option("--reason", default="", help="Kept in the log besi
 )
 @_execution_argument
 @_reason_option
+@server_option
 @command_options
-def cancel(invocation: Invocation, execution: str, reason: str) -> int:
+def cancel(invocation: Invocation, execution: str, reason: str, server: str | None) -> int:
     """Stop an execution: nothing new starts, running attempts are told and then killed."""
     from legato.cli.person import person
     from legato.cli.wishes import act
     from legato.model.signals import CancelExecution
 
-    return _run(act(invocation, execution, CancelExecution(by=person(), reason=reason)))
+    wish = CancelExecution(by=person(), reason=reason)
+    return _run(act(invocation, execution, wish, server_of(invocation, server)))
 
 
 @click.command(
@@ -45,20 +49,22 @@ def cancel(invocation: Invocation, execution: str, reason: str) -> int:
 @_execution_argument
 @click.argument("node", metavar="[NODE]", required=False)
 @click.option("--comment", default="", help="Part of the node's output.")
+@server_option
 @command_options
-def approve(invocation: Invocation, execution: str, node: str | None, comment: str) -> int:
+def approve(invocation: Invocation, execution: str, node: str | None, **given: Any) -> int:
     """Say yes to a node that waits for an answer; NODE may be left out if only one waits."""
-    return _run(_answer(invocation, execution, node, approved=True, comment=comment))
+    return _run(_answer(invocation, execution, node, approved=True, **given))
 
 
 @click.command(epilog=examples("legato executions reject ID ask --comment 'not on a Friday'"))
 @_execution_argument
 @click.argument("node", metavar="[NODE]", required=False)
 @click.option("--comment", default="", help="Part of the node's output.")
+@server_option
 @command_options
-def reject(invocation: Invocation, execution: str, node: str | None, comment: str) -> int:
+def reject(invocation: Invocation, execution: str, node: str | None, **given: Any) -> int:
     """Say no to a node that waits for an answer; NODE may be left out if only one waits."""
-    return _run(_answer(invocation, execution, node, approved=False, comment=comment))
+    return _run(_answer(invocation, execution, node, approved=False, **given))
 
 
 @click.command(
@@ -72,16 +78,16 @@ def reject(invocation: Invocation, execution: str, node: str | None, comment: st
 @_node_argument
 @_item_option
 @_reason_option
+@server_option
 @command_options
-def retry_node(
-    invocation: Invocation, execution: str, node: str, item: int | None, reason: str
-) -> int:
+def retry_node(invocation: Invocation, execution: str, node: str, **given: Any) -> int:
     """Make the work of a parked node (or item) once more, as a new attempt."""
     from legato.cli.person import person
     from legato.model.ids import NodeId
     from legato.model.signals import RetryNode
 
-    return _run(_settle(invocation, execution, RetryNode(NodeId(node), person(), reason, item)))
+    signal = RetryNode(NodeId(node), person(), given["reason"], given["item"])
+    return _run(_settle(invocation, execution, signal, given["server"]))
 
 
 @click.command(
@@ -91,16 +97,16 @@ def retry_node(
 @_node_argument
 @_item_option
 @_reason_option
+@server_option
 @command_options
-def skip_node(
-    invocation: Invocation, execution: str, node: str, item: int | None, reason: str
-) -> int:
+def skip_node(invocation: Invocation, execution: str, node: str, **given: Any) -> int:
     """Leave a parked node out; a parked item becomes null."""
     from legato.cli.person import person
     from legato.model.ids import NodeId
     from legato.model.signals import SkipNode
 
-    return _run(_settle(invocation, execution, SkipNode(NodeId(node), person(), reason, item)))
+    signal = SkipNode(NodeId(node), person(), given["reason"], given["item"])
+    return _run(_settle(invocation, execution, signal, given["server"]))
 
 
 @click.command(
@@ -116,6 +122,7 @@ def skip_node(
 @_reason_option
 @click.option("--output", default="null", show_default=True, help="The node's output, as JSON.")
 @click.option("--failed", is_flag=True, help="It failed, instead of: it was done.")
+@server_option
 @command_options
 def force_node(invocation: Invocation, execution: str, node: str, **given: Any) -> int:
     """Settle a parked node (or item) by hand: it was done, with this output, or it failed."""
@@ -130,7 +137,7 @@ def force_node(invocation: Invocation, execution: str, node: str, **given: Any) 
         NodeId(node), "failed" if given["failed"] else "completed", value, person(),
         given["reason"], given["item"],
     )  # fmt: skip
-    return _run(_settle(invocation, execution, signal))
+    return _run(_settle(invocation, execution, signal, given["server"]))
 
 
 def _run(work: Coroutine[Any, Any, int]) -> int:
@@ -140,9 +147,18 @@ def _run(work: Coroutine[Any, Any, int]) -> int:
 
 
 async def _answer(
-    invocation: Invocation, execution: str, node: str | None, *, approved: bool, comment: str
+    invocation: Invocation,
+    execution: str,
+    node: str | None,
+    *,
+    approved: bool,
+    comment: str,
+    server: str | None,
 ) -> int:
     """Answer an approval after a look at the log: the door advises, the engine decides."""
+    known = server_of(invocation, server)
+    if known is not None:
+        return await _answer_there(invocation, known, execution, node, (approved, comment))
     from legato.app import build
     from legato.cli.history import find_execution
     from legato.cli.person import person
@@ -158,6 +174,26 @@ async def _answer(
         return await send_answer(app, invocation, question, signal)
 
 
+async def _answer_there(
+    invocation: Invocation,
+    server: KnownServer,
+    execution: str,
+    node: str | None,
+    answer: tuple[bool, str],
+) -> int:
+    """Answer an approval of a server, which looks by itself."""
+    from legato.cli.executions_server import tell
+    from legato.cli.person import person
+    from legato.errors import InvalidInput
+    from legato.model.ids import NodeId
+    from legato.model.signals import AnswerApproval
+
+    if node is None:
+        raise InvalidInput("name the node to answer, which a server needs")
+    signal = AnswerApproval(NodeId(node), answer[0], person(), answer[1])
+    return await tell(invocation, server, execution, signal)
+
+
 def _refuse_form(question: Question) -> None:
     """A form is not approved but filled in."""
     from legato.errors import InvalidInput
@@ -170,8 +206,16 @@ def _refuse_form(question: Question) -> None:
 
 
 async def _settle(
-    invocation: Invocation, execution: str, signal: RetryNode | SkipNode | ForceNode
+    invocation: Invocation,
+    execution: str,
+    signal: RetryNode | SkipNode | ForceNode,
+    server: str | None,
 ) -> int:
+    known = server_of(invocation, server)
+    if known is not None:
+        from legato.cli.executions_server import tell
+
+        return await tell(invocation, known, execution, signal)
     from legato.app import build, node_catalogue
     from legato.cli.history import find_execution
     from legato.cli.wishes import send

@@ -14,10 +14,14 @@ import click
 
 from legato.cli.completing import execution_ids
 from legato.cli.invocation import Invocation, command_options, examples
+from legato.cli.remote import refuse_local_only, server_of, server_option
 
 if TYPE_CHECKING:
     from legato.app import App
     from legato.cli.documents import Loaded
+    from legato.cli.servers import KnownServer
+    from legato.client import Client
+    from legato.client.generated import models
     from legato.runtime.history import History
     from legato.runtime.submission import Submission
     from legato.settings import Settings
@@ -52,14 +56,25 @@ class Wish:
 @click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @_program_option
 @_detach_option
+@server_option
 @command_options
-def retry(invocation: Invocation, execution: str, programs: tuple[str, ...], detach: bool) -> int:
+def retry(
+    invocation: Invocation,
+    execution: str,
+    programs: tuple[str, ...],
+    detach: bool,
+    server: str | None,
+) -> int:
     """Do again what an ended execution did not complete, as a new execution.
 
     Every node and item that completed is kept. ID stays as it is.
     """
     from legato.app import run
 
+    known = server_of(invocation, server)
+    if known is not None:
+        refuse_local_only(known, allow_program=programs)
+        return run(_begin_there(invocation, known, execution, None, is_detached=detach))
     _refuse_both(programs, is_detached=detach)
     return run(_begin(invocation, execution, None, programs, is_detached=detach))
 
@@ -94,6 +109,7 @@ def retry(invocation: Invocation, execution: str, programs: tuple[str, ...], det
 )
 @_program_option
 @_detach_option
+@server_option
 @command_options
 def fork(
     invocation: Invocation, execution: str, programs: tuple[str, ...], detach: bool, **given: Any
@@ -105,12 +121,16 @@ def fork(
     """
     from legato.app import run
 
+    known = server_of(invocation, given.pop("server"))
     _refuse_both(programs, is_detached=detach)
     wish = Wish(**given)
     if not wish.from_nodes and not wish.outputs:
         raise click.UsageError("name a node: --from NODE, or --output NODE=JSON")
     if wish.version is not None and wish.file is not None:
         raise click.UsageError("give either --version or --file")
+    if known is not None:
+        refuse_local_only(known, allow_program=programs, file=wish.file)
+        return run(_begin_there(invocation, known, execution, wish, is_detached=detach))
     return run(_begin(invocation, execution, wish, programs, is_detached=detach))
 
 
@@ -119,6 +139,71 @@ def _refuse_both(programs: tuple[str, ...], *, is_detached: bool) -> None:
         raise click.UsageError(
             "--allow-program holds for this process only and cannot be used with --detach"
         )
+
+
+async def _begin_there(
+    invocation: Invocation,
+    server: KnownServer,
+    execution: str,
+    wish: Wish | None,
+    *,
+    is_detached: bool,
+) -> int:
+    """Start the new execution on a server; without a wish it is a retry."""
+    from legato.cli.executions_server import WAIT, again, whole_id
+
+    execution_id, prefer = whole_id(execution), None if is_detached else WAIT
+    body = None if wish is None else _fork_body(wish)
+
+    async def ask(client: Client) -> models.ExecutionBody:
+        if body is None:
+            return await client.retry_execution(execution_id, prefer=prefer)
+        return await client.fork_execution(execution_id, body, prefer=prefer)
+
+    return await again(invocation, server, ask, is_detached=is_detached)
+
+
+def _fork_body(wish: Wish) -> models.Fork:
+    """Return a fork as a server takes it.
+
+    Raises:
+        InvalidInput: It says more than a server takes.
+    """
+    from legato.client.generated import models
+    from legato.errors import InvalidInput
+    from legato.model.values import decode
+
+    if len(wish.from_nodes) > 1:
+        raise InvalidInput("a server takes one --from")
+    if wish.version is not None and not wish.version.isdigit():
+        raise InvalidInput("a server takes the number of a version, no hash")
+    pairs = [(text.partition("="), "--output") for text in wish.outputs]
+    pairs += [(text.partition("="), "--input") for text in wish.inputs]
+    for (name, sign, _), option in pairs:
+        if not name or not sign:
+            raise InvalidInput(f"{option} {name}: expected NAME=VALUE")
+    outputs = {
+        name: decode(text, what=f"--output {name}")
+        for (name, _, text), option in pairs
+        if option == "--output"
+    }
+    inputs = {name: _lenient(text) for (name, _, text), option in pairs if option == "--input"}
+    return models.Fork(
+        from_node=wish.from_nodes[0] if wish.from_nodes else None,
+        edits=models.Edits(inputs=inputs or None, outputs=outputs),
+        version=None if wish.version is None else int(wish.version),
+    )
+
+
+def _lenient(text: str) -> Any:
+    """Return a value as JSON if it is some, else as text: here nobody knows the schema."""
+    from legato.errors import InvalidInput
+    from legato.model.values import decode
+
+    try:
+        return decode(text, what="--input")
+    except InvalidInput:
+        return text
 
 
 async def _begin(
@@ -217,7 +302,7 @@ async def _inputs(
     started = history.state.started
     before = {} if started is None else await inputs_of(app.stores, started)
     workflow = history.state.graph.workflow if loaded is None else loaded.workflow
-    return change_inputs(workflow, before, given)
+    return change_inputs(bytes(workflow.inputs_schema), before, given)
 
 
 def _outputs(given: tuple[str, ...]) -> dict[Any, Any]:

@@ -12,6 +12,7 @@ import click
 
 from legato.cli.completing import execution_ids
 from legato.cli.invocation import Invocation, command_options, examples
+from legato.cli.remote import server_of, server_option
 
 if TYPE_CHECKING:
     from legato.cli.questions import Question
@@ -28,15 +29,17 @@ if TYPE_CHECKING:
 )
 @click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.option("--reason", default="", help="Kept in the log beside your name.")
+@server_option
 @command_options
-def pause(invocation: Invocation, execution: str, reason: str) -> int:
+def pause(invocation: Invocation, execution: str, reason: str, server: str | None) -> int:
     """Start nothing new; running attempts finish, timers go on. `resume` ends the pause."""
     from legato.app import run
     from legato.cli.person import person
     from legato.cli.wishes import act
     from legato.model.signals import PauseExecution
 
-    return run(act(invocation, execution, PauseExecution(person(), reason)))
+    wish = PauseExecution(person(), reason)
+    return run(act(invocation, execution, wish, server_of(invocation, server)))
 
 
 @click.command(
@@ -49,10 +52,9 @@ def pause(invocation: Invocation, execution: str, reason: str) -> int:
 @click.argument("name", metavar="NAME")
 @click.option("--data", default="null", show_default=True, help="What it carries, as JSON.")
 @click.option("--correlation", metavar="TEXT", help="What it is about, such as an order number.")
+@server_option
 @command_options
-def signal(
-    invocation: Invocation, execution: str, name: str, data: str, correlation: str | None
-) -> int:
+def signal(invocation: Invocation, execution: str, name: str, **given: Any) -> int:
     """Give a named signal to the node that waits for it, or keep it until one does."""
     from legato.app import run
     from legato.cli.person import person
@@ -60,9 +62,10 @@ def signal(
     from legato.model.signals import DeliverSignal
     from legato.runtime.wishes import check_signal
 
-    check_signal(name, correlation, what="--correlation")
-    wish = DeliverSignal(name, _json(data, "--data"), person(), correlation or "")
-    return run(act(invocation, execution, wish))
+    check_signal(name, given["correlation"], what="--correlation")
+    data = _json(given["data"], "--data")
+    wish = DeliverSignal(name, data, person(), given["correlation"] or "")
+    return run(act(invocation, execution, wish, server_of(invocation, given["server"])))
 
 
 @click.command(

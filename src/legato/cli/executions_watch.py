@@ -15,6 +15,7 @@ import click
 
 from legato.cli.completing import execution_ids
 from legato.cli.invocation import OK, Invocation, command_options, examples
+from legato.cli.remote import refuse_local_only, server_of, server_option
 
 if TYPE_CHECKING:
     from legato.app import App
@@ -48,13 +49,28 @@ def watch(invocation: Invocation, execution: str) -> int:
     "--allow-program", "programs", multiple=True, metavar="PROGRAM",
     help="Grant a program to shell.run while this command runs; repeatable.",
 )  # fmt: skip
+@server_option
 @command_options
-def resume(invocation: Invocation, execution: str, programs: tuple[str, ...]) -> int:
-    """End a pause; without a live owner, take the execution over and run it here."""
+def resume(
+    invocation: Invocation, execution: str, programs: tuple[str, ...], server: str | None
+) -> int:
+    """End a pause; without a live owner, take the execution over and run it here.
+
+    On a server it only ends the pause: its engine runs what has no owner by itself.
+    """
     from legato.app import build, run
     from legato.cli.history import find_execution
     from legato.cli.permission import programs_ahead, with_grants
     from legato.runtime.history import load_history
+
+    known = server_of(invocation, server)
+    if known is not None:
+        from legato.cli.executions_server import tell
+        from legato.cli.person import person
+        from legato.model.signals import ResumeExecution
+
+        refuse_local_only(known, allow_program=programs)
+        return run(tell(invocation, known, execution, ResumeExecution(by=person())))
 
     async def work() -> int:
         settings = invocation.settings(programs=programs)

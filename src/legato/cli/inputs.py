@@ -11,31 +11,38 @@ from typing import Any, Final
 from legato.errors import InvalidDocument, InvalidInput
 from legato.model.document.inputs import check_inputs, parse_cli_value, path_inputs
 from legato.model.values import decode
-from legato.model.workflow import Workflow
 
 FILE_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
-def read_inputs(workflow: Workflow, given: Sequence[str], file: Path | None) -> dict[str, Any]:
+def read_inputs(
+    schema: bytes, given: Sequence[str], file: Path | None, *, takes_paths: bool = True
+) -> dict[str, Any]:
     """Return the inputs with defaults filled in; `--input` wins over the file.
 
     An input of `format: path` is taken from where the person stands.
 
+    Args:
+        schema: JSON Schema of the inputs.
+        given: `NAME=VALUE` each.
+        file: A JSON object of inputs.
+        takes_paths: Make paths absolute; not where another computer reads them.
+
     Raises:
         InvalidInput: Not `name=value`, given twice, or not what the schema says; one line each.
     """
-    return change_inputs(workflow, {} if file is None else _read_file(file), given)
+    values = {} if file is None else _read_file(file)
+    return change_inputs(schema, values, given, takes_paths=takes_paths)
 
 
 def change_inputs(
-    workflow: Workflow, values: Mapping[str, Any], given: Sequence[str]
+    schema: bytes, values: Mapping[str, Any], given: Sequence[str], *, takes_paths: bool = True
 ) -> dict[str, Any]:
     """Return inputs with what `--input` gives in place of some, checked, and with defaults.
 
     Raises:
         InvalidInput: Not `name=value`, given twice, or not what the schema says.
     """
-    schema = bytes(workflow.inputs_schema)
     values = dict(values)
     faults: list[str] = []
     unread: set[str] = set()
@@ -47,7 +54,9 @@ def change_inputs(
             unread.add(name)
     checked: dict[str, Any] = {}
     try:
-        checked = _with_absolute_paths(schema, check_inputs(schema, values))
+        checked = check_inputs(schema, values)
+        if takes_paths:
+            checked = _with_absolute_paths(schema, checked)
     except InvalidDocument as error:
         # Inputs have no line: what stands before the path of a problem says nothing here.
         problems = [problem for problem in error.problems if _name_of(problem) not in unread]

@@ -62,13 +62,25 @@ def server_of(invocation: Invocation, wanted: str | None) -> KnownServer | None:
     return found
 
 
-def client_of(invocation: Invocation, server: KnownServer) -> Client:
-    """Return the client of a server, and say which one is asked."""
+def client_of(
+    invocation: Invocation,
+    server: KnownServer,
+    *,
+    on_answer: Callable[[int], None] | None = None,
+) -> Client:
+    """Return the client of a server, and say which one is asked.
+
+    Args:
+        invocation: Where it is said.
+        server: Which.
+        on_answer: Told the status of every answer that is a success.
+    """
     from legato.client import Client, Options
 
     if not invocation.as_json:
         invocation.terminal.note(f"{server.url} as {server.email}, workspace {server.workspace}")
-    return Client(server.url, server.key, Options(workspace=server.workspace))
+    options = Options(workspace=server.workspace, on_answer=on_answer)
+    return Client(server.url, server.key, options)
 
 
 def refuse_local_only(server: KnownServer | None, **given: object) -> None:

@@ -14,10 +14,12 @@ import click
 
 from legato.cli.completing import workflows_and_files
 from legato.cli.invocation import Invocation, command_options, examples
+from legato.cli.remote import refuse_local_only, server_of, server_option
 
 if TYPE_CHECKING:
     from legato.app import App
     from legato.cli.documents import Loaded
+    from legato.cli.servers import KnownServer
     from legato.settings import Settings
 
 
@@ -52,12 +54,15 @@ class Wish:
 )  # fmt: skip
 @click.option("--detach", is_flag=True, help="Start it, print its id, and leave it to an engine.")
 @click.option("--yes", is_flag=True, help="Allow the programs it runs without being asked.")
+@server_option
 @command_options
 def run(invocation: Invocation, source: str, **given: Any) -> int:
     """Run a workflow and watch it live.
 
     FILE is a workflow file; NAME one that was run or published before. Ctrl-C asks whether to
     cancel or to detach; SIGTERM stops and leaves it to `legato executions resume`.
+
+    On a server NAME is a published workflow, or NAME@VERSION, which the server's engine runs.
     """
     from legato.app import run as run_loop
 
@@ -69,7 +74,35 @@ def run(invocation: Invocation, source: str, **given: Any) -> int:
         raise click.UsageError(
             "--allow-program holds for this process only and cannot be used with --detach"
         )
+    known = server_of(invocation, given["server"])
+    if known is not None and (given["server"] or not _is_file(source)):
+        return run_loop(_run_there(invocation, known, wish))
     return run_loop(_run(invocation, wish))
+
+
+def _is_file(source: str) -> bool:
+    from legato.cli.documents import is_file_name
+
+    return is_file_name(source)
+
+
+async def _run_there(invocation: Invocation, server: KnownServer, wish: Wish) -> int:
+    """Run a published workflow of a server; a file is run here unless the server is named."""
+    from legato.cli.executions_server import run_name
+    from legato.cli.inputs import read_inputs
+    from legato.errors import InvalidInput
+
+    refuse_local_only(server, allow_program=wish.programs, yes=wish.says_yes)
+    if _is_file(wish.source):
+        raise InvalidInput(
+            f"{server.url} runs what is published there, no file of yours",
+            hint=f"legato workflows apply {wish.source}, then run it by its name.",
+        )
+
+    def inputs(schema: bytes) -> dict[str, Any]:
+        return read_inputs(schema, wish.inputs, wish.inputs_file, takes_paths=False)
+
+    return await run_name(invocation, server, wish.source, inputs, is_detached=wish.is_detached)
 
 
 async def _run(invocation: Invocation, wish: Wish) -> int:
@@ -83,7 +116,7 @@ async def _run(invocation: Invocation, wish: Wish) -> int:
 
     settings = invocation.settings(programs=wish.programs)
     loaded = await _load(wish.source, settings)
-    inputs = read_inputs(loaded.workflow, wish.inputs, wish.inputs_file)
+    inputs = read_inputs(bytes(loaded.workflow.inputs_schema), wish.inputs, wish.inputs_file)
     wanted = programs_of([loaded.workflow, *loaded.called.values()])
     settings = with_grants(invocation, settings, wanted, given=wish.programs, yes=wish.says_yes)
 

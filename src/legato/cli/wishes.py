@@ -16,23 +16,31 @@ from legato.cli.invocation import OK, Invocation
 
 if TYPE_CHECKING:
     from legato.app import App
+    from legato.cli.servers import KnownServer
     from legato.model.signals import AnyWish
     from legato.runtime.history import LogReader
 
 _LOOK_S: Final = 0.1
 
 
-async def act(invocation: Invocation, execution: str, signal: AnyWish) -> int:
+async def act(
+    invocation: Invocation, execution: str, signal: AnyWish, server: KnownServer | None = None
+) -> int:
     """Send a signal to the execution that a person names, and say what comes of it.
 
     Args:
         invocation: Where it is said.
         execution: An id or its beginning.
         signal: The wish.
+        server: Where the execution is; None: in the store here.
 
     Returns:
         The exit code.
     """
+    if server is not None:
+        from legato.cli.executions_server import tell
+
+        return await tell(invocation, server, execution, signal)
     from legato.app import build
     from legato.cli.history import find_execution
     from legato.runtime.history import LogReader

@@ -65,6 +65,7 @@ class Options:
     Args:
         workspace: Id or slug; None: the default one of who asks.
         retry: How patient it is.
+        on_answer: Told the status of every answer that is a success.
         timeout_s: Between two pieces of an answer.
         verify: TLS; None: as the machine trusts.
         may_be_plain: Go over plain http to another computer too, where others may read along.
@@ -75,6 +76,7 @@ class Options:
 
     workspace: str | None = None
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    on_answer: Callable[[int], None] | None = None
     timeout_s: float = READ_S
     verify: ssl.SSLContext | None = None
     may_be_plain: bool = False
@@ -200,6 +202,8 @@ class Transport:
         response = await self._http.send(self._request(call, headers), stream=True)
         self._keep_cookies(response)
         if response.status_code < 300:
+            if self.options.on_answer is not None:
+                self.options.on_answer(response.status_code)
             return response
         try:
             body = await _read(response)

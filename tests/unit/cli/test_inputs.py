@@ -4,12 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from legato.cli.inputs import read_inputs
 from legato.errors import InvalidInput
-from legato.model.workflow import Workflow
 
 SCHEMA = {
     "type": "object",
@@ -28,8 +26,7 @@ SCHEMA = {
 
 def read(*given: str, file: Path | None = None, schema: Any = SCHEMA) -> dict[str, Any]:
     """Read inputs for a workflow with this schema."""
-    raw = msgspec.Raw(json.dumps(schema).encode())
-    return read_inputs(Workflow(name="demo", nodes=(), inputs_schema=raw), given, file)
+    return read_inputs(json.dumps(schema).encode(), given, file)
 
 
 def test_values_are_read_as_the_declared_type() -> None:

@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Executions of a server: started, made again, and told what a person wishes.
+
+A wish is the same signal that goes into the store here (`wishes.act`); each kind has its operation.
+Rules: CC28, CC29.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from legato.cli.ending import EXIT_OF_STATUS, OUTPUT_LINES_MAX
+from legato.cli.invocation import NEEDS_ATTENTION, OK, Invocation
+from legato.cli.text import pretty_json, word
+from legato.client.generated import models
+from legato.errors import InvalidInput
+from legato.model.frames import FINAL_EXECUTION
+from legato.model.signals import (
+    AnswerApproval,
+    AnyWish,
+    CancelExecution,
+    DeliverSignal,
+    ForceNode,
+    PauseExecution,
+    ResumeExecution,
+    RetryNode,
+    SkipNode,
+)
+from legato.model.values import load
+
+if TYPE_CHECKING:
+    from legato.cli.servers import KnownServer
+    from legato.cli.terminal import Terminal
+    from legato.client import Client
+    from legato.model.values import Value
+
+WAIT: Final = "wait=60"
+"""The longest that a server keeps an answer back for the end of an execution."""
+_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+Ask = Callable[["Client"], Awaitable[models.ExecutionBody]]
+
+
+def whole_id(text: str) -> str:
+    """Return an execution's id.
+
+    Raises:
+        InvalidInput: It is the beginning of one, or none.
+    """
+    found = text.strip().lower()
+    if not _ID.fullmatch(found):
+        raise InvalidInput(f"{text[:80]!r} is no whole id of an execution, which a server needs")
+    return found
+
+
+async def tell(invocation: Invocation, server: KnownServer, execution: str, signal: AnyWish) -> int:
+    """Tell an execution of a server what a person wishes, and say what comes of it.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        Problem: It cannot be that, or not any more.
+    """
+    from legato.cli.remote import client_of
+
+    execution_id, statuses = whole_id(execution), list[int]()
+    async with client_of(invocation, server, on_answer=statuses.append) as client:
+        found = await _told(client, execution_id, signal)
+    is_taken = statuses[-1] == 200
+    terminal = invocation.terminal
+    terminal.json(
+        {
+            "execution_id": execution_id,
+            "signal": type(signal).__name__,
+            "status": found.status,
+            "taken": is_taken,
+        }
+    )
+    if is_taken:
+        terminal.line(f"done: {execution_id} is {word(found.status)}")
+    else:
+        terminal.line("it is stored and will be taken; the engine has not answered so far")
+    return OK
+
+
+async def _told(client: Client, execution_id: str, signal: AnyWish) -> models.ExecutionBody:
+    if isinstance(signal, CancelExecution):
+        return await client.cancel_execution(execution_id, _because(signal.reason))
+    if isinstance(signal, PauseExecution):
+        return await client.pause_execution(execution_id, _because(signal.reason))
+    if isinstance(signal, ResumeExecution):
+        return await client.resume_execution(execution_id)
+    if isinstance(signal, DeliverSignal):
+        about = signal.correlation or None
+        body = models.SignalBody(data=_plain(signal.payload), correlation=about)
+        return await client.send_signal(execution_id, signal.name, body)
+    if isinstance(signal, AnswerApproval):
+        return await client.answer_approval(
+            execution_id,
+            signal.node,
+            models.Decision(
+                decision="approve" if signal.approved else "reject",
+                comment=signal.comment,
+                data=_plain(signal.payload),
+            ),
+        )
+    return await _settled(client, execution_id, signal)
+
+
+async def _settled(client: Client, execution_id: str, signal: AnyWish) -> models.ExecutionBody:
+    assert isinstance(signal, RetryNode | SkipNode | ForceNode), "that is all that is wished"
+    if isinstance(signal, ForceNode):
+        if not signal.reason:
+            raise InvalidInput("a server wants to know why", hint="Give --reason.")
+        force = models.Force(
+            item=signal.item,
+            reason=signal.reason,
+            outcome=signal.outcome,
+            output=_plain(signal.output),
+        )
+        return await client.force_node(execution_id, signal.node, force)
+    wish = models.NodeWish(item=signal.item, reason=signal.reason)
+    ask = client.retry_node if isinstance(signal, RetryNode) else client.skip_node
+    return await ask(execution_id, signal.node, wish)
+
+
+async def run_name(
+    invocation: Invocation,
+    server: KnownServer,
+    name: str,
+    inputs: Callable[[bytes], Mapping[str, Any]],
+    *,
+    is_detached: bool,
+) -> int:
+    """Start a published workflow of a server, and wait for its end unless it is detached.
+
+    Args:
+        invocation: Where it is said.
+        server: Where.
+        name: `NAME`, or `NAME@3`.
+        inputs: Makes the inputs, given the JSON Schema of what the version takes.
+        is_detached: Only print the id.
+
+    Returns:
+        The exit code of its end, or of having left it to the server.
+    """
+    from legato.cli.catalogue import find
+    from legato.cli.catalogue_server import ServerCatalogue
+    from legato.cli.publications import split_name
+    from legato.cli.remote import client_of
+    from legato.model.values import encode
+
+    async with client_of(invocation, server) as client:
+        found = await find(ServerCatalogue(client), *split_name(name))
+        version = await client.read_version(found.name, found.number)
+        given = inputs(encode(version.inputs_schema, what="the schema of the inputs"))
+        wanted = models.NewExecution(inputs=dict(given), version=found.number)
+        started = await client.start_execution(
+            found.name, wanted, prefer=None if is_detached else WAIT
+        )
+    return say_begun(invocation, started, is_detached=is_detached)
+
+
+async def again(invocation: Invocation, server: KnownServer, ask: Ask, *, is_detached: bool) -> int:
+    """Make an execution of a server again, by `ask`, and wait as `run_name` does."""
+    from legato.cli.remote import client_of
+
+    async with client_of(invocation, server) as client:
+        started = await ask(client)
+    return say_begun(invocation, started, is_detached=is_detached)
+
+
+def say_begun(invocation: Invocation, found: models.ExecutionBody, *, is_detached: bool) -> int:
+    """Say what has come of a start so far; return the exit code."""
+    terminal = invocation.terminal
+    if found.status in FINAL_EXECUTION:
+        return _say_ended(terminal, found)
+    terminal.json(
+        {
+            "type": "accepted",
+            "execution_id": found.id,
+            "workflow": found.workflow_slug,
+            "status": found.status,
+            "forked_from": found.forked_from,
+        }
+    )
+    terminal.line(found.id)
+    if found.status == "needs_attention":
+        terminal.note("it needs attention: somebody has to settle a node")
+        return NEEDS_ATTENTION
+    if not is_detached:
+        terminal.note(f"it is {word(found.status)} and goes on by itself on the server")
+    return OK
+
+
+def _say_ended(terminal: Terminal, found: models.ExecutionBody) -> int:
+    code = EXIT_OF_STATUS[found.status]
+    error = found.error
+    fault = None if error is None else {"kind": error.kind, "message": error.message}
+    terminal.json(
+        {
+            "type": "ended",
+            "execution_id": found.id,
+            "status": found.status,
+            "outputs": found.outputs,
+            "error": fault,
+            "node": None if error is None else error.node,
+            "ended_at": found.completed_at,
+            "exit_code": code,
+        }
+    )
+    terminal.styled(terminal.style.status(found.status))
+    if error is not None:
+        place = f"{error.node}: " if error.node else ""
+        terminal.line(f"{place}{error.kind}: {error.message}")
+    elif found.outputs not in (None, {}):
+        terminal.lines(pretty_json(found.outputs, lines_max=OUTPUT_LINES_MAX, more="--json"))
+    return code
+
+
+def _because(reason: str) -> models.Because | None:
+    return models.Because(reason=reason) if reason else None
+
+
+def _plain(value: Value) -> Any:
+    return load(value.json)
