@@ -115,10 +115,11 @@ class ServerFailed(Problem, errors.Internal):
     """The server has a defect."""
 
 
-class OtherAnswer(Problem):
+class OtherAnswer(Problem, errors.Unavailable):
     """The answer is none that the description of the API names."""
 
     code = "unexpected_answer"
+    retryable = False
 
 
 class Unreachable(errors.Unavailable):

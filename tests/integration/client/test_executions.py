@@ -55,11 +55,12 @@ def waiting(ada: Computer, workflow: str, until: Callable[[str], bool]) -> str:
     execution_id = str(started["execution_id"])
     visitor = Visitor(ada.serving)
     visitor.log_in()
+    answer = None
     for _ in range(LOOKS):
         answer = visitor.call("GET", f"/../workflow/status/{execution_id}")
         if until(str(answer.json()["detail"])):
             return execution_id
-    raise AssertionError(f"{execution_id} does not wait: {answer.text}")
+    raise AssertionError(f"{execution_id} does not wait: {answer}")
 
 
 def is_waiting(detail: str) -> bool:
