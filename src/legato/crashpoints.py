@@ -50,6 +50,8 @@ POINTS: Final[dict[str, str]] = {
     "adoption.after_load": "a log is folded and what it owes is not settled",
     "inbox.before_commit": "a signal is written by its sender and not yet committed",
     "inbox.after_commit": "a signal is committed and its sender was not told",
+    "admission.before_write": "an execution is wanted under terms and nothing of it is written",
+    "admission.after_commit": "an execution is committed with its terms and nobody was told",
     "tick.before_admission": "a due tick is claimed and nothing of its execution is written",
     "tick.after_admission": "a tick's execution is committed and the schedule has not moved on",
     "tick.after_advance": "a schedule has moved on and its next tick is not due",

@@ -25,6 +25,7 @@ from legato.model.workflow import decode_workflow
 from legato.ports.blobs import json_of
 from legato.ports.executions import ExecutionRow
 from legato.ports.workflows import WorkflowRow
+from legato.runtime.forks import trigger_of
 
 EVENTS_MAX: Final = 50_000
 """Of an execution whose log is read; of a longer one nothing is shown."""
@@ -94,7 +95,7 @@ async def of_execution(api: Api, row: WorkflowRow, execution_id: str | None) -> 
         kind="execution",
         execution=execution,
         inputs=started.inputs,
-        trigger=load(started.trigger) or {},
+        trigger=await trigger_of(api.stores, started),
         run={
             "id": execution.execution_id,
             "workflow": execution.workflow,

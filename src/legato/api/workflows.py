@@ -59,7 +59,7 @@ class ListedWorkflow(WorkflowView):
     """A workflow in the list.
 
     `is_ahead`: its draft is not what is published. `runs`: its last ten executions, newest first;
-    tests are not among them.
+    tests are not among them. `next_at`: when a schedule of it falls due next.
     """
 
     draft_revision: int
@@ -67,6 +67,7 @@ class ListedWorkflow(WorkflowView):
     draft_by: str
     is_ahead: bool
     runs: list[RunView]
+    next_at: str | None
 
 
 class Workflows(BaseModel):
@@ -147,8 +148,10 @@ async def list_workflows(
     )
     found = await api.stores.workflows.page(place.id, wanted)
     items, next_cursor = pages.cut(found, asked, lambda each: each.row.id)
-    runs = await api.stores.workflows.last_runs(place.id, [each.row.id for each in items])
-    views = [_listed(each, runs.get(each.row.id, [])) for each in items]
+    ids = [each.row.id for each in items]
+    runs = await api.stores.workflows.last_runs(place.id, ids)
+    ticks = await api.stores.triggers.next_ticks(place.id, ids)
+    views = [_listed(each, runs.get(each.row.id, []), ticks.get(each.row.id)) for each in items]
     return Workflows(items=views, next_cursor=next_cursor)
 
 
@@ -345,7 +348,7 @@ def _answer(row: WorkflowRow, status: int = 200, *, location: bool = False) -> R
     )
 
 
-def _listed(listed: Listed, runs: list[RunMark]) -> ListedWorkflow:
+def _listed(listed: Listed, runs: list[RunMark], next_at: int | None) -> ListedWorkflow:
     return ListedWorkflow(
         **workflow_view(listed.row).model_dump(),
         draft_revision=listed.row.draft,
@@ -356,6 +359,7 @@ def _listed(listed: Listed, runs: list[RunMark]) -> ListedWorkflow:
             RunView(id=each.id, status=each.status, created_at=time_text(each.created_at))
             for each in runs
         ],
+        next_at=time_or_none(next_at),
     )
 
 

@@ -80,7 +80,8 @@ class ExecutionStarted(
 
     `pins` maps every workflow name that may be called, at any depth, to the version hash that
     stands for it. `flags` are the engine's policy flags this log was begun with. `part` is what a
-    run of a part of the workflow is about; without it the whole runs.
+    run of a part of the workflow is about; without it the whole runs. Where what expressions read
+    as `trigger` is large, `trigger` has its kind and names alone, and `trigger_data` all of it.
     """
 
     workspace: WorkspaceId
@@ -97,6 +98,7 @@ class ExecutionStarted(
     forked_from: Source | None = None
     flags: tuple[str, ...] = ()
     part: Part | None = None
+    trigger_data: Value = NULL
 
 
 class ExecutionAdopted(Event, frozen=True, omit_defaults=True, tag="ExecutionAdopted"):

@@ -20,7 +20,7 @@ from legato.model.document.inputs import check_inputs
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.policy import Limits
 from legato.model.signals import StartExecution, encode_signal
-from legato.model.values import BlobRef, Value, encode
+from legato.model.values import NULL, BlobRef, Value, encode
 from legato.ports.admission import Admitted, Terms
 from legato.ports.blobs import keep_value
 from legato.ports.clock import Clock
@@ -95,7 +95,9 @@ class Admitting:
             InvalidInput: Inputs do not fit, a called workflow is missing, or calls go too deep.
         """
         inputs, files = await self._store_inputs(submission)
-        made = prepare(submission, execution_id, inputs, self._clock.now_ms(), self._limits)
+        data = await self._store_trigger(submission)
+        now = self._clock.now_ms()
+        made = prepare(submission, execution_id, inputs, now, self._limits, data)
         return dataclasses.replace(made, new=replace(made.new, files=files)) if files else made
 
     async def admit(self, submission: Submission, terms: Terms) -> Admitted:
@@ -193,6 +195,14 @@ class Admitting:
             given, files = await with_files(self._stores.files, workspace, given, inherited)
             data = encode(given, what="inputs", size_bytes_max=limits.max_output_bytes)
         return await keep_value(blobs, workspace, data, limits.max_inline_bytes), files
+
+    async def _store_trigger(self, submission: Submission) -> Value:
+        """Return what expressions read as `trigger` if it is large, stored; NULL if it is not."""
+        data = encode(dict(submission.trigger), what="trigger")
+        if len(data) <= self._limits.max_inline_bytes:
+            return NULL
+        most = self._limits.max_inline_bytes
+        return await keep_value(self._stores.blobs, submission.workspace, data, most)
 
     async def _inherited(self, submission: Submission) -> dict[str, dict[str, Any]]:
         """Return what a fork's inputs hold of files whose payloads its source keeps."""

@@ -114,6 +114,10 @@ class Evaluator:
         if started is None or not started.inputs.is_inline or not effect.previous.is_inline:
             return False
         size = started.inputs.size + effect.previous.size
+        if "trigger" in template.template.roots:
+            if started.trigger_data.ref is not None:
+                return False
+            size += len(bytes(started.trigger))
         for ref in template.refs:
             output = active.state.nodes[ref].output
             if not output.is_inline:
@@ -232,6 +236,10 @@ class Evaluator:
         started = active.state.started
         if active.inputs is None and started is not None and started.inputs.ref is not None:
             active.inputs = load(await self._blobs.get(active.workspace, started.inputs.ref))
+        is_read = "trigger" in template.template.roots and active.trigger is None
+        if is_read and started is not None and started.trigger_data.ref is not None:
+            trigger = await self._blobs.get(active.workspace, started.trigger_data.ref)
+            active.trigger = load(trigger)
         for ref in template.refs:
             output = active.state.nodes[ref].output
             if output.ref is not None and ref not in active.values:

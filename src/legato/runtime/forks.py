@@ -74,7 +74,8 @@ async def retry_of(stores: Stores, state: ExecutionState, by: str) -> Submission
         workflow=state.graph.workflow,
         inputs=await inputs_of(stores, started),
         workspace=started.workspace,
-        trigger={"kind": "retry"},
+        trigger=await trigger_of(stores, started),
+        kind="retry",
         by=by,
         called=await _pinned(stores, started),
         reused=keep_for_retry(state, by),
@@ -120,7 +121,8 @@ async def fork_of(
         inputs=inputs,
         source=wish.source,
         workspace=started.workspace,
-        trigger={"kind": "fork"},
+        trigger=await trigger_of(stores, started),
+        kind="fork",
         by=wish.by,
         called=called,
         reused=kept,
@@ -154,6 +156,19 @@ async def inputs_of(stores: Stores, started: ExecutionStarted) -> dict[str, Any]
         NotFound: They were large, and are gone.
     """
     found = load(await json_of(stores.blobs, started.workspace, started.inputs))
+    return found if isinstance(found, dict) else {}
+
+
+async def trigger_of(stores: Stores, started: ExecutionStarted) -> dict[str, Any]:
+    """Return what the expressions of an execution read as `trigger`: what goes on reads the same.
+
+    Raises:
+        NotFound: It was large, and is gone.
+    """
+    if started.trigger_data.ref is None:
+        found = load(started.trigger)
+    else:
+        found = load(await json_of(stores.blobs, started.workspace, started.trigger_data))
     return found if isinstance(found, dict) else {}
 
 

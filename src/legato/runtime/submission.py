@@ -8,7 +8,7 @@ Rules: EN, GR.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -17,7 +17,7 @@ from legato.model.events import ExecutionStarted, Part, Source
 from legato.model.ids import LOCAL_WORKSPACE, ExecutionId, VersionHash, WorkspaceId
 from legato.model.policy import Limits
 from legato.model.signals import Reuse, StartExecution
-from legato.model.values import Value, encode
+from legato.model.values import NULL, Value, encode
 from legato.model.workflow import (
     Workflow,
     called_workflows,
@@ -28,6 +28,9 @@ from legato.model.workflow import (
 from legato.ports.catalogue import VersionRow
 from legato.ports.log import NewExecution
 
+TRIGGER_NAMES: Final = ("kind", "id", "scheduled_at", "is_test")
+"""What stays in the log of a trigger whose data is stored apart."""
+
 
 @dataclass(frozen=True, slots=True)
 class Submission:
@@ -36,7 +39,7 @@ class Submission:
     `called` holds every workflow that may be called by name. `source` is the file's text. A fork
     keeps `reused` of its source, and the payloads of the executions `blobs_of`. The five from
     `workflow_id` on are as in `NewExecution`. `part` has only some nodes run. `at` is when it was
-    asked for, in ms; None: now.
+    asked for, in ms; None: now. `kind` is how lists call what started it; None: as `trigger` does.
     """
 
     workflow: Workflow
@@ -57,6 +60,7 @@ class Submission:
     scheduled_at: int | None = None
     part: Part | None = None
     at: int | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,12 @@ class Prepared:
 
 
 def prepare(
-    submission: Submission, execution_id: ExecutionId, inputs: Value, now: int, limits: Limits
+    submission: Submission,
+    execution_id: ExecutionId,
+    inputs: Value,
+    now: int,
+    limits: Limits,
+    trigger_data: Value = NULL,
 ) -> Prepared:
     """Make a submission ready.
 
@@ -79,10 +88,14 @@ def prepare(
         inputs: Its inputs, stored already if they are large.
         now: Milliseconds since the Unix epoch; what was asked for at another time has that one.
         limits: Bounds on calls.
+        trigger_data: What expressions read as `trigger`, if it was large and is stored.
 
     Raises:
         InvalidInput: A called workflow is not there, or calls go too deep.
     """
+    trigger = dict(submission.trigger)
+    if trigger_data.ref is not None:
+        trigger = {name: trigger[name] for name in TRIGGER_NAMES if name in trigger}
     workflow = submission.workflow
     now = now if submission.at is None else submission.at
     pins = _pins(submission, limits)
@@ -95,7 +108,8 @@ def prepare(
         workflow=workflow.name,
         version=version,
         inputs=inputs,
-        trigger=msgspec.Raw(encode(dict(submission.trigger), what="trigger")),
+        trigger=msgspec.Raw(encode(trigger, what="trigger")),
+        trigger_data=trigger_data,
         by=submission.by,
         at=now,
         pins=pins,
@@ -111,7 +125,7 @@ def prepare(
         created_at=now,
         root=execution_id,
         forked_from=submission.forked_from.execution_id if submission.forked_from else None,
-        trigger=str(submission.trigger.get("kind", "manual")),
+        trigger=submission.kind or str(submission.trigger.get("kind", "manual")),
         workflow_id=submission.workflow_id,
         number=submission.number,
         is_test=submission.is_test,

@@ -26,7 +26,7 @@ from legato.model.effects import (
 from legato.model.events import AnyEvent, ExecutionEnded, ExecutionStarted, encode_event
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.signals import AnySignal, ReportSuccess, StartExecution, encode_signal
-from legato.model.values import BlobRef, Value
+from legato.model.values import NULL, BlobRef, Value
 from legato.ports.clock import Clock
 from legato.ports.log import NewExecution, OutSignal, Projection, Turn
 from legato.runtime.active import Active, Letter
@@ -161,6 +161,7 @@ class Turns:
                 version=effect.version,
                 inputs=effect.input,
                 trigger=msgspec.Raw(b"{}") if started is None else started.trigger,
+                trigger_data=NULL if started is None else started.trigger_data,
                 by=effect.by,
                 at=now,
                 pins=effect.pins,

@@ -240,3 +240,30 @@ def test_a_token_is_limited_by_itself(tmp_path_factory: pytest.TempPathFactory) 
         statuses = [sender.send(str(number)).status_code for number in range(5)]
         assert statuses == [202, 202, 202, 429, 429]
         assert json.loads(sender.send("x").text)["code"] == "rate_limited"
+
+
+def test_a_large_body_is_a_payload_that_a_fork_reads_too(house: House) -> None:
+    """It is beside the log, and what goes on from there reads the same trigger [TR33, TR34]."""
+    nodes = {"size": {"uses": "data.transform", "with": {"value": "${{ size(trigger.body.pad) }}"}}}
+    workflow = publish(
+        house.owner, "large", RESULT, nodes=nodes, outputs={"kind": "${{ trigger.kind }}"}
+    )
+    sender = Sender(house.owner, workflow)
+    answer = sender.send("1", json.dumps({"pad": "x" * 300_000}).encode())
+    assert (answer.status_code, answer.json()["outputs"]) == (200, {"kind": "webhook"})
+    execution = answer.json()["execution_id"]
+    assert outputs(house, execution) == 300_000
+    sizes = house.town.select(
+        f"SELECT max(length(body)) FROM events WHERE execution_id = '{execution}'"
+    )
+    assert sizes[0][0] < 10_000
+    wish = {"from_node": "size"}
+    forked = house.owner.call("POST", f"/executions/{execution}/fork", wish)
+    assert forked.status_code == 202, forked.text
+    fork = forked.json()["id"]
+    until(
+        house.town,
+        f"SELECT status, \"trigger\" FROM executions WHERE id = '{fork}'",
+        lambda rows: rows == [("completed", "fork")],
+    )
+    assert outputs(house, fork) == 300_000

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from legato.model.cron import Cron
+from tests.crash.cells import SERVING
 from tests.integration.api.hooking import SHORT, SLOW, Sender, executions, only, publish, until
 from tests.integration.api.house import House, house_in
 from tests.integration.api.serving import Serving
@@ -60,6 +61,8 @@ def test_a_schedule_says_when_it_falls_due(house: House) -> None:
     assert found["words"] == "At 09:00 on Monday (Europe/Berlin)"
     assert len(found["next"]) == 5
     assert found["next_at"] == found["next"][0]["at"]
+    listed = house.owner.call("GET", "/workflows?q=mondays").json()["items"]
+    assert [each["next_at"] for each in listed] == [found["next_at"]]
     for each in found["next"]:
         assert "T09:00:00+0" in each["local"]
         assert each["words"].startswith("Mon ")
@@ -136,7 +139,7 @@ def serve_again(house: House, **env: str) -> Serving:
     return Serving(house.site.start("serve", "--port", 0, "--json", **env).unwatched())
 
 
-@pytest.mark.parametrize("place", ["tick.before_admission", "tick.after_admission"])
+@pytest.mark.parametrize("place", SERVING)
 def test_a_server_killed_at_a_tick_starts_it_once(tmp_path: Path, place: str) -> None:
     """Kill -9 between tick and start, and between start and the next tick: one execution [TR14]."""
     with house_in(tmp_path) as house:

@@ -395,7 +395,7 @@ class ListedWorkflow(msgspec.Struct, kw_only=True, frozen=True):
     """A workflow in the list.
 
     `is_ahead`: its draft is not what is published. `runs`: its last ten executions, newest first;
-    tests are not among them.
+    tests are not among them. `next_at`: when a schedule of it falls due next.
     """
 
     id: str
@@ -411,6 +411,7 @@ class ListedWorkflow(msgspec.Struct, kw_only=True, frozen=True):
     draft_by: str
     is_ahead: bool
     runs: list[RunView]
+    next_at: str | None
 
 
 class LlmData(msgspec.Struct, kw_only=True, frozen=True):
