@@ -80,7 +80,7 @@ def pull(invocation: Invocation, name: str, output: str | None, force: bool) -> 
     from legato.app import build, run
     from legato.cli.files import write_file, write_stdout
     from legato.cli.publications import find_publication, load_published, split_name
-    from legato.cli.wire import publication_json
+    from legato.runtime.wire import publication_json
 
     async def work() -> None:
         async with build(invocation.settings(), role="reader") as app:
@@ -172,7 +172,7 @@ async def _before(app: App, settings: Settings, new: str, after: Loaded, old: st
 
 def _write_publications(terminal: Terminal, found: list[Any], *, with_name: bool) -> None:
     from legato.cli.text import local_time, table
-    from legato.cli.wire import publication_json
+    from legato.runtime.wire import publication_json
 
     lines = [("NAME", "VERSION", "HASH", "PUBLISHED", "BY", "")]
     for each in found:
