@@ -21,7 +21,7 @@ from legato.model.values import encode, inline
 from legato.ports.listing import Listing, ListQuery
 from legato.ports.log import Projection, Turn
 from legato.ports.stores import Stores
-from tests.contract.build import LOCAL, VERSION, A, execution_id, new
+from tests.contract.build import LOCAL, START, VERSION, A, execution_id, new
 from tests.contract.conftest import Backend, sqlite_backend
 
 OTHER = WorkspaceId("other")
@@ -254,6 +254,7 @@ async def test_one_look_shows_an_execution_as_committed(store: Stores) -> None:
     queued = await store.lists.look(execution_id(1))
     assert queued is not None
     assert (queued.row.status, queued.first, queued.last) == ("queued", None, None)
+    assert queued.start == START
     ended, open_ = run(2, inputs={"a": 1}, outputs={"b": 2}), run(3, status="running")
     await store.log.append([ended, open_])
     found = await store.lists.look(execution_id(2))

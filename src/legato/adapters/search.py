@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, Final
 
+from legato.model.ids import time_of_id
+
 TEXT_MAX: Final = 64 * 1024
 """Characters of an execution's inputs and outputs that are indexed."""
 WORD_MAX: Final = 64
@@ -33,9 +35,7 @@ ID_BITS: Final = 22
 
 _WORD: Final = re.compile(r"\w+")
 _PHRASE: Final = re.compile(r'"([^"]*)"?')
-_MS_MAX: Final = 2 ** (63 - ID_BITS) - 1
-_VERSION: Final = 14
-"""Where a UUID has its version."""
+MS_MAX: Final = 2 ** (63 - ID_BITS) - 1
 
 
 def words_of(text: str) -> list[str]:
@@ -67,15 +67,6 @@ def _mark(workspace: str) -> str:
     return PAIR + workspace.replace("-", "")
 
 
-def time_of_id(execution_id: str) -> int | None:
-    """Return the milliseconds in a UUIDv7; None for an id of another kind."""
-    try:
-        ms = int(execution_id[:8] + execution_id[9:13], 16)
-    except ValueError:
-        return None
-    return min(ms, _MS_MAX) if execution_id[_VERSION : _VERSION + 1] == "7" else None
-
-
 def search_id(execution_id: str, at: int) -> int:
     """Return the id of an execution's text: it rises with the time in the execution's id.
 
@@ -89,7 +80,7 @@ def search_id(execution_id: str, at: int) -> int:
     ms = time_of_id(execution_id)
     digest = hashlib.sha256(execution_id.encode()).digest()
     low = int.from_bytes(digest[:4]) % (1 << (ID_BITS - 1))
-    return (at if ms is None else ms) << ID_BITS | low << 1
+    return min(at if ms is None else ms, MS_MAX) << ID_BITS | low << 1
 
 
 def value_key(workspace: str, path: str, text: str) -> bytes:

@@ -106,8 +106,13 @@ Check = Callable[[Request, Declaration], Awaitable[None]]
 class Authenticator(Protocol):
     """Knows who asks. A server without one has public routes only."""
 
-    async def authenticate(self, request: Request, needs: Needs) -> None:
+    async def authenticate(self, request: Request, needs: Needs, *, is_fresh: bool = False) -> None:
         """Put the principal on `request.state.principal`.
+
+        Args:
+            request: Who asks.
+            needs: For what.
+            is_fresh: They are looked up now, whoever did a moment ago.
 
         Raises:
             Refused: `unauthenticated` and the like, or `unavailable` where nobody can say.

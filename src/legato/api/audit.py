@@ -16,9 +16,10 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from legato.api.access import Guarded, Needs, Routes
+from legato.api.access import Needs, Routes
 from legato.api.authenticator import principal_of
 from legato.api.deeds import deed
+from legato.api.look_again import look_again
 from legato.api.pages import PageQuery, Pages, Parameters, Text, Time, refuse_repeated
 from legato.api.parts import Api, ApiPart
 from legato.api.times import parse_time, time_text
@@ -178,18 +179,9 @@ async def _lines(
             return
         after = rows[-1].seq or end
         if api.clock.monotonic() - looked_at >= LOOK_S:
-            await _look_again(request)
+            await look_again(request)
             looked_at = api.clock.monotonic()
 
 
 def _line(row: AuditRow) -> bytes:
     return orjson.dumps({**public(row), "hash": row.hash}) + b"\n"
-
-
-async def _look_again(request: Request) -> None:
-    """Refuse somebody whose log-in has ended or whose role was lowered meanwhile."""
-    route: Guarded = request.scope["route"]
-    needs = route.declaration.access
-    if isinstance(needs, Needs) and route.gate.authenticator is not None:
-        await route.gate.authenticator.authenticate(request, needs)
-        await route.gate.authenticator.authorise(request, needs)

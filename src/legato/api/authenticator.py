@@ -73,7 +73,7 @@ class BearerAuthenticator:
         self._identities = identities
         self._recent = recent
 
-    async def authenticate(self, request: Request, needs: Needs) -> None:
+    async def authenticate(self, request: Request, needs: Needs, *, is_fresh: bool = False) -> None:
         """Keep `Authenticator.authenticate`."""
         del needs
         text = bearer_of(request)
@@ -82,7 +82,8 @@ class BearerAuthenticator:
         named = _named(request)
         # Two are no name, and refused by `authorise`: first is asked who wants to know.
         asked = ", ".join(named) if named else None
-        recent = self._recent if request.method in SAFE_METHODS else None
+        may_be_recent = request.method in SAFE_METHODS and not is_fresh
+        recent = self._recent if may_be_recent else None
         if looks_like_api_key(text):
             found = await self._program(text, recent)
             if found is None:

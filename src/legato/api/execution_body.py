@@ -86,6 +86,11 @@ async def execution_body(api: Api, row: ExecutionRow) -> dict[str, Any]:
     first = await _event(api, row.execution_id, 1) if row.head_seq else None
     is_final = row.status in FINAL_EXECUTION
     last = await _event(api, row.execution_id, row.head_seq) if is_final else None
+    return body_of(row, first, last)
+
+
+def body_of(row: ExecutionRow, first: AnyEvent | None, last: AnyEvent | None) -> dict[str, Any]:
+    """Return an execution from its row, its first event, and its last if it has ended."""
     started = first if isinstance(first, ExecutionStarted) else None
     ended = last if isinstance(last, ExecutionEnded) else None
     error = None

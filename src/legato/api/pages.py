@@ -23,7 +23,7 @@ import base64
 import binascii
 import hmac
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 import orjson
@@ -78,14 +78,20 @@ PagePart = Annotated[PageQuery, Query()]
 """A list without filters."""
 
 
-def refuse_repeated(request: Request) -> None:
+def refuse_repeated(request: Request, *, but: Collection[str] = ()) -> None:
     """Refuse a parameter that stands twice: two readers could each take another one.
+
+    Args:
+        request: Whose.
+        but: Those that are lists.
 
     Raises:
         RequestValidationError: One does.
     """
     count = Counter(name for name, _ in request.query_params.multi_items())
-    found = [{"type": "repeated", "loc": ("query", n)} for n in count if count[n] > 1]
+    found = [
+        {"type": "repeated", "loc": ("query", n)} for n in count if count[n] > 1 and n not in but
+    ]
     if found:
         raise RequestValidationError(found)
 
@@ -93,18 +99,26 @@ def refuse_repeated(request: Request) -> None:
 class Pages:
     """The pages of one list, as one request sees them."""
 
-    def __init__(self, request: Request, name: str, *, of_workspace: bool = True) -> None:
+    def __init__(
+        self,
+        request: Request,
+        name: str,
+        *,
+        of_workspace: bool = True,
+        lists: Collection[str] = (),
+    ) -> None:
         """Make it.
 
         Args:
             request: Who asks, and where.
             name: Of the list.
             of_workspace: The list is of the workspace that was asked for; else the same everywhere.
+            lists: Parameters that may stand more than once.
 
         Raises:
             RequestValidationError: A parameter stands twice.
         """
-        refuse_repeated(request)
+        refuse_repeated(request, but=lists)
         workspace = principal_of(request).workspace if of_workspace else None
         # What is made of a refresh token with this key is made of a text without a slash.
         self._key = hmac.digest(identity_of(request).refresh_key, b"cursors/1", "sha256")

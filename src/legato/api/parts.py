@@ -15,6 +15,7 @@ from legato.api.figures import StoreFigures
 from legato.api.limits import RequestLimits
 from legato.api.metrics import Metrics
 from legato.api.readiness import Readiness
+from legato.api.streams import Streams
 from legato.api.workflow_cache import WorkflowCache
 from legato.api.workflow_checks import Texts
 from legato.auth.passwords import Passwords
@@ -94,6 +95,8 @@ class Api:
     figures: StoreFigures | None = None
     workflow_cache: WorkflowCache = field(default_factory=WorkflowCache)
     texts: Texts = field(default_factory=Texts)
+    streams: Streams = field(default_factory=Streams)
+    """Which answers go on and on."""
 
 
 def api_of(request: Request) -> Api:

@@ -76,7 +76,15 @@ async def of_execution(api: Api, row: WorkflowRow, execution_id: str | None) -> 
     is_ours = execution is not None and execution.workspace == row.workspace
     if execution is None or not is_ours or execution.workflow_id != row.id:
         raise NotFound
-    state = await _state(api, execution)
+    return known_of(execution, await _state(api, execution))
+
+
+def known_of(execution: ExecutionRow, state: ExecutionState) -> Known:
+    """Return what the fold of an execution's log says.
+
+    Raises:
+        NoData: It has not begun.
+    """
     started = state.started
     if started is None:
         raise NoData("The execution has not begun.")
@@ -123,13 +131,17 @@ async def of_pins(api: Api, row: WorkflowRow, nodes: Sequence[str]) -> Known:
 
 
 async def variables(
-    api: Api, row: WorkflowRow, known: Known, roots: Sequence[str], nodes: Sequence[str]
+    api: Api,
+    row: WorkflowRow | ExecutionRow,
+    known: Known,
+    roots: Sequence[str],
+    nodes: Sequence[str],
 ) -> dict[str, Any]:
     """Return the values of variables as JSON fragments.
 
     Args:
         api: Where large values are.
-        row: The workflow.
+        row: The workflow or execution whose workspace they are of.
         known: From where.
         roots: Which variables are read.
         nodes: Which nodes are.

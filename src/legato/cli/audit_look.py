@@ -143,7 +143,7 @@ async def _list(invocation: Invocation, app: App, asked: dict[str, Any]) -> None
 
 def row_json(row: AuditRow) -> dict[str, Any]:
     """Return a row as commands print it."""
-    from legato.cli.text import iso
+    from legato.model.instants import iso
     from legato.ports.audit import public
 
     return {**public(row), "at": _moment(row.at, iso), "hash": row.hash}

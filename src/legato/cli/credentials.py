@@ -52,7 +52,8 @@ def list_credentials(invocation: Invocation, workspace: str | None) -> int:
     """List the credentials of a workspace: name, type and hosts, and nothing of what they hold."""
     from legato.app import run
     from legato.cli.people import administration
-    from legato.cli.text import iso, local_time, table
+    from legato.cli.text import local_time, table
+    from legato.model.instants import iso
 
     async def work() -> list[Credential]:
         async with administration(invocation) as app:

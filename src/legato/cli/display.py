@@ -15,10 +15,10 @@ from legato.cli.board import Board, Boards, Change
 from legato.cli.terminal import Terminal
 from legato.cli.text import duration, escape, pad, word
 from legato.cli.tree import Room, Tree, counters, reason
-from legato.cli.wire import frame_json, line_json
 from legato.model.frames import Frame
 from legato.ports.attempt_logs import LogLine
 from legato.ports.clock import Clock
+from legato.runtime.wire import frame_json, line_json
 
 if TYPE_CHECKING:
     from rich.live import Live

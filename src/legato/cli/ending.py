@@ -14,12 +14,13 @@ from legato.cli.grants import missing_grant
 from legato.cli.history import fetch
 from legato.cli.invocation import CANCELLED, NEEDS_ATTENTION, OK, RUN_FAILED
 from legato.cli.terminal import Terminal
-from legato.cli.text import duration, iso, plural, pretty_json, pretty_text, size
+from legato.cli.text import duration, plural, pretty_json, pretty_text, size
 from legato.cli.tree import reason
 from legato.errors import LegatoError
 from legato.model.events import NodeError
 from legato.model.frames import NodeFrame
 from legato.model.ids import ExecutionId, NodeId
+from legato.model.instants import iso
 from legato.ports.attempt_logs import LogLine
 from legato.ports.stores import Stores
 from legato.runtime.history import History

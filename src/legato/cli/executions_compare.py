@@ -6,7 +6,7 @@ Rules: CL27.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -41,6 +41,7 @@ def compare(invocation: Invocation, one: str, other: str) -> int:
     from legato.app import build, run
     from legato.cli.history import find_execution
     from legato.engine.compare import compare as compare_states
+    from legato.runtime.comparison import comparison_json
     from legato.runtime.history import load_history
 
     async def work() -> None:
@@ -49,44 +50,13 @@ def compare(invocation: Invocation, one: str, other: str) -> int:
             left, right = [await load_history(app.stores, row.execution_id) for row in rows]
         found = compare_states(left.state, right.state)
         if invocation.as_json:
-            invocation.terminal.json(_json(left, right, found))
+            ids = left.row.execution_id, right.row.execution_id
+            invocation.terminal.json(comparison_json(*ids, found))
         else:
             _write(invocation.terminal, left, right, found)
 
     run(work())
     return OK
-
-
-def _json(left: History, right: History, found: Comparison) -> dict[str, Any]:
-    return {
-        "one": left.row.execution_id,
-        "other": right.row.execution_id,
-        "same_version": found.same_version,
-        "same_inputs": found.same_inputs,
-        "first_difference": found.first,
-        "nodes": [
-            {
-                "node": row.node,
-                "differs": list(row.differs),
-                "one": _side_json(row.one),
-                "other": _side_json(row.other),
-            }
-            for row in found.rows
-        ],
-    }
-
-
-def _side_json(side: Side | None) -> dict[str, Any] | None:
-    if side is None:
-        return None
-    return {
-        "status": side.status,
-        "took_ms": side.took_ms,
-        "cost_usd": None,  # no node of this version has a price
-        "attempts": side.attempts,
-        "reused": side.reused,
-        "edited": side.edited,
-    }
 
 
 def _write(terminal: Terminal, left: History, right: History, found: Comparison) -> None:

@@ -126,7 +126,7 @@ class Tail:
 
 def _writer(invocation: Invocation) -> Callable[[LogLine], None]:
     from legato.cli.text import local_time
-    from legato.cli.wire import line_json
+    from legato.runtime.wire import line_json
 
     terminal = invocation.terminal
 

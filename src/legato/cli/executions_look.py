@@ -108,11 +108,11 @@ def events(invocation: Invocation, execution: str, after: int) -> int:
 async def _list(app: App, terminal: Terminal, wanted: dict[str, Any]) -> None:
     from legato.cli.history import find_execution
     from legato.cli.text import duration, local_time, table, word
-    from legato.cli.wire import ownership_json, row_json
     from legato.model.frames import FINAL_EXECUTION
     from legato.model.ids import LOCAL_WORKSPACE
     from legato.ports.executions import ExecutionFilter
     from legato.runtime.history import live_engines, owner_among
+    from legato.runtime.wire import ownership_json, row_json
 
     before = wanted["before"]
     if before is not None:
@@ -158,7 +158,7 @@ def _is_filtered(wanted: dict[str, Any]) -> bool:
 def _print_events(terminal: Terminal, history: History, after: int) -> None:
     from legato.cli.summaries import summary
     from legato.cli.text import local_time, table
-    from legato.cli.wire import event_json
+    from legato.runtime.wire import event_json
 
     shown = [recorded for recorded in history.events if recorded.seq > after]
     if terminal.as_json:

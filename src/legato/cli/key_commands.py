@@ -165,7 +165,8 @@ def _use_of_jwt(index: int, ends_at: int | None, now_ms: int) -> str:
 
 
 def _say_keys(invocation: Invocation, rows: list[dict[str, Any]], place: str, now_ms: int) -> None:
-    from legato.cli.text import duration, iso, local_time, table
+    from legato.cli.text import duration, local_time, table
+    from legato.model.instants import iso
 
     terminal = invocation.terminal
     shown = [("KEY", "ID", "USE", "AGE", "ENDS")]

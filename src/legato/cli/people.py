@@ -16,8 +16,9 @@ import click
 
 from legato.cli.person import person
 from legato.cli.terminal import read_line
-from legato.cli.text import escape, iso
+from legato.cli.text import escape
 from legato.errors import InvalidInput, LegatoError, NotAllowed, NotFound
+from legato.model.instants import iso
 
 if TYPE_CHECKING:
     from legato.app import App

@@ -15,13 +15,13 @@ from legato.cli.history import fetch, ownership_text
 from legato.cli.questions import how_to_answer, open_readers, questions_of
 from legato.cli.text import cells, local_time, pretty_json, size, table, word
 from legato.cli.tree import Tree
-from legato.cli.wire import frame_json, ownership_json, row_json
 from legato.engine.view import snapshot
 from legato.errors import LegatoError
 from legato.model.events import ChildStarted
 from legato.model.frames import FINAL_EXECUTION, NodeFrame
 from legato.model.values import Value
 from legato.runtime.history import History, LogReader, Ownership, ownership
+from legato.runtime.wire import frame_json, ownership_json, row_json
 
 if TYPE_CHECKING:
     from legato.app import App

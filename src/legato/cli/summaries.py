@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from legato.cli.text import iso, size, word
+from legato.cli.text import size, word
 from legato.model import events as ev
+from legato.model.instants import iso
 from legato.model.values import Value
 
 _TEXT_MAX: Final = 160

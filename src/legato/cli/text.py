@@ -81,13 +81,6 @@ def word(status: str) -> str:
     return status.replace("_", " ")
 
 
-def iso(at_ms: int | None) -> str | None:
-    """Return an instant as ISO-8601 in UTC with its offset, or None."""
-    if at_ms is None:
-        return None
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds")
-
-
 def local_time(at_ms: int | None) -> str:
     """Return an instant in the zone of this machine, to the second."""
     if at_ms is None:

@@ -230,8 +230,8 @@ async def _say_link(
     from legato.api.links import LOGIN_MS, RESET_MS, new_login_link, new_reset_link
     from legato.cli.people import server_url
     from legato.cli.person import person
-    from legato.cli.text import iso
     from legato.model.durations import format_duration
+    from legato.model.instants import iso
 
     make: Callable[..., Any] = new_login_link if kind == "link" else new_reset_link
     ttl_ms = LOGIN_MS if kind == "link" else RESET_MS

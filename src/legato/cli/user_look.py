@@ -95,7 +95,7 @@ def _state(user: User) -> str:
 
 async def _show(app: App, terminal: Terminal, user: User) -> None:
     from legato.cli.people import key_json, user_json
-    from legato.cli.text import iso
+    from legato.model.instants import iso
 
     accounts = app.stores.accounts
     places = await accounts.memberships(user.id)

@@ -115,7 +115,7 @@ def _say(
     *,
     is_trial: bool = False,
 ) -> None:
-    from legato.cli.wire import publication_json
+    from legato.runtime.wire import publication_json
 
     terminal = invocation.terminal
     terminal.json(

@@ -86,7 +86,7 @@ def pull(
     from legato.cli.catalogue import find, open_catalogue
     from legato.cli.files import write_file, write_stdout
     from legato.cli.publications import split_name
-    from legato.cli.wire import publication_json
+    from legato.runtime.wire import publication_json
 
     async def work() -> None:
         async with open_catalogue(invocation, server_of(invocation, server)) as catalogue:
@@ -184,7 +184,7 @@ async def _before(
 
 def _write_publications(terminal: Terminal, found: list[Any], *, with_name: bool) -> None:
     from legato.cli.text import local_time, table
-    from legato.cli.wire import publication_json
+    from legato.runtime.wire import publication_json
 
     lines = [("NAME", "VERSION", "HASH", "PUBLISHED", "BY", "")]
     for each in found:

@@ -10,13 +10,13 @@ Rules: XR30, XR31.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any, Final
 
 import msgspec
 
 from legato.model import events as e
 from legato.model.events import NodeError, Recorded
+from legato.model.instants import instant, iso
 from legato.model.values import Value
 
 VERSION: Final = 1
@@ -45,21 +45,13 @@ def public_event(recorded: Recorded) -> PublicEvent:
     return PublicEvent(
         v=VERSION,
         seq=recorded.seq,
-        at=_time(recorded.at),
+        at=instant(recorded.at),
         type=INTERNAL if known is None else type(event).__name__,
         node=None if known is None else getattr(event, "node", None),
         item=None if known is None else getattr(event, "item", None),
         attempt=None if known is None else attempt or None,
         data={} if known is None else known(event),
     )
-
-
-def _time(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-
-
-def _time_or_none(ms: int | None) -> str | None:
-    return None if ms is None else _time(ms)
 
 
 def _error(error: NodeError | None) -> dict[str, Any] | None:
@@ -123,7 +115,7 @@ def _completed(event: e.NodeCompleted) -> dict[str, Any]:
 
 
 def _waiting(event: e.NodeWaiting) -> dict[str, Any]:
-    return {"kind": event.kind, "until": _time_or_none(event.until), "expires": event.expires}
+    return {"kind": event.kind, "until": iso(event.until), "expires": event.expires}
 
 
 def _child_ended(event: e.ChildEnded) -> dict[str, Any]:
@@ -159,12 +151,12 @@ def _items(event: e.ItemsEnded | e.ItemsReused | e.ItemsLost) -> dict[str, Any]:
 
 
 def _lost_items(event: e.ItemsLost) -> dict[str, Any]:
-    retry_at = _time_or_none(event.retry_at or None)
+    retry_at = iso(event.retry_at or None)
     return {**_items(event), "cause": event.cause, "retry_at": retry_at}
 
 
 def _item_failed(event: e.ItemFailed) -> dict[str, Any]:
-    return {"error": _error(event.error), "retry_at": _time_or_none(event.retry_at)}
+    return {"error": _error(event.error), "retry_at": iso(event.retry_at)}
 
 
 _DATA: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
@@ -181,8 +173,8 @@ _DATA: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
         "signal": x.signal, "code": x.code, "reason": x.reason, "by": x.by,
     },
     e.AttemptStarted: lambda x: {"isolated": x.isolated},
-    e.AttemptFailed: lambda x: {"error": _error(x.error), "retry_at": _time(x.retry_at)},
-    e.AttemptLost: lambda x: {"cause": x.cause, "retry_at": _time_or_none(x.retry_at)},
+    e.AttemptFailed: lambda x: {"error": _error(x.error), "retry_at": instant(x.retry_at)},
+    e.AttemptLost: lambda x: {"cause": x.cause, "retry_at": iso(x.retry_at)},
     e.NodeWaiting: _waiting,
     e.NodeCompleted: _completed,
     e.NodeFailed: lambda x: {
@@ -201,7 +193,7 @@ _DATA: Final[dict[type, Callable[[Any], dict[str, Any]]]] = {
     e.ItemsReused: _items,
     e.ItemForced: lambda x: {"by": x.by, "reason": x.reason, "output_size": _size(x.output)},
     e.ChildStarted: lambda x: {
-        "child": x.child, "iteration": x.iteration, "until": _time_or_none(x.until),
+        "child": x.child, "iteration": x.iteration, "until": iso(x.until),
     },
     e.ChildEnded: _child_ended,
 }  # fmt: skip

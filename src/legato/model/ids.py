@@ -27,6 +27,23 @@ LOCAL_WORKSPACE: Final = WorkspaceId("01900000-0000-7000-8000-000000000001")
 """The first workspace of every installation: the command line works in it before there are
 accounts, and set-up gives it to the first owner."""
 
+_VERSION: Final = 14
+"""Where the text of a UUID has its version."""
+
+
+def time_of_id(text: str) -> int | None:
+    """Return the ms since the Unix epoch that a UUIDv7 begins with; None for another id.
+
+    Source: RFC 9562 section 5.7.
+    """
+    if text[_VERSION : _VERSION + 1] != "7":
+        return None
+    try:
+        return int(text[:8] + text[9:13], 16)
+    except ValueError:
+        return None
+
+
 _CHILD_NAMESPACE: Final = bytes.fromhex("6c656761746f4368696c644578656300")
 
 

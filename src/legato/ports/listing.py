@@ -50,11 +50,15 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 class ExecutionLook(msgspec.Struct, frozen=True):
-    """An execution's row, its first event, and its last one if it has ended, as stored."""
+    """An execution's row, its first event, and its last one if it has ended, as stored.
+
+    `start` is the encoded StartExecution of one that nobody has begun.
+    """
 
     row: ExecutionRow
     first: bytes | None
     last: bytes | None
+    start: bytes | None = None
 
 
 Clock = Callable[[], float]

@@ -54,24 +54,30 @@ class LogReader:
         graph = Graph(decode_workflow(version.compiled))
         return cls(stores, row, graph, await stores.lifecycle.epoch())
 
-    async def read(self, into: list[Recorded] | None = None) -> Frame | None:
+    async def read(
+        self, into: list[Recorded] | None = None, *, to_seq: int | None = None
+    ) -> Frame | None:
         """Fold everything that is committed and not known; None if nothing is new.
 
         Args:
             into: Gets the events too.
+            to_seq: The last event to fold; None: all there are.
         """
         from_seq = self.state.seq
         touched: dict[int, None] = {}
         while True:
+            left = _PAGE if to_seq is None else min(_PAGE, to_seq - self.state.seq)
+            if left <= 0:
+                break
             rows = await self._stores.log.read(
-                self.state.execution_id, after=self.state.seq, limit=_PAGE
+                self.state.execution_id, after=self.state.seq, limit=left
             )
             for row in rows:
                 event = read_event(row.body)
                 touched[evolve(self.state, event, row.at)] = None
                 if into is not None:
                     into.append(Recorded(row.seq, row.at, event))
-            if len(rows) < _PAGE:
+            if len(rows) < left:
                 break
         if self.state.seq == from_seq:
             return None

@@ -9,7 +9,7 @@ Rules: XW1, XW4-XW6, CL1, CL6.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeVar
 
@@ -20,7 +20,6 @@ from legato.engine.upcast import read_event
 from legato.errors import Conflict, InvalidDocument, InvalidInput, LimitExceeded, NotFound
 from legato.model.events import AnyEvent, ExecutionEnded, FinalStatus, SignalRejected
 from legato.model.forms import fill_in
-from legato.model.frames import Frame
 from legato.model.ids import ExecutionId, NodeId
 from legato.model.misfits import Misfit, misfits
 from legato.model.node_type import NodeTypeInfo
@@ -36,6 +35,7 @@ from legato.model.values import Value, encode, inline
 from legato.ports.bus import Bus
 from legato.ports.log import LogRow
 from legato.ports.stores import Stores
+from legato.runtime.following import hint
 
 S = TypeVar("S", bound=AnyWish)
 
@@ -110,7 +110,7 @@ async def outcome_of(
     try:
         async with asyncio.timeout(wait_s), bus.subscribe(execution_id) as frames:
             while (found := await follower.look()) is None:
-                await _hint(stores, frames)
+                await hint(stores, frames)
     except TimeoutError:
         return Outcome("open")
     return found
@@ -153,28 +153,6 @@ class _Follower:
         if self._is_cancel and event.status == "cancelled":  # somebody's earlier cancel did it
             return Outcome("taken")
         return Outcome("ended", status=event.status)
-
-
-async def _hint(stores: Stores, frames: AsyncIterator[Frame]) -> None:
-    """Return when the log may have grown, or after a while in any case."""
-    waits = {asyncio.ensure_future(_next(frames)), asyncio.ensure_future(_change(stores))}
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in waits:
-            each.cancel()
-        await asyncio.gather(*waits, return_exceptions=True)
-
-
-async def _next(frames: AsyncIterator[Frame]) -> None:
-    try:
-        await anext(frames)
-    except LimitExceeded:  # too many frames at once: the log has them all, and the poll finds it
-        await asyncio.sleep(LOOK_S)
-
-
-async def _change(stores: Stores) -> None:
-    await stores.changes.wait(LOOK_S)
 
 
 # --- before a wish is sent: advice ---------------------------------------------------------------

@@ -115,6 +115,8 @@ class ServerSettings(Section):
     """From SIGTERM to the end of requests that are still open."""
     allow_missing_keys: bool = False
     """Start also where credentials are sealed with a master key that is not here."""
+    max_streams_per_user: PositiveInt = 5
+    """Open streams of events of one user, over all their log-ins and keys, in one process."""
     rates: RateSettings = RateSettings()
 
 

@@ -119,4 +119,6 @@ def test_payloads_are_exported_up_to_a_bound(site: Site) -> None:
     assert payload["json"]["stdout"] == "x" * 100_000
     bare = site.ok("executions", "export", execution_id, "--payload-bytes", "0", "--json").value
     assert bare["payloads"] == {}
-    assert bare["left_out"] == [f"payload {name} ({payload['size']} bytes): over --payload-bytes"]
+    assert bare["left_out"] == [
+        f"payload {name} ({payload['size']} bytes): over 0 bytes of payloads"
+    ]

@@ -326,6 +326,22 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
     ("POST", f"{EXECUTION}/nodes/{{node}}/force"): Sample(
         path=_RUN_NODE, body={"reason": "seen"}, foreign=_execution_part(node="a")
     ),
+    ("GET", "/api/v1/executions"): Sample(),
+    ("GET", "/api/v1/approvals"): Sample(),
+    ("GET", EXECUTION): Sample(path=_RUN, foreign=_execution_part()),
+    **{
+        ("GET", f"{EXECUTION}/{part}"): Sample(path=_RUN, foreign=_execution_part())
+        for part in ("events", "export", "inputs", "logs", "nodes", "outputs")
+    },
+    ("GET", f"{EXECUTION}/compare/{{other_id}}"): Sample(
+        path={**_RUN, "other_id": UNKNOWN}, foreign=_execution_part(other_id=UNKNOWN)
+    ),
+    ("GET", f"{EXECUTION}/nodes/{{node}}"): Sample(
+        path=_RUN_NODE, foreign=_execution_part(node="a")
+    ),
+    ("GET", f"{EXECUTION}/nodes/{{node}}/items"): Sample(
+        path=_RUN_NODE, foreign=_execution_part(node="a")
+    ),
     ("POST", "/api/workflow/execute"): Sample(body={"workflow_id": "nowhere"}),
     ("GET", "/api/workflow/status/{execution_id}"): Sample(path=_RUN, foreign=_execution_part()),
 }

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 
 from legato.cli.summaries import summary
-from legato.cli.wire import event_json
 from legato.model import events as ev
 from legato.model.ids import EngineId, ExecutionId, NodeId, VersionHash, WorkspaceId
 from legato.model.values import BlobRef, Value, inline
+from legato.runtime.wire import event_json
 
 A = NodeId("a")
 CHILD = ExecutionId("child")

@@ -13,7 +13,6 @@ from legato.cli.text import (
     cells,
     duration,
     fit,
-    iso,
     local_time,
     plural,
     pretty_json,
@@ -22,6 +21,7 @@ from legato.cli.text import (
     table,
     word,
 )
+from legato.model.instants import iso
 
 HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 

@@ -163,7 +163,12 @@ def _rows() -> Iterator[tuple[str, ClauseElement]]:
     ended = _C.status.in_([literal_column(f"'{each}'") for each in sorted(FINAL_EXECUTION)])
     yield (
         "list.look",
-        select(*_row(), first.c.body.label("first_body"), last.c.body.label("last_body"))
+        select(
+            *_row(),
+            first.c.body.label("first_body"),
+            last.c.body.label("last_body"),
+            _C.start,
+        )
         .select_from(
             executions.outerjoin(
                 first, and_(first.c.execution_id == _C.id, first.c.seq == literal_column("1"))

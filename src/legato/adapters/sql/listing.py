@@ -14,9 +14,9 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from legato.adapters.search import ID_BITS, terms_of, time_of_id, value_key
+from legato.adapters.search import ID_BITS, MS_MAX, terms_of, value_key
 from legato.adapters.sql.script import Driver, Row
-from legato.model.ids import ExecutionId, WorkspaceId
+from legato.model.ids import ExecutionId, WorkspaceId, time_of_id
 from legato.ports.executions import ExecutionRow
 from legato.ports.listing import SCAN_MS, ExecutionLook, Listing, ListQuery
 
@@ -129,8 +129,8 @@ class SqlExecutionLists:
         if not rows:
             return None
         values = dict(rows[0])
-        first, last = values.pop("first_body"), values.pop("last_body")
-        return ExecutionLook(_row(values), first, last)
+        bodies = [values.pop(name) for name in ("first_body", "last_body", "start")]
+        return ExecutionLook(_row(values), *bodies)
 
     async def asking(
         self, workspace: WorkspaceId, *, before: str | None, limit: int
@@ -256,7 +256,7 @@ def _keys(workspace: str, path: str, text: str) -> list[bytes]:
 
 def _place(execution_id: str) -> int:
     """Return the first id of a text in the millisecond of an execution's id."""
-    return (time_of_id(execution_id) or 0) << ID_BITS
+    return min(time_of_id(execution_id) or 0, MS_MAX) << ID_BITS
 
 
 def _id_at(ms: int) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What `--json` prints: frames, log lines, events and rows as plain JSON values.
+"""What `--json` prints and exports hold: frames, log lines, events and rows as plain JSON values.
 
 Times are ISO-8601 with an offset or null, as on every other door. Rules: CL3, VW9.
 """
@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-from legato.cli.text import iso
 from legato.model.events import Recorded, encode_event
 from legato.model.frames import Frame
+from legato.model.instants import iso
 from legato.model.values import load
 from legato.ports.attempt_logs import LogLine
 from legato.ports.catalogue import Publication
