@@ -108,8 +108,6 @@ class Method:
     def _parameter_type(self, parameter: Mapping[str, Any]) -> str:
         kind = self._types.of(parameter.get("schema", {}), is_sent=True)
         kind = kind.removesuffix(" | None")
-        if kind == "str" and parameter["in"] == "query":
-            kind = "str | list[str]" if "," in str(parameter.get("example", "")) else kind
         return kind
 
     def _signature(self, *, without: tuple[str, ...] = ()) -> str:
@@ -234,7 +232,8 @@ class Method:
         name = str(schema.get("$ref", "")).rpartition("/")[2]
         fields = self._types.schemas.get(name, {}).get("properties", {})
         has_cursor = any(each["name"] == "cursor" for each in self._in("query"))
-        return has_cursor and {"items", "next_cursor"} <= fields.keys()
+        has_end = "null" in str(fields.get("next_cursor", {}))  # else it follows what comes
+        return has_end and has_cursor and {"items", "next_cursor"} <= fields.keys()
 
     def _each(self) -> str:
         schema = self.operation.good[200][JSON]["schema"]

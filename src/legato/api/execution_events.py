@@ -92,6 +92,7 @@ class EventsQuery(Parameters):
         200: {"content": {STREAM: {"schema": {"type": "string"}}}},
         **refusals(422),
     },
+    takes=("Last-Event-ID",),
 )
 async def read_events(
     request: Request, api: ApiPart, execution_id: str, asked: Annotated[EventsQuery, Query()]

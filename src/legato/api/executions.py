@@ -218,7 +218,7 @@ def _pair(value: str) -> tuple[str, str]:
 @routes.get(
     "/{execution_id}", _READ, response_model=ExecutionDetail, openapi_extra=_AT,
     responses=refusals(422),
-)  # fmt: skip
+takes=("If-None-Match",), gives=("ETag",))  # fmt: skip
 async def read_execution(request: Request) -> Response:
     """Return an execution as it is now, or as it was at an event of its log."""
     api = api_of(request)

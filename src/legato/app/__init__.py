@@ -131,6 +131,13 @@ def build(settings: Settings, *, role: Role, instead: Instead | None = None) -> 
     return App(settings, role, instead)
 
 
+def system_clock() -> Clock:
+    """Return the clock of this machine."""
+    from legato.adapters.system_clock import SystemClock
+
+    return SystemClock()
+
+
 def memory_stores(clock: Clock, settings: Settings) -> Stores:
     """Make an empty store in the memory of this process, for tests: it ends with them."""
     from legato.adapters.memory.database import MemoryDatabase

@@ -184,13 +184,10 @@ async def _answer_there(
     """Answer an approval of a server, which looks by itself."""
     from legato.cli.executions_server import tell
     from legato.cli.person import person
-    from legato.errors import InvalidInput
     from legato.model.ids import NodeId
     from legato.model.signals import AnswerApproval
 
-    if node is None:
-        raise InvalidInput("name the node to answer, which a server needs")
-    signal = AnswerApproval(NodeId(node), answer[0], person(), answer[1])
+    signal = AnswerApproval(NodeId(node or ""), answer[0], person(), answer[1])
     return await tell(invocation, server, execution, signal)
 
 

@@ -12,13 +12,14 @@ import click
 
 from legato.cli.completing import execution_ids
 from legato.cli.invocation import OK, Invocation, command_options, examples
+from legato.cli.remote import client_of, server_of, server_option
 
 if TYPE_CHECKING:
     from legato.cli.terminal import Terminal
     from legato.engine.compare import Comparison, Side
     from legato.runtime.history import History
 
-_WORDS = {
+WORDS = {
     "only_one": "only in one",
     "definition": "defined otherwise",
     "input": "another input",
@@ -35,8 +36,9 @@ _WORDS = {
 )
 @click.argument("one", metavar="ID", shell_complete=execution_ids)
 @click.argument("other", metavar="OTHER", shell_complete=execution_ids)
+@server_option
 @command_options
-def compare(invocation: Invocation, one: str, other: str) -> int:
+def compare(invocation: Invocation, one: str, other: str, server: str | None) -> int:
     """Compare two executions node by node: status, time, and the first place where they part."""
     from legato.app import build, run
     from legato.cli.history import find_execution
@@ -44,7 +46,15 @@ def compare(invocation: Invocation, one: str, other: str) -> int:
     from legato.runtime.comparison import comparison_json
     from legato.runtime.history import load_history
 
+    known = server_of(invocation, server)
+
     async def work() -> None:
+        if known is not None:
+            from legato.cli.server_look import compare_there
+
+            async with client_of(invocation, known) as client:
+                await compare_there(client, invocation.terminal, one, other)
+            return
         async with build(invocation.settings(), role="reader") as app:
             rows = [await find_execution(app.stores, each) for each in (one, other)]
             left, right = [await load_history(app.stores, row.execution_id) for row in rows]
@@ -72,7 +82,7 @@ def _write(terminal: Terminal, left: History, right: History, found: Comparison)
     lines = [("", "NODE", "A", "TOOK", "B", "TOOK", "")]
     for row in found.rows:
         mark = ">" if row.node == found.first else ""
-        words = ", ".join(_WORDS[aspect] for aspect in row.differs)
+        words = ", ".join(WORDS[aspect] for aspect in row.differs)
         lines.append((mark, row.node, *_cells(row.one), *_cells(row.other), words))
     terminal.lines(line.rstrip() for line in table(lines))
     if found.first is None:

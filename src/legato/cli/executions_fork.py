@@ -150,15 +150,15 @@ async def _begin_there(
     is_detached: bool,
 ) -> int:
     """Start the new execution on a server; without a wish it is a retry."""
-    from legato.cli.executions_server import WAIT, again, whole_id
+    from legato.cli.executions_server import again, find_there
 
-    execution_id, prefer = whole_id(execution), None if is_detached else WAIT
     body = None if wish is None else _fork_body(wish)
 
     async def ask(client: Client) -> models.ExecutionBody:
+        execution_id = await find_there(client, execution)
         if body is None:
-            return await client.retry_execution(execution_id, prefer=prefer)
-        return await client.fork_execution(execution_id, body, prefer=prefer)
+            return await client.retry_execution(execution_id)
+        return await client.fork_execution(execution_id, body)
 
     return await again(invocation, server, ask, is_detached=is_detached)
 

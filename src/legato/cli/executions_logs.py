@@ -16,6 +16,7 @@ import click
 
 from legato.cli.completing import execution_ids
 from legato.cli.invocation import OK, Invocation, command_options, examples
+from legato.cli.remote import client_of, server_of, server_option
 
 if TYPE_CHECKING:
     from legato.app import App
@@ -38,6 +39,7 @@ LOOK_S = 1.0
 @click.option("--item", type=click.IntRange(0), help="Only of this foreach item.")
 @click.option("--attempt", type=click.IntRange(1), help="Only of this attempt.")
 @click.option("--follow", is_flag=True, help="Go on until the execution ends, or Ctrl-C.")
+@server_option
 @command_options
 def logs(invocation: Invocation, execution: str, node: str | None, **given: Any) -> int:
     """Print the log lines of an execution, or of one node of it."""
@@ -46,6 +48,21 @@ def logs(invocation: Invocation, execution: str, node: str | None, **given: Any)
     from legato.errors import InvalidInput
     from legato.model.expressions.nearest import nearest_name
     from legato.runtime.history import LogReader
+
+    known = server_of(invocation, given["server"])
+
+    async def there() -> int:
+        from legato.cli.server_look import lines_there
+
+        assert known is not None
+        wanted = {"node": node, **given}
+        async with client_of(invocation, known) as client:
+            if not await lines_there(client, execution, wanted, _writer(invocation)):
+                invocation.terminal.note("no log lines")
+        return OK
+
+    if known is not None:
+        return run(there())
 
     async def work() -> int:
         async with build(invocation.settings(), role="reader") as app:

@@ -6,17 +6,20 @@ Rules: CL3, CL6, CL9, LG25.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from legato.cli.completing import execution_ids, workflow_names
 from legato.cli.invocation import Invocation, command_options, examples
+from legato.cli.remote import client_of, refuse_local_only, server_of, server_option
 
 if TYPE_CHECKING:
     from legato.app import App
     from legato.cli.terminal import Terminal
-    from legato.runtime.history import History
+    from legato.ports.executions import ExecutionRow
+    from legato.runtime.history import History, Ownership
 
 STATUSES = (
     "queued", "running", "waiting", "paused", "needs_attention", "completed", "failed",
@@ -49,12 +52,24 @@ PAGE_MAX = 1_000
     help="The page after this id: older executions.",
     shell_complete=execution_ids,
 )
+@server_option
 @command_options
-def list_executions(invocation: Invocation, **wanted: Any) -> int:
+def list_executions(invocation: Invocation, server: str | None, **wanted: Any) -> int:
     """List executions, the newest first."""
-    from legato.app import build, run
+    from legato.app import build, run, system_clock
+
+    known = server_of(invocation, server)
+    refuse_local_only(known, children=wanted["children"])
 
     async def work() -> None:
+        if known is not None:
+            from legato.cli.server_look import rows_there
+
+            async with client_of(invocation, known) as client:
+                rows = await rows_there(client, wanted)
+            looked = [(row, None) for row in rows]
+            _write_rows(invocation.terminal, looked, wanted, system_clock().now_ms())
+            return
         async with build(invocation.settings(), role="reader") as app:
             await _list(app, invocation.terminal, wanted)
 
@@ -64,15 +79,24 @@ def list_executions(invocation: Invocation, **wanted: Any) -> int:
 
 @click.command(epilog=examples("legato executions show ID", "legato executions show ID --json"))
 @click.argument("execution", metavar="ID", shell_complete=execution_ids)
+@server_option
 @command_options
-def show(invocation: Invocation, execution: str) -> int:
+def show(invocation: Invocation, execution: str, server: str | None) -> int:
     """Show one execution: its nodes, outputs, error, and what you can do."""
     from legato.app import build, run
     from legato.cli.history import find_execution
     from legato.cli.showing import show_json, show_text
     from legato.runtime.history import load_history
 
+    known = server_of(invocation, server)
+
     async def work() -> None:
+        if known is not None:
+            from legato.cli.server_look import show_there
+
+            async with client_of(invocation, known) as client:
+                await show_there(client, invocation.terminal, execution)
+            return
         async with build(invocation.settings(), role="reader") as app:
             row = await find_execution(app.stores, execution)
             history = await load_history(app.stores, row.execution_id)
@@ -88,14 +112,26 @@ def show(invocation: Invocation, execution: str) -> int:
 )
 @click.argument("execution", metavar="ID", shell_complete=execution_ids)
 @click.option("--after", type=click.IntRange(0), default=0, help="Only events after this seq.")
+@server_option
 @command_options
-def events(invocation: Invocation, execution: str, after: int) -> int:
-    """Print the log of an execution: seq, time, type and what it says."""
+def events(invocation: Invocation, execution: str, after: int, server: str | None) -> int:
+    """Print the log of an execution: seq, time, type and what it says.
+
+    A server gives its public form.
+    """
     from legato.app import build, run
     from legato.cli.history import find_execution
     from legato.runtime.history import load_history
 
+    known = server_of(invocation, server)
+
     async def work() -> None:
+        if known is not None:
+            from legato.cli.server_look import events_there
+
+            async with client_of(invocation, known) as client:
+                await events_there(client, invocation.terminal, execution, after)
+            return
         async with build(invocation.settings(), role="reader") as app:
             row = await find_execution(app.stores, execution)
             history = await load_history(app.stores, row.execution_id)
@@ -107,12 +143,9 @@ def events(invocation: Invocation, execution: str, after: int) -> int:
 
 async def _list(app: App, terminal: Terminal, wanted: dict[str, Any]) -> None:
     from legato.cli.history import find_execution
-    from legato.cli.text import duration, local_time, table, word
-    from legato.model.frames import FINAL_EXECUTION
     from legato.model.ids import LOCAL_WORKSPACE
     from legato.ports.executions import ExecutionFilter
     from legato.runtime.history import live_engines, owner_among
-    from legato.runtime.wire import ownership_json, row_json
 
     before = wanted["before"]
     if before is not None:
@@ -129,18 +162,32 @@ async def _list(app: App, terminal: Terminal, wanted: dict[str, Any]) -> None:
         )
     )
     alive = await live_engines(app.stores)
+    looked = [(row, owner_among(alive, row)) for row in rows]
+    _write_rows(terminal, looked, wanted, app.clock.now_ms())
+
+
+def _write_rows(
+    terminal: Terminal,
+    rows: Sequence[tuple[ExecutionRow, Ownership | None]],
+    wanted: dict[str, Any],
+    now_ms: int,
+) -> None:
+    """Write rows, each with who runs it if that is known."""
+    from legato.cli.text import duration, local_time, table, word
+    from legato.model.frames import FINAL_EXECUTION
+    from legato.runtime.wire import ownership_json, row_json
+
     lines = [("ID", "WORKFLOW", "STATUS", "NODES", "STARTED", "TOOK", "")]
-    for row in rows:
+    for row, found in rows:
         is_open = row.status not in FINAL_EXECUTION
-        found = owner_among(alive, row)
-        terminal.json({**row_json(row), **ownership_json(found)})
-        end = row.ended_at if row.ended_at is not None else app.clock.now_ms()
+        terminal.json({**row_json(row), **({} if found is None else ownership_json(found))})
+        end = row.ended_at if row.ended_at is not None else now_ms
         took = "-" if row.started_at is None else duration(end - row.started_at)
-        status = found.absence or word(row.status)
+        absence = "" if found is None else found.absence
         note = row.waiting_for if is_open else row.error
         lines.append(
             (
-                row.execution_id, row.workflow, status,
+                row.execution_id, row.workflow, absence or word(row.status),
                 f"{row.nodes_done}/{row.nodes_total}", local_time(row.created_at), took, note or "",
             )
         )  # fmt: skip
@@ -148,7 +195,7 @@ async def _list(app: App, terminal: Terminal, wanted: dict[str, Any]) -> None:
     if not rows:
         terminal.note("no executions" if not _is_filtered(wanted) else "no executions match")
     elif len(rows) == wanted["limit"]:
-        terminal.note(f"more: legato executions list --before {rows[-1].execution_id}")
+        terminal.note(f"more: legato executions list --before {rows[-1][0].execution_id}")
 
 
 def _is_filtered(wanted: dict[str, Any]) -> bool:

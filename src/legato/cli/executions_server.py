@@ -11,12 +11,14 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from legato.cli.ending import EXIT_OF_STATUS, OUTPUT_LINES_MAX
-from legato.cli.invocation import NEEDS_ATTENTION, OK, Invocation
+from legato.cli.invocation import OK, Invocation
 from legato.cli.text import pretty_json, word
 from legato.client.generated import models
-from legato.errors import InvalidInput
-from legato.model.frames import FINAL_EXECUTION
+from legato.errors import InvalidInput, NotFound
+from legato.model.ids import NodeId
 from legato.model.signals import (
     AnswerApproval,
     AnyWish,
@@ -36,22 +38,53 @@ if TYPE_CHECKING:
     from legato.client import Client
     from legato.model.values import Value
 
-WAIT: Final = "wait=60"
-"""The longest that a server keeps an answer back for the end of an execution."""
+RECENT_MAX: Final = 1_000
+"""Executions among which the beginning of an id is looked for."""
+PREFIX_LENGTH_MIN: Final = 4
 _ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 Ask = Callable[["Client"], Awaitable[models.ExecutionBody]]
 
 
-def whole_id(text: str) -> str:
-    """Return an execution's id.
+async def find_there(client: Client, text: str) -> str:
+    """Return the id that a person means: whole, or the beginning of a recent one.
 
     Raises:
-        InvalidInput: It is the beginning of one, or none.
+        InvalidInput: The beginning is too short, or names several.
+        NotFound: It names none of the last ones.
     """
     found = text.strip().lower()
-    if not _ID.fullmatch(found):
-        raise InvalidInput(f"{text[:80]!r} is no whole id of an execution, which a server needs")
-    return found
+    if _ID.fullmatch(found):
+        return found
+    if len(found) < PREFIX_LENGTH_MIN:
+        raise InvalidInput(f"an execution id needs at least {PREFIX_LENGTH_MIN} characters")
+    fitting, looked_at = list[str](), 0
+    async for each in client.all_executions(limit=200):
+        if each.id.startswith(found):
+            fitting.append(each.id)
+        looked_at += 1
+        if looked_at >= RECENT_MAX:
+            break
+    if len(fitting) > 1:
+        raise InvalidInput(f"{found} is the beginning of several ids: {', '.join(fitting[:10])}")
+    if not fitting:
+        raise NotFound(f"none of the last executions begins with {found}", hint="Give the id.")
+    return fitting[0]
+
+
+async def waiting_node(client: Client, execution_id: str, node: str | None) -> str:
+    """Return the node that a person answers, which may be left out if only one waits.
+
+    Raises:
+        InvalidInput: None or several wait.
+    """
+    if node is not None:
+        return node
+    found = await client.read_execution(execution_id)
+    asking = [each.node for each in found.waiting_for if each.waits_for in {"approval", "form"}]
+    if len(asking) != 1:
+        names = ", ".join(asking) or "none"
+        raise InvalidInput(f"name the node to answer; waiting for an answer: {names}")
+    return asking[0]
 
 
 async def tell(invocation: Invocation, server: KnownServer, execution: str, signal: AnyWish) -> int:
@@ -65,8 +98,12 @@ async def tell(invocation: Invocation, server: KnownServer, execution: str, sign
     """
     from legato.cli.remote import client_of
 
-    execution_id, statuses = whole_id(execution), list[int]()
+    statuses = list[int]()
     async with client_of(invocation, server, on_answer=statuses.append) as client:
+        execution_id = await find_there(client, execution)
+        if isinstance(signal, AnswerApproval):
+            node = NodeId(await waiting_node(client, execution_id, signal.node or None))
+            signal = msgspec.structs.replace(signal, node=node)
         found = await _told(client, execution_id, signal)
     is_taken = statuses[-1] == 200
     terminal = invocation.terminal
@@ -157,10 +194,8 @@ async def run_name(
         version = await client.read_version(found.name, found.number)
         given = inputs(encode(version.inputs_schema, what="the schema of the inputs"))
         wanted = models.NewExecution(inputs=dict(given), version=found.number)
-        started = await client.start_execution(
-            found.name, wanted, prefer=None if is_detached else WAIT
-        )
-    return say_begun(invocation, started, is_detached=is_detached)
+        started = await client.start_execution(found.name, wanted)
+        return await _say_begun(invocation, client, started, is_detached=is_detached)
 
 
 async def again(invocation: Invocation, server: KnownServer, ask: Ask, *, is_detached: bool) -> int:
@@ -169,33 +204,40 @@ async def again(invocation: Invocation, server: KnownServer, ask: Ask, *, is_det
 
     async with client_of(invocation, server) as client:
         started = await ask(client)
-    return say_begun(invocation, started, is_detached=is_detached)
+        return await _say_begun(invocation, client, started, is_detached=is_detached)
 
 
-def say_begun(invocation: Invocation, found: models.ExecutionBody, *, is_detached: bool) -> int:
-    """Say what has come of a start so far; return the exit code."""
+async def _say_begun(
+    invocation: Invocation,
+    client: Client,
+    found: models.ExecutionBody,
+    *,
+    is_detached: bool,
+) -> int:
+    """Say that it has begun, and watch it to its end unless it is detached."""
+    from legato.cli.server_watch import watch_there
+
     terminal = invocation.terminal
-    if found.status in FINAL_EXECUTION:
-        return _say_ended(terminal, found)
     terminal.json(
         {
-            "type": "accepted",
+            "type": "accepted" if is_detached else "started",
             "execution_id": found.id,
             "workflow": found.workflow_slug,
-            "status": found.status,
             "forked_from": found.forked_from,
         }
     )
-    terminal.line(found.id)
-    if found.status == "needs_attention":
-        terminal.note("it needs attention: somebody has to settle a node")
-        return NEEDS_ATTENTION
-    if not is_detached:
-        terminal.note(f"it is {word(found.status)} and goes on by itself on the server")
-    return OK
+    if is_detached:
+        terminal.line(found.id)
+        terminal.note("the server runs it; watch it with:")
+        terminal.note(f"  legato executions watch {found.id}")
+        return OK
+    if not terminal.is_live:
+        terminal.line(f"run {found.id}  {found.workflow_slug}")
+    return await watch_there(invocation, client, found.id, stops_parked=True)
 
 
-def _say_ended(terminal: Terminal, found: models.ExecutionBody) -> int:
+def say_ended(terminal: Terminal, found: models.ExecutionDetail) -> int:
+    """Say how an execution of a server ended; return the exit code."""
     code = EXIT_OF_STATUS[found.status]
     error = found.error
     fault = None if error is None else {"kind": error.kind, "message": error.message}

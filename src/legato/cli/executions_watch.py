@@ -15,7 +15,7 @@ import click
 
 from legato.cli.completing import execution_ids
 from legato.cli.invocation import OK, Invocation, command_options, examples
-from legato.cli.remote import refuse_local_only, server_of, server_option
+from legato.cli.remote import client_of, refuse_local_only, server_of, server_option
 
 if TYPE_CHECKING:
     from legato.app import App
@@ -25,13 +25,23 @@ if TYPE_CHECKING:
 
 @click.command(epilog=examples("legato executions watch ID", "legato executions watch ID --json"))
 @click.argument("execution", metavar="ID", shell_complete=execution_ids)
+@server_option
 @command_options
-def watch(invocation: Invocation, execution: str) -> int:
+def watch(invocation: Invocation, execution: str, server: str | None) -> int:
     """Watch an execution live, whichever process runs it. Ctrl-C only stops watching."""
     from legato.app import build, run
     from legato.cli.history import find_execution
 
+    known = server_of(invocation, server)
+
     async def work() -> int:
+        if known is not None:
+            from legato.cli.executions_server import find_there
+            from legato.cli.server_watch import watch_there
+
+            async with client_of(invocation, known) as client:
+                found = await find_there(client, execution)
+                return await watch_there(invocation, client, found)
         async with build(invocation.settings(), role="reader") as app:
             row = await find_execution(app.stores, execution)
             return await watch_stored(app, invocation, row.execution_id) or OK

@@ -63,13 +63,13 @@ def segment(value: object) -> str:
 
 
 def query_pairs(query: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return parameters as text; a list stands with commas between, as lists of Legato do."""
+    """Return parameters as text; of a list each stands by itself."""
     found = []
     for name, value in query.items():
         if value is None:
             continue
         if isinstance(value, list | tuple):
-            found.append((name, ",".join(map(str, value))))
+            found += [(name, str(each)) for each in value]
         else:
             found.append((name, str(value).lower() if isinstance(value, bool) else str(value)))
     return found

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`legato run` and `legato executions` on a server, which another process runs."""
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -102,13 +103,12 @@ def test_an_approval_is_given_and_refused_twice(ada: Computer) -> None:
     """As in the store here: the second answer is a conflict [CC29]."""
     execution_id = waiting(ada, "ask", is_waiting)
     act = ("executions", "approve", execution_id)
-    code(ada.site.run(*act), BAD_INPUT)
     said = code(ada.site.run(*act, "ask", "--comment", "yes", "--json"), OK).value
     assert (said["signal"], said["taken"]) == ("AnswerApproval", True)
     code(ada.site.run(*act, "ask"), REFUSED)
-    code(ada.site.run("executions", "reject", execution_id[:12], "ask"), BAD_INPUT)
+    code(ada.site.run(*act), BAD_INPUT)
     other = waiting(ada, "ask", is_waiting)
-    assert "done" in code(ada.site.run("executions", "reject", other, "ask"), OK).out
+    assert "done" in code(ada.site.run("executions", "reject", other), OK).out
 
 
 def test_an_execution_is_paused_resumed_and_cancelled(ada: Computer) -> None:
@@ -144,6 +144,57 @@ def test_a_run_is_forked_on_the_server(ada: Computer) -> None:
     assert ended["outputs"]["greeting"] == "hey"
     code(ada.site.run(*fork, "--from", "greet", "--file", "x.yaml"), BAD_INPUT)
     code(ada.site.run(*fork, "--from", "nowhere"), BAD_INPUT)
+
+
+def test_executions_of_a_server_are_listed_and_shown(ada: Computer) -> None:
+    """As those of the store here, by filters, and by the beginning of an id [CC30]."""
+    first = ada.site.ok("run", "hello", "--input", "who=Zoe", "--json").values[-1]["execution_id"]
+    second = ada.site.ok("run", "hello", "--json").values[-1]["execution_id"]
+    listed = ("executions", "list", "--json", "--workflow", "hello")
+    ids = [each["execution_id"] for each in ada.site.ok(*listed, "--limit", 2).values]
+    assert ids == [second, first]
+    before = ada.site.ok(*listed, "--limit", 1, "--before", second).values
+    assert [each["execution_id"] for each in before] == [first]
+    assert ada.site.ok(*listed, "--status", "cancelled").values == []
+    assert second in ada.site.ok("executions", "list").out
+    code(ada.site.run("executions", "list", "--children"), BAD_INPUT)
+    shown = ada.site.ok("executions", "show", second, "--json").value
+    assert shown["outputs"]["greeting"] == "hello world"
+    assert {each["node_id"]: each["status"] for each in shown["nodes"]}["greet"] == "completed"
+    text = ada.site.ok("executions", "show", first[:-2]).out
+    assert "greet" in text and "hello Zoe" in text
+    code(ada.site.run("executions", "show", "0000"), BAD_INPUT)
+    events = ada.site.ok("executions", "events", first, "--json").values
+    assert [each["seq"] for each in events] == list(range(1, len(events) + 1))
+    after = ada.site.ok("executions", "events", first, "--after", 2, "--json").values
+    assert after == events[2:]
+    found = ada.site.ok("executions", "compare", first, second)
+    assert "their inputs differ" in found.out
+    assert ada.site.ok("executions", "logs", first).out == ""
+
+
+def test_an_execution_of_a_server_is_watched_to_its_end(ada: Computer) -> None:
+    """While it waits for a person, who answers it [CC31]."""
+    execution_id = waiting(ada, "ask", is_waiting)
+    watching = ada.site.start("executions", "watch", execution_id, "--json")
+    watching.until_node("ask", "waiting")
+    ada.site.ok("executions", "approve", execution_id)
+    ended = code(watching.finish(), OK).values[-1]
+    assert (ended["type"], ended["status"]) == ("ended", "completed")
+    again = ada.site.ok("executions", "watch", execution_id)
+    assert "completed" in again.out
+
+
+def test_who_stops_watching_touches_nothing(ada: Computer) -> None:
+    """Ctrl-C ends the command with 0, the execution waits on [CC31]."""
+    execution_id = waiting(ada, "ask", is_waiting)
+    watching = ada.site.start("executions", "watch", execution_id, "--json")
+    watching.until_node("ask", "waiting")
+    watching.send(signal.SIGINT)
+    result = code(watching.finish(), OK)
+    assert "stopped watching" in result.err
+    shown = ada.site.ok("executions", "show", execution_id, "--json").value
+    assert shown["status"] == "waiting"
 
 
 async def test_one_key_starts_one_execution(ada: Computer, serving: Serving) -> None:

@@ -22,6 +22,7 @@ class ExecutionsOperations(Caller):
         after: int | None = None,
         limit: int | None = None,
         workspace: str | None = None,
+        last_event_id: str | None = None,
     ) -> models.EventsView:
         """Return events; with `Accept: text/event-stream` all of them, and those to come.
 
@@ -31,7 +32,7 @@ class ExecutionsOperations(Caller):
             method="GET",
             path=f"/api/v1/executions/{segment(execution_id)}/events",
             query={"after": after, "limit": limit},
-            headers={"Legato-Workspace": workspace},
+            headers={"Legato-Workspace": workspace, "Last-Event-ID": last_event_id},
         )
         return await self._answer(call, models.EventsView)
 
@@ -214,36 +215,6 @@ class ExecutionsOperations(Caller):
         )
         return await self._answer(call, models.LinesView)
 
-    def all_lines(
-        self,
-        execution_id: str,
-        *,
-        limit: int | None = None,
-        node: str | None = None,
-        item: int | None = None,
-        attempt: int | None = None,
-        workspace: str | None = None,
-    ) -> AsyncIterator[models.LineView]:
-        """Return what attempts said, in the order in which it came; the cursor follows what comes.
-
-        Needs the right `execution:logs`.
-
-        Yields every item, page after page.
-        """
-
-        async def ask(cursor: str | None) -> models.LinesView:
-            return await self.list_lines(
-                execution_id,
-                limit=limit,
-                cursor=cursor,
-                node=node,
-                item=item,
-                attempt=attempt,
-                workspace=workspace,
-            )
-
-        return pages(ask)
-
     async def compare_executions(
         self, execution_id: str, other_id: str, *, workspace: str | None = None
     ) -> models.ComparisonView:
@@ -355,7 +326,12 @@ class ExecutionsOperations(Caller):
         return pages(ask)
 
     async def read_execution(
-        self, execution_id: str, *, at_seq: int | None = None, workspace: str | None = None
+        self,
+        execution_id: str,
+        *,
+        at_seq: int | None = None,
+        workspace: str | None = None,
+        if_none_match: str | None = None,
     ) -> models.ExecutionDetail:
         """Return an execution as it is now, or as it was at an event of its log.
 
@@ -365,7 +341,7 @@ class ExecutionsOperations(Caller):
             method="GET",
             path=f"/api/v1/executions/{segment(execution_id)}",
             query={"at_seq": at_seq},
-            headers={"Legato-Workspace": workspace},
+            headers={"Legato-Workspace": workspace, "If-None-Match": if_none_match},
         )
         return await self._answer(call, models.ExecutionDetail)
 
