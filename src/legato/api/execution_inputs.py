@@ -85,7 +85,7 @@ async def _evaluated(
     used = [template, *([each] if each is not None else [])]
     roots = {root for one in used for root in one.template.roots}
     nodes = [ref for one in used for ref in one.template.node_refs]
-    known = known_of(row, state)
+    known = await known_of(api, row, state)
     values = await variables(api, row, known, sorted(roots), nodes)
     if each is not None and item is not None:
         values |= await _item(api, each, values, item)

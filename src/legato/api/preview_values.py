@@ -76,10 +76,10 @@ async def of_execution(api: Api, row: WorkflowRow, execution_id: str | None) -> 
     is_ours = execution is not None and execution.workspace == row.workspace
     if execution is None or not is_ours or execution.workflow_id != row.id:
         raise NotFound
-    return known_of(execution, await _state(api, execution))
+    return await known_of(api, execution, await _state(api, execution))
 
 
-def known_of(execution: ExecutionRow, state: ExecutionState) -> Known:
+async def known_of(api: Api, execution: ExecutionRow, state: ExecutionState) -> Known:
     """Return what the fold of an execution's log says.
 
     Raises:

@@ -17,6 +17,39 @@ class Acceptance(msgspec.Struct, kw_only=True, frozen=True):
     password: str | UnsetType | None = UNSET
 
 
+class AllowedAction(msgspec.Struct, kw_only=True, frozen=True):
+    """One action; `reason` says why it is not allowed."""
+
+    action: str
+    allowed: bool
+    reason: str | None
+
+
+class ApprovalView(msgspec.Struct, kw_only=True, frozen=True):
+    """A node that waits for an answer. `request` is what it asks: a message, fields of a form."""
+
+    execution_id: str
+    workflow_id: str | None
+    workflow_slug: str
+    node: str
+    title: str
+    kind: str
+    since: str | None
+    until: str | None
+    request: Any
+
+
+class ApprovalsView(msgspec.Struct, kw_only=True, frozen=True):
+    """What waits for somebody, by falling id of its execution.
+
+    `count` is of executions that wait for anybody or anything, up to 1 000. A page may be short.
+    """
+
+    items: list[ApprovalView]
+    next_cursor: str | None
+    count: int
+
+
 class Arrow(
     msgspec.Struct,
     kw_only=True,
@@ -31,6 +64,18 @@ class Arrow(
     type: str | UnsetType | None = UNSET
     source_handle: str | UnsetType | None = UNSET
     target_handle: str | UnsetType | None = UNSET
+
+
+class AttemptView(msgspec.Struct, kw_only=True, frozen=True):
+    """One try. `outcome` is null while it runs; `lost` where nobody knows what it did."""
+
+    attempt: int
+    started_at: str | None
+    ended_at: str | None
+    outcome: str | None
+    isolated: bool
+    error: FaultView | None
+    retry_at: str | None
 
 
 class AuditItem(msgspec.Struct, kw_only=True, frozen=True):
@@ -104,6 +149,29 @@ class Claim(msgspec.Struct, kw_only=True, frozen=True):
     email: str | UnsetType | None = UNSET
     display_name: str | UnsetType | None = UNSET
     password: str | UnsetType | None = UNSET
+
+
+class ComparedNode(msgspec.Struct, kw_only=True, frozen=True):
+    """One node in both; null where a version does not have it."""
+
+    node: str
+    differs: list[str]
+    one: SideView | None
+    other: SideView | None
+
+
+class ComparisonView(msgspec.Struct, kw_only=True, frozen=True):
+    """Two executions of one workflow, in the order in which the first runs.
+
+    `first_difference` is the first node that differs; null where none does.
+    """
+
+    one: str
+    other: str
+    same_version: bool
+    same_inputs: bool
+    first_difference: str | None
+    nodes: list[ComparedNode]
 
 
 class CredentialNameView(msgspec.Struct, kw_only=True, frozen=True):
@@ -219,6 +287,28 @@ class Edits(msgspec.Struct, kw_only=True, frozen=True):
     outputs: dict[str, Any] | UnsetType = UNSET
 
 
+class EventView(msgspec.Struct, kw_only=True, frozen=True):
+    """A public event, version 1. `data` depends on the type; one that is `internal` has none."""
+
+    v: int
+    seq: int
+    at: str
+    type: str
+    node: str | None
+    item: int | None
+    attempt: int | None
+    data: dict[str, Any]
+
+
+class EventsView(msgspec.Struct, kw_only=True, frozen=True):
+    """Events by rising seq, one for each. `final`: nothing follows `head_seq` any more."""
+
+    items: list[EventView]
+    head_seq: int
+    epoch: int
+    final: bool
+
+
 class Execute(msgspec.Struct, kw_only=True, frozen=True):
     """A run: of the graph that is sent, or else of what is published of the workflow."""
 
@@ -264,12 +354,80 @@ class ExecutionBody(msgspec.Struct, kw_only=True, frozen=True):
     completed_at: str | None
 
 
+class ExecutionDetail(msgspec.Struct, kw_only=True, frozen=True):
+    """An execution with what can be done now. `unattended`: nobody runs it, nothing will happen.
+
+    `owner` is `alive`, `lost` or `none`. With `at_seq` it is shown as it was at that event, with
+    its nodes; then nothing can be done, and `head_seq` still is that of the log.
+    """
+
+    id: str
+    workflow_id: str | None
+    workflow_slug: str
+    version: int | None
+    version_hash: str
+    is_test: bool
+    status: str
+    inputs: Any
+    outputs: Any
+    error: ExecutionFault | None
+    trigger: TriggerView
+    forked_from: str | None
+    head_seq: int
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+    parent: str | None
+    waiting_for: list[Waiting]
+    nodes_done: int
+    nodes_total: int
+    owner: str
+    unattended: bool
+    allowed_actions: list[AllowedAction]
+    at_seq: int | None
+    nodes: list[NodeView] | None
+
+
 class ExecutionFault(msgspec.Struct, kw_only=True, frozen=True):
     """Why an execution failed, and at which node."""
 
     kind: str
     message: str
     node: str | None
+
+
+class ExecutionItem(msgspec.Struct, kw_only=True, frozen=True):
+    """An execution in a list: without inputs and outputs."""
+
+    id: str
+    workflow_id: str | None
+    workflow_slug: str
+    version: int | None
+    version_hash: str
+    is_test: bool
+    status: str
+    error: str | None
+    trigger: TriggerView
+    parent: str | None
+    forked_from: str | None
+    waiting_for: list[Waiting]
+    nodes_done: int
+    nodes_total: int
+    head_seq: int
+    created_at: str
+    started_at: str | None
+    completed_at: str | None
+
+
+class ExecutionItems(msgspec.Struct, kw_only=True, frozen=True):
+    """Executions by falling id. With `searched_through` the page ended before it was full.
+
+    Then it has looked at everything down to that time, and `next_cursor` goes on from there.
+    """
+
+    items: list[ExecutionItem]
+    next_cursor: str | None
+    searched_through: str | None
 
 
 class FactorCode(msgspec.Struct, kw_only=True, frozen=True):
@@ -283,6 +441,14 @@ class FactorSecret(msgspec.Struct, kw_only=True, frozen=True):
 
     secret: str
     otpauth_uri: str
+
+
+class FaultView(msgspec.Struct, kw_only=True, frozen=True):
+    """Why something failed. `may_have_happened`: its effect is not certain to be undone."""
+
+    kind: str
+    message: str
+    may_have_happened: bool
 
 
 class FilePage(msgspec.Struct, kw_only=True, frozen=True):
@@ -342,6 +508,20 @@ class Health(msgspec.Struct, kw_only=True, frozen=True):
     status: str
 
 
+class InputView(msgspec.Struct, kw_only=True, frozen=True):
+    """What a node was given.
+
+    `written` is its `with` block, `value` that block evaluated; with `why` it is not known: it has
+    not begun (`not_begun`), is too large (`too_large`), is not what it was then (`changed`), or
+    cannot be found out now (`unknown`). Secrets stand in it by their names.
+    """
+
+    written: Any
+    value: Any
+    size: int | None
+    why: str | None
+
+
 class Invitations(msgspec.Struct, kw_only=True, frozen=True):
     """Open invitations, the newest first."""
 
@@ -362,6 +542,37 @@ class Invited(msgspec.Struct, kw_only=True, frozen=True):
     id: str
     url: str
     expires_at: str
+
+
+class ItemCount(msgspec.Struct, kw_only=True, frozen=True):
+    """How far a node is that runs once per element of a list."""
+
+    total: int
+    running: int
+    completed: int
+    failed: int
+    retrying: int
+    needs_attention: int
+
+
+class ItemView(msgspec.Struct, kw_only=True, frozen=True):
+    """One element of a node's list."""
+
+    item: int
+    status: str
+    attempt: int
+    error: FaultView | None
+    retry_at: str | None
+    park: str | None
+    child: str | None
+    output_size: int | None
+
+
+class ItemsView(msgspec.Struct, kw_only=True, frozen=True):
+    """Elements of a node's list by rising index."""
+
+    items: list[ItemView]
+    next_cursor: str | None
 
 
 class Judgement(msgspec.Struct, kw_only=True, frozen=True):
@@ -389,6 +600,31 @@ class Keys(msgspec.Struct, kw_only=True, frozen=True):
 
     items: list[KeyView]
     next_cursor: str | None
+
+
+class LineView(msgspec.Struct, kw_only=True, frozen=True):
+    """What an attempt said. `offset` counts its lines; level `delta` is a piece of a stream."""
+
+    node: str
+    item: int | None
+    attempt: int
+    offset: int
+    at: str
+    level: str
+    text: str
+    progress: float | None
+
+
+class LinesView(msgspec.Struct, kw_only=True, frozen=True):
+    """Lines in the order in which they came.
+
+    `next_cursor` goes on after the last of them, now or later. With `is_final` the execution had
+    ended before they were read: a page that is not full then has the last one.
+    """
+
+    items: list[LineView]
+    next_cursor: str
+    is_final: bool
 
 
 class ListedWorkflow(msgspec.Struct, kw_only=True, frozen=True):
@@ -556,6 +792,40 @@ class NodeChange(msgspec.Struct, kw_only=True, frozen=True):
     what: str
 
 
+class NodeDetail(msgspec.Struct, kw_only=True, frozen=True):
+    """A node with its tries, what it was given, and a piece of what it gave."""
+
+    node: str
+    title: str
+    uses: str
+    kind: str
+    phase_number: int
+    needs: list[str]
+    status: str
+    attempt: int
+    started_at: str | None
+    completed_at: str | None
+    retry_at: str | None
+    wait: str | None
+    wait_until: str | None
+    park: str | None
+    cause: str | None
+    case: str | None
+    by: str
+    error: FaultView | None
+    reused: bool
+    edited: bool
+    outcome_unknown: bool
+    items: ItemCount | None
+    child: str | None
+    iteration: int
+    output_size: int | None
+    seq: int
+    attempts: list[AttemptView]
+    input: InputView
+    output: Slice | None
+
+
 class NodeTypeView(msgspec.Struct, kw_only=True, frozen=True):
     """A node type.
 
@@ -586,11 +856,51 @@ class NodeTypes(msgspec.Struct, kw_only=True, frozen=True):
     items: list[NodeTypeView]
 
 
+class NodeView(msgspec.Struct, kw_only=True, frozen=True):
+    """A node. `wait`: what it waits for; `park`: why it needs a person; `cause`: why it is skipped.
+
+    `child` is the execution that it called last; `output_size` are bytes of JSON.
+    """
+
+    node: str
+    title: str
+    uses: str
+    kind: str
+    phase_number: int
+    needs: list[str]
+    status: str
+    attempt: int
+    started_at: str | None
+    completed_at: str | None
+    retry_at: str | None
+    wait: str | None
+    wait_until: str | None
+    park: str | None
+    cause: str | None
+    case: str | None
+    by: str
+    error: FaultView | None
+    reused: bool
+    edited: bool
+    outcome_unknown: bool
+    items: ItemCount | None
+    child: str | None
+    iteration: int
+    output_size: int | None
+
+
 class NodeWish(msgspec.Struct, kw_only=True, frozen=True):
     """Which item of a parked node, and why."""
 
     item: int | UnsetType | None = UNSET
     reason: str | UnsetType = UNSET
+
+
+class NodesView(msgspec.Struct, kw_only=True, frozen=True):
+    """Every node, in the order of phases, at one seq of the log."""
+
+    seq: int
+    nodes: list[NodeView]
 
 
 class NotificationSecret(msgspec.Struct, kw_only=True, frozen=True):
@@ -649,6 +959,14 @@ class OwnWorkspace(msgspec.Struct, kw_only=True, frozen=True):
     slug: str
     name: str
     role: str
+
+
+class Part(msgspec.Struct, kw_only=True, frozen=True):
+    """What lies directly in an object or a list. `size` are bytes of JSON."""
+
+    key: str
+    type: str
+    size: int
 
 
 class Party(msgspec.Struct, kw_only=True, frozen=True):
@@ -911,11 +1229,39 @@ class SetupState(msgspec.Struct, kw_only=True, frozen=True):
     required: bool
 
 
+class SideView(msgspec.Struct, kw_only=True, frozen=True):
+    """What a node came to in one execution. `took_ms` is null while it has not begun and ended."""
+
+    status: str
+    took_ms: int | None
+    cost_usd: float | None
+    attempts: int
+    reused: bool
+    edited: bool
+
+
 class SignalBody(msgspec.Struct, kw_only=True, frozen=True):
     """What a signal carries, and what it is about, such as the number of an order."""
 
     data: Any = UNSET
     correlation: str | UnsetType | None = UNSET
+
+
+class Slice(msgspec.Struct, kw_only=True, frozen=True):
+    """A piece of a value.
+
+    One of more than 64 KiB is null here, with `is_cut`; then `parts` says what is in it, 100 of
+    them from `after` on, and `text` is the beginning of a text. `count` is how many there are.
+    """
+
+    pointer: str
+    type: str
+    size: int
+    is_cut: bool
+    value: Any
+    count: int | None
+    parts: list[Part]
+    text: str | None
 
 
 class SmtpData(msgspec.Struct, kw_only=True, frozen=True):
@@ -1090,6 +1436,13 @@ class Versions(msgspec.Struct, kw_only=True, frozen=True):
 
     items: list[VersionItem]
     next_cursor: str | None
+
+
+class Waiting(msgspec.Struct, kw_only=True, frozen=True):
+    """A node that is waited for, and what for: a kind of wait, or `needs attention`."""
+
+    node: str
+    waits_for: str
 
 
 class WantedBasic(msgspec.Struct, kw_only=True, frozen=True):

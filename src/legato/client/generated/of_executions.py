@@ -3,13 +3,371 @@
 
 from __future__ import annotations
 
-from legato.client.caller import Caller
+from collections.abc import AsyncIterator
+from typing import Any, Literal
+
+from legato.client.caller import Caller, pages
 from legato.client.calls import Call, segment
+from legato.client.events import StreamEvent
 from legato.client.generated import models
 
 
 class ExecutionsOperations(Caller):
     """Operations: executions."""
+
+    async def read_events(
+        self,
+        execution_id: str,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+        workspace: str | None = None,
+    ) -> models.EventsView:
+        """Return events; with `Accept: text/event-stream` all of them, and those to come.
+
+        Needs the right `execution:events`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/events",
+            query={"after": after, "limit": limit},
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.EventsView)
+
+    def follow_events(
+        self,
+        execution_id: str,
+        *,
+        after: int | None = None,
+        limit: int | None = None,
+        workspace: str | None = None,
+        last_event_id: str | None = None,
+    ) -> AsyncIterator[StreamEvent]:
+        """Return events; with `Accept: text/event-stream` all of them, and those to come.
+
+        Needs the right `execution:events`.
+
+        Yields events as they come, without a gap, to the end of the stream.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/events",
+            query={"after": after, "limit": limit},
+            headers={"Legato-Workspace": workspace},
+        )
+        return self._events(call, last_event_id)
+
+    async def list_nodes(
+        self, execution_id: str, *, workspace: str | None = None
+    ) -> models.NodesView:
+        """Return the state of every node.
+
+        Needs the right `execution:read`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/nodes",
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.NodesView)
+
+    async def read_node(
+        self,
+        execution_id: str,
+        node: str,
+        *,
+        pointer: str | None = None,
+        after: int | None = None,
+        item: int | None = None,
+        workspace: str | None = None,
+    ) -> models.NodeDetail:
+        """Return a node: its tries, what it was given, and a piece of what it gave.
+
+        Needs the right `execution:read`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/nodes/{segment(node)}",
+            query={"pointer": pointer, "after": after, "item": item},
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.NodeDetail)
+
+    async def list_items(
+        self,
+        execution_id: str,
+        node: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        state: Literal[
+            "pending", "running", "waiting", "retrying", "needs_attention", "completed", "failed"
+        ]
+        | None = None,
+        workspace: str | None = None,
+    ) -> models.ItemsView:
+        """Return elements of a node's list, by what they are doing.
+
+        Needs the right `execution:read`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/nodes/{segment(node)}/items",
+            query={"limit": limit, "cursor": cursor, "state": state},
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.ItemsView)
+
+    def all_items(
+        self,
+        execution_id: str,
+        node: str,
+        *,
+        limit: int | None = None,
+        state: Literal[
+            "pending", "running", "waiting", "retrying", "needs_attention", "completed", "failed"
+        ]
+        | None = None,
+        workspace: str | None = None,
+    ) -> AsyncIterator[models.ItemView]:
+        """Return elements of a node's list, by what they are doing.
+
+        Needs the right `execution:read`.
+
+        Yields every item, page after page.
+        """
+
+        async def ask(cursor: str | None) -> models.ItemsView:
+            return await self.list_items(
+                execution_id, node, limit=limit, cursor=cursor, state=state, workspace=workspace
+            )
+
+        return pages(ask)
+
+    async def read_inputs(
+        self,
+        execution_id: str,
+        *,
+        pointer: str | None = None,
+        after: int | None = None,
+        workspace: str | None = None,
+    ) -> models.Slice:
+        """Return a piece of the inputs.
+
+        Needs the right `execution:read`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/inputs",
+            query={"pointer": pointer, "after": after},
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.Slice)
+
+    async def read_outputs(
+        self,
+        execution_id: str,
+        *,
+        pointer: str | None = None,
+        after: int | None = None,
+        workspace: str | None = None,
+    ) -> models.Slice:
+        """Return a piece of the outputs of an execution that has ended.
+
+        Needs the right `execution:read`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/outputs",
+            query={"pointer": pointer, "after": after},
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.Slice)
+
+    async def list_lines(
+        self,
+        execution_id: str,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        node: str | None = None,
+        item: int | None = None,
+        attempt: int | None = None,
+        workspace: str | None = None,
+    ) -> models.LinesView:
+        """Return what attempts said, in the order in which it came; the cursor follows what comes.
+
+        Needs the right `execution:logs`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/logs",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "node": node,
+                "item": item,
+                "attempt": attempt,
+            },
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.LinesView)
+
+    def all_lines(
+        self,
+        execution_id: str,
+        *,
+        limit: int | None = None,
+        node: str | None = None,
+        item: int | None = None,
+        attempt: int | None = None,
+        workspace: str | None = None,
+    ) -> AsyncIterator[models.LineView]:
+        """Return what attempts said, in the order in which it came; the cursor follows what comes.
+
+        Needs the right `execution:logs`.
+
+        Yields every item, page after page.
+        """
+
+        async def ask(cursor: str | None) -> models.LinesView:
+            return await self.list_lines(
+                execution_id,
+                limit=limit,
+                cursor=cursor,
+                node=node,
+                item=item,
+                attempt=attempt,
+                workspace=workspace,
+            )
+
+        return pages(ask)
+
+    async def compare_executions(
+        self, execution_id: str, other_id: str, *, workspace: str | None = None
+    ) -> models.ComparisonView:
+        """Return two executions of the same workflow node by node, and where they first part.
+
+        Needs the right `execution:compare`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/compare/{segment(other_id)}",
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.ComparisonView)
+
+    async def export_execution(
+        self, execution_id: str, *, payload_bytes: int | None = None, workspace: str | None = None
+    ) -> Any:
+        """Return everything that is stored of an execution; that it was taken is in the audit.
+
+        Needs the right `execution:export`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}/export",
+            query={"payload_bytes": payload_bytes},
+            headers={"Legato-Workspace": workspace},
+        )
+        found: Any = await self._answer(call, object)
+        return found
+
+    async def list_executions(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        status: str | None = None,
+        workflow: str | None = None,
+        version: int | None = None,
+        trigger: str | None = None,
+        created_after: str | None = None,
+        created_before: str | None = None,
+        q: str | None = None,
+        value: list[str] | None = None,
+        parent: str | None = None,
+        workspace: str | None = None,
+    ) -> models.ExecutionItems:
+        """Return executions that people, schedules and messages started, the newest first.
+
+        Needs the right `execution:read`.
+        """
+        call = Call(
+            method="GET",
+            path="/api/v1/executions",
+            query={
+                "limit": limit,
+                "cursor": cursor,
+                "status": status,
+                "workflow": workflow,
+                "version": version,
+                "trigger": trigger,
+                "created_after": created_after,
+                "created_before": created_before,
+                "q": q,
+                "value": value,
+                "parent": parent,
+            },
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.ExecutionItems)
+
+    def all_executions(
+        self,
+        *,
+        limit: int | None = None,
+        status: str | None = None,
+        workflow: str | None = None,
+        version: int | None = None,
+        trigger: str | None = None,
+        created_after: str | None = None,
+        created_before: str | None = None,
+        q: str | None = None,
+        value: list[str] | None = None,
+        parent: str | None = None,
+        workspace: str | None = None,
+    ) -> AsyncIterator[models.ExecutionItem]:
+        """Return executions that people, schedules and messages started, the newest first.
+
+        Needs the right `execution:read`.
+
+        Yields every item, page after page.
+        """
+
+        async def ask(cursor: str | None) -> models.ExecutionItems:
+            return await self.list_executions(
+                limit=limit,
+                cursor=cursor,
+                status=status,
+                workflow=workflow,
+                version=version,
+                trigger=trigger,
+                created_after=created_after,
+                created_before=created_before,
+                q=q,
+                value=value,
+                parent=parent,
+                workspace=workspace,
+            )
+
+        return pages(ask)
+
+    async def read_execution(
+        self, execution_id: str, *, at_seq: int | None = None, workspace: str | None = None
+    ) -> models.ExecutionDetail:
+        """Return an execution as it is now, or as it was at an event of its log.
+
+        Needs the right `execution:read`.
+        """
+        call = Call(
+            method="GET",
+            path=f"/api/v1/executions/{segment(execution_id)}",
+            query={"at_seq": at_seq},
+            headers={"Legato-Workspace": workspace},
+        )
+        return await self._answer(call, models.ExecutionDetail)
 
     async def cancel_execution(
         self, execution_id: str, body: models.Because | None = None, *, workspace: str | None = None

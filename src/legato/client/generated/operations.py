@@ -2,6 +2,7 @@
 """Every operation. Made from docs/openapi.json by script/openapi; never edited."""
 
 from legato.client.generated.of_api_keys import ApiKeysOperations
+from legato.client.generated.of_approvals import ApprovalsOperations
 from legato.client.generated.of_audit import AuditOperations
 from legato.client.generated.of_auth import AuthOperations
 from legato.client.generated.of_credentials import CredentialsOperations
@@ -30,6 +31,7 @@ from legato.client.generated.of_workspaces import WorkspacesOperations
 
 class Operations(
     ApiKeysOperations,
+    ApprovalsOperations,
     AuditOperations,
     AuthOperations,
     CredentialsOperations,
