@@ -329,7 +329,7 @@ def test_nothing_of_another_workspace_is_read(stage: Stage) -> None:
     stage.until(run, "completed")
     made = stage.owner.call("POST", "/workspaces", {"slug": "apart", "name": "Apart"})
     assert made.status_code in {201, 409}, made.text
-    there = {"Legato_Workspace": "apart"}
+    there: dict[str, Any] = {"Legato_Workspace": "apart"}
     unknown = stage.owner.call("GET", f"/executions/{UNKNOWN}", **there).json()
     for part in ("", "/events", "/nodes", "/nodes/say", "/logs", "/export", "/inputs"):
         answer = stage.owner.call("GET", f"/executions/{run}{part}", **there)
