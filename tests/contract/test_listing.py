@@ -175,6 +175,8 @@ async def test_phrases_are_words_side_by_side(store: Stores) -> None:
     assert await listed(store, search='gamma "beta alpha"') == [2]
     assert await listed(store, search='"gamma"') == [2, 1]
     assert await listed(store, search='""') == []
+    assert await listed(store, search='"gamma alpha"') == []
+    assert await listed(store, search='"gamma node"') == []
 
 
 NONE = (

@@ -27,6 +27,7 @@ SEARCH_WORDS_MAX: Final = 16
 
 PAIR: Final = "\u00b7"
 """Joins two words, and begins what is no word of the text. No word has it, no tokenizer cuts it."""
+QUOTE: Final = '"'
 VALUES_MAX: Final = 200
 VALUE_CHARS_MAX: Final = 256
 VALUE_DEPTH_MAX: Final = 6
@@ -44,9 +45,23 @@ def words_of(text: str) -> list[str]:
 
 
 def entries_of(text: str, workspace: str) -> list[str]:
-    """Return what the index keeps of a text: its words, its pairs of words, and whose it is."""
-    words = [word[:WORD_MAX] for word in _WORD.findall(_fold(text[:TEXT_MAX]))]
-    return sorted({*words, *map(PAIR.join, pairwise(words)), _mark(workspace)})
+    """Return what the index keeps of a text: its words, its pairs of words, and whose it is.
+
+    Args:
+        text: JSON values, one after the other, with a quote between two of them.
+        workspace: Whose.
+    """
+    found = {_mark(workspace)}
+    folded = _fold(text[:TEXT_MAX])
+    before, end = "", 0
+    for match in _WORD.finditer(folded):
+        word = match[0][:WORD_MAX]
+        found.add(word)
+        # Words of two values are not side by side; a quote within a value has a backslash.
+        if before and QUOTE not in folded[end : match.start()].replace("\\" + QUOTE, ""):
+            found.add(before + PAIR + word)
+        before, end = word, match.end()
+    return sorted(found)
 
 
 def terms_of(search: str, workspace: str) -> list[str]:

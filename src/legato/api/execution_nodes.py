@@ -6,6 +6,7 @@ Rules: XR23, XR25-XR28.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Annotated, Any, Final, Literal
 
 import orjson
@@ -182,15 +183,13 @@ async def list_items(
     after = pages.after(asked)
     _, reader = await _folded(request, api, execution_id)
     state = reader.state.nodes[_index(reader, node)]
-    items = state.items
-    found: list[dict[str, Any]] = []
+    items, found = state.items, list[dict[str, Any]]()
     if items is not None:
         first = 0 if after is None else int(after) + 1
-        for item in range(first, items.count):
-            if asked.state is None or item_status(items, item) == asked.state:
-                found.append(item_view(state, items, item))
-                if len(found) > asked.limit:
-                    break
+        every = range(first, items.count)
+        wanted = (n for n in every if asked.state in {None, item_status(items, n)})
+        some = islice(wanted, asked.limit + 1)
+        found = [item_view(state, items, item) for item in some]
     shown, cursor = pages.cut(found, asked, lambda each: str(each["item"]))
     return _json({"items": shown, "next_cursor": cursor})
 

@@ -47,7 +47,7 @@ class Stage:
             **site.more,
             "LEGATO_JWT_SECRET_KEY": secrets.token_urlsafe(48),
             "LEGATO_MASTER_KEY": secrets.token_urlsafe(48),
-            "LEGATO_GRANTS__SHELL__PROGRAMS": '["sleep"]',
+            "LEGATO_GRANTS__SHELL__PROGRAMS": '["sh", "sleep"]',
         }
         self._names = itertools.count(1)
         self._people = itertools.count(1)

@@ -28,7 +28,7 @@ WORKSPACE: Final = "workspace_id"
 class _Nobody:
     """Stands where a server has its authenticator: routes that need somebody can be made."""
 
-    async def authenticate(self, request: Request, needs: Needs) -> None:
+    async def authenticate(self, request: Request, needs: Needs, *, is_fresh: bool = False) -> None:
         """Is never asked."""
 
     async def authorise(self, request: Request, needs: Needs) -> None:

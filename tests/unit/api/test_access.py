@@ -85,7 +85,7 @@ class Doorman:
     async def limit_address(self, request: Request, declaration: Declaration) -> None:
         self._step("address", "rate_limited")
 
-    async def authenticate(self, request: Request, needs: Needs) -> None:
+    async def authenticate(self, request: Request, needs: Needs, *, is_fresh: bool = False) -> None:
         self._step("authenticate", "unauthenticated")
 
     async def limit_principal(self, request: Request, declaration: Declaration) -> None:

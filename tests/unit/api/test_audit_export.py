@@ -46,7 +46,7 @@ class Door:
         self.times = times
         self.asked = 0
 
-    async def authenticate(self, request: Request, needs: Needs) -> None:
+    async def authenticate(self, request: Request, needs: Needs, *, is_fresh: bool = False) -> None:
         """Count."""
         del request, needs
         self.asked += 1

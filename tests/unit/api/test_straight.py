@@ -56,6 +56,14 @@ def some_routes() -> Routes:
     async def with_part(api: ApiPart) -> Response:
         return Response(str(api is not None))
 
+    @routes.get("/things/known", OPEN)
+    async def known() -> dict[str, bool]:
+        return {"known": True}
+
+    @routes.get("/things/{thing}", OPEN)
+    async def thing(request: Request) -> Response:
+        return Response(orjson.dumps({"thing": request.path_params["thing"]}))
+
     return routes
 
 
@@ -72,9 +80,11 @@ def test_what_needs_nothing_of_the_framework_skips_it() -> None:
     """A fixed path, the request or nothing, a ready answer, and no route before it [HT62]."""
     application = FastAPI()
     application.router.routes[:] = [spec.build(Gate()) for spec in some_routes().specs]
-    assert set(Straight(application).ways) == {
+    straight = Straight(application)
+    assert set(straight.ways) == {
         ("GET", "/api/hidden/by"), ("POST", "/api/asked/for"), ("GET", "/api/refuses/it"),
     }  # fmt: skip
+    assert set(straight.tails) == {("GET", "/api/things/")}
 
 
 @pytest.mark.parametrize(
@@ -87,12 +97,18 @@ def test_what_needs_nothing_of_the_framework_skips_it() -> None:
         ("GET", "/api/shadowed", b""),
         ("PUT", "/api/hidden/by", b""),
         ("GET", "/api/hidden/by/", b""),
+        ("GET", "/api/things/one", b"a=1"),
+        ("GET", "/api/things/a b\u00e4:%", b""),
+        ("GET", "/api/things/known", b""),
+        ("GET", "/api/things/", b""),
+        ("GET", "/api/things/one/two", b""),
+        ("PUT", "/api/things/one", b""),
     ],
 )
 async def test_answers_are_the_same_to_the_byte(
     api: Api, monkeypatch: pytest.MonkeyPatch, method: str, path: str, query: bytes
 ) -> None:
-    """Status, headers and body, also of refusals, 404 and 405 [HT62]."""
+    """Status, headers and body, also of refusals, 404 and 405 [HT62, XR21]."""
     found = []
     for _ in ("straight", "through the framework"):
         frame = make_api(api, Gate(), [some_routes()])

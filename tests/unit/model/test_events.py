@@ -33,6 +33,7 @@ STARTED = ev.ExecutionStarted(
     forked_from=ev.Source(CHILD, seq=9),
     flags=("a",),
     part=ev.Part((A,), A),
+    trigger_data=FAR,
 )
 EVENTS: list[ev.AnyEvent] = [
     STARTED,

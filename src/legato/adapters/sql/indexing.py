@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-from legato.adapters.search import TEXT_MAX, VALUES_MAX, entries_of, leaves, value_key
+from legato.adapters.search import QUOTE, TEXT_MAX, VALUES_MAX, entries_of, leaves, value_key
 from legato.adapters.sql.script import Driver, Row, Script, step, steps
 from legato.model.values import Value, load
 
@@ -142,7 +142,7 @@ def _text(row: Row, seen: list[_Seen]) -> _Text:
         for value in _values(each)
         if value.is_inline
     )
-    entries = entries_of(" ".join(parts), workspace)
+    entries = entries_of(QUOTE.join(parts), workspace)
     keys = [value_key(workspace, path, text) for path, text in _leaves(seen)]
     return _Text(row["id"], row["text"], " ".join(entries), len(entries) + len(keys), keys)
 
