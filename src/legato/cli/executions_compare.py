@@ -16,17 +16,8 @@ from legato.cli.remote import client_of, server_of, server_option
 
 if TYPE_CHECKING:
     from legato.cli.terminal import Terminal
-    from legato.engine.compare import Comparison, Side
+    from legato.engine.compare import Comparison
     from legato.runtime.history import History
-
-WORDS = {
-    "only_one": "only in one",
-    "definition": "defined otherwise",
-    "input": "another input",
-    "status": "another status",
-    "case": "another case",
-    "output": "another output",
-}
 
 
 @click.command(
@@ -70,6 +61,7 @@ def compare(invocation: Invocation, one: str, other: str, server: str | None) ->
 
 
 def _write(terminal: Terminal, left: History, right: History, found: Comparison) -> None:
+    from legato.cli.comparing import WORDS, cells
     from legato.cli.text import table, word
 
     for name, each in (("A", left), ("B", right)):
@@ -83,19 +75,9 @@ def _write(terminal: Terminal, left: History, right: History, found: Comparison)
     for row in found.rows:
         mark = ">" if row.node == found.first else ""
         words = ", ".join(WORDS[aspect] for aspect in row.differs)
-        lines.append((mark, row.node, *_cells(row.one), *_cells(row.other), words))
+        lines.append((mark, row.node, *cells(row.one), *cells(row.other), words))
     terminal.lines(line.rstrip() for line in table(lines))
     if found.first is None:
         terminal.line("no node differs")
     else:
         terminal.line(f"they part at {found.first}")
-
-
-def _cells(side: Side | None) -> tuple[str, str]:
-    from legato.cli.text import duration, word
-
-    if side is None:
-        return "-", "-"
-    note = " (edited)" if side.edited else " (kept)" if side.reused else ""
-    took = "-" if side.took_ms is None else duration(side.took_ms)
-    return word(side.status) + note, took

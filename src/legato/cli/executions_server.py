@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from legato.cli.ending import EXIT_OF_STATUS, OUTPUT_LINES_MAX
 from legato.cli.invocation import OK, Invocation
-from legato.cli.text import pretty_json, word
+from legato.cli.text import word
 from legato.client.generated import models
 from legato.errors import InvalidInput, NotFound
 from legato.model.ids import NodeId
@@ -34,7 +33,6 @@ from legato.model.values import load
 
 if TYPE_CHECKING:
     from legato.cli.servers import KnownServer
-    from legato.cli.terminal import Terminal
     from legato.client import Client
     from legato.model.values import Value
 
@@ -234,32 +232,6 @@ async def _say_begun(
     if not terminal.is_live:
         terminal.line(f"run {found.id}  {found.workflow_slug}")
     return await watch_there(invocation, client, found.id, stops_parked=True)
-
-
-def say_ended(terminal: Terminal, found: models.ExecutionDetail) -> int:
-    """Say how an execution of a server ended; return the exit code."""
-    code = EXIT_OF_STATUS[found.status]
-    error = found.error
-    fault = None if error is None else {"kind": error.kind, "message": error.message}
-    terminal.json(
-        {
-            "type": "ended",
-            "execution_id": found.id,
-            "status": found.status,
-            "outputs": found.outputs,
-            "error": fault,
-            "node": None if error is None else error.node,
-            "ended_at": found.completed_at,
-            "exit_code": code,
-        }
-    )
-    terminal.styled(terminal.style.status(found.status))
-    if error is not None:
-        place = f"{error.node}: " if error.node else ""
-        terminal.line(f"{place}{error.kind}: {error.message}")
-    elif found.outputs not in (None, {}):
-        terminal.lines(pretty_json(found.outputs, lines_max=OUTPUT_LINES_MAX, more="--json"))
-    return code
 
 
 def _because(reason: str) -> models.Because | None:

@@ -182,21 +182,13 @@ async def compare_there(client: Client, terminal: Terminal, one: str, other: str
     """Compare two executions node by node."""
     import msgspec
 
-    from legato.cli.executions_compare import WORDS
-    from legato.cli.text import duration, word
+    from legato.cli.comparing import WORDS, cells
 
     ids = [await find_there(client, each) for each in (one, other)]
     found = await client.compare_executions(*ids)
     if terminal.as_json:
         terminal.json(msgspec.to_builtins(found))
         return
-
-    def cells(side: models.SideView | None) -> tuple[str, str]:
-        if side is None:
-            return "-", "-"
-        note = " (edited)" if side.edited else " (kept)" if side.reused else ""
-        took = "-" if side.took_ms is None else duration(side.took_ms)
-        return word(side.status) + note, took
 
     for name, each in zip("AB", ids, strict=True):
         terminal.line(f"{name}  {each}")

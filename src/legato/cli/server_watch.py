@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from legato.cli.board import Boards
 from legato.cli.display import DRAWS_PER_S, choose_display
-from legato.cli.executions_server import say_ended
 from legato.cli.feed import Feed
 from legato.cli.invocation import NEEDS_ATTENTION, OK, Invocation
+from legato.cli.server_ending import say_ended
 from legato.cli.server_pictures import frame_of, lines_of
 from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import ExecutionId
