@@ -18,7 +18,7 @@ from tests.crash.site import ROOT
 from tests.crash.test_processes import CALM_S, GATE_ITEMS
 from tests.crash.trial import NEEDS_ATTENTION, OK, Trial, trial
 
-SMALL_BYTES = 8_000_000
+SMALL_BYTES = 16_000_000
 HOUR_S = 3_600
 BLOCK_BYTES = 4_096
 RUN_FAILED = 1
