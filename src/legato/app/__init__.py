@@ -5,7 +5,7 @@
 
 Roles: `reader` looks at the store and sends signals; `submit` queues executions for engines of
 other processes; `run` has an engine that owns only what it starts or resumes; `engine` has one that
-adopts whatever needs an owner. What a role does not use
+adopts whatever needs an owner; `restore` looks at what nobody else may use yet. What a role does not use
 is not imported. Rules: OW3, OW7, OW9, CL13, LG21.
 """
 
@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from legato.errors import Internal, InvalidInput
+from legato.errors import Conflict, Internal, InvalidInput
 from legato.model.ids import EngineId
 from legato.telemetry import logger
 
@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from legato.settings import GrantSettings, Settings
 
 T = TypeVar("T")
-Role = Literal["reader", "submit", "run", "engine"]
+Role = Literal["reader", "submit", "run", "engine", "restore"]
+RESTORE_MARK: Final = "restoring"
+"""File in a home: a restore into it is not finished, so nobody may use it."""
 
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a thread may hold the interpreter while another waits. The store's writer thread does
@@ -157,7 +159,11 @@ def make_stores(settings: Settings) -> Stores:
         return make_sqlite_stores(path, blobs, home=settings.home, limits=limits)
     from legato.adapters.sql.postgres.stores import make_postgres_stores
 
-    return make_postgres_stores(settings.database_url, blobs, limits=limits)
+    pool = settings.database
+    return make_postgres_stores(
+        settings.database_url, blobs, limits=limits,
+        pool_max=pool.pool_max, pool_wait_s=pool.pool_wait_s,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,13 +240,17 @@ class App:
             Conflict: Its schema is newer than this program.
             InvalidInput: Credentials need master keys that are not here.
         """
+        if self.role != "restore" and (self.settings.home / RESTORE_MARK).exists():
+            raise _unfinished(str(self.settings.home))
         async with contextlib.AsyncExitStack() as stack:
             await self.stores.lifecycle.open()
             stack.push_async_callback(self.stores.lifecycle.close)
+            if self.role != "restore" and self._instead.stores is None:
+                await self._refuse_unfinished()
             self.epoch = await self.stores.lifecycle.epoch()
             if self.role == "engine":  # before it takes up what would fail without them
                 await self.vault.refuse_missing_keys()
-            if self.role != "reader":
+            if self.role not in {"reader", "restore"}:
                 await self._start_engine(stack)
             self._exit = stack.pop_all()
         return self
@@ -253,6 +263,11 @@ class App:
     ) -> None:
         """Stop the engine without waiting for attempts, and close the store."""
         await self._exit.__aexit__(kind, error, trace)
+
+    async def _refuse_unfinished(self) -> None:
+        """Refuse a database into which a restore is not finished."""
+        if await self.stores.keeping.is_restoring():
+            raise _unfinished("the database")
 
     async def flush_logs(self) -> None:
         """Store and show every log line there is."""
@@ -368,6 +383,13 @@ class App:
     def _tell_line(self, line: LogLine) -> None:
         if self.on_line is not None:
             self.on_line(line)
+
+
+def _unfinished(place: str) -> Conflict:
+    return Conflict(
+        f"a restore into {place} was begun and is not finished.",
+        hint="Run legato restore again: it begins anew.",
+    )
 
 
 def guarded_http(grants: Grants) -> HttpAccess:

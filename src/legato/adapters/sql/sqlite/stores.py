@@ -16,6 +16,7 @@ from typing import Final
 from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
+from legato.adapters.sql.keeping import SqlKeeping
 from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.files import SqlFiles
 from legato.adapters.sql.indexing import Indexing, store_words_apart
@@ -249,6 +250,7 @@ def make_sqlite_stores(
         admissions=SqlAdmissions(scripts, limits, monotonic=time.monotonic, notify=lambda: None),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
+        keeping=SqlKeeping(scripts, is_sqlite=True),
         files=SqlFiles(scripts),
         credentials=SqlCredentials(scripts),
         triggers=SqlTriggers(scripts),
