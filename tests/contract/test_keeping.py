@@ -98,9 +98,7 @@ async def test_old_lines_go_but_not_those_of_open_executions(store: Stores) -> N
     done, open_one = await ended(store, 1), await begun(store, 2)
     await store.attempt_logs.append(
         [
-            LogLine(
-                execution_id=each, node=NodeId("n"), attempt=1, offset=at, at=at, text="x"
-            )
+            LogLine(execution_id=each, node=NodeId("n"), attempt=1, offset=at, at=at, text="x")
             for at in range(5)
             for each in (done, open_one)
         ]

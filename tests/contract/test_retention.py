@@ -13,7 +13,7 @@ DAY_MS = 86_400_000
 
 
 async def test_a_round_lets_go_of_what_is_too_old(store: Stores) -> None:
-    """Old roots with their children; young, open and other ends stay, also under a page of those that cannot go [BK40, BK42, BK45]."""
+    """Old roots with what they called; young and open ones stay [BK40, BK42, BK45]."""
     clock = SystemClock()
     now = clock.now_ms()
     for number in range(1, 61):

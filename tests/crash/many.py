@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An engine with many executions of one workflow; it says their ids and runs until it is killed.
 
-    python -m tests.crash.many FILE COUNT LEDGER GATE
+python -m tests.crash.many FILE COUNT LEDGER GATE
 """
 
 import asyncio
@@ -20,9 +20,7 @@ from legato.settings import load_settings
 async def work(file: Path, count: int, inputs: dict[str, str]) -> None:
     """Start them, say their ids, and go on for ever."""
     text = file.read_bytes()
-    loaded = load_workflow(
-        text, catalogue=node_catalogue(), file=file.name, limits=Limits()
-    )
+    loaded = load_workflow(text, catalogue=node_catalogue(), file=file.name, limits=Limits())
     async with build(load_settings(os.environ), role="engine") as app:
         ids = [await app.engine.submit(Submission(loaded, inputs)) for _ in range(count)]
         print(json.dumps({"ids": ids}), flush=True)

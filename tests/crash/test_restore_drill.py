@@ -55,7 +55,7 @@ def by_place(effects: list[Effect]) -> Counter[tuple[str, str]]:
 def test_nothing_is_done_again_without_consent(
     tmp_path: Path, ledger: Ledger, database: str, request: pytest.FixtureRequest
 ) -> None:
-    """Restored elsewhere all 50 wait for a person; each then goes on where it stood [BK1, BK20, BK21, BK24]."""
+    """All 50 wait for a person; each then goes on where it stood [BK1, BK20, BK21, BK24]."""
     gate = f"drill {tmp_path}"
     site = Site(tmp_path / "a", ledger, database)
     process, ids = begun(site, gate, COUNT)

@@ -6,7 +6,7 @@ a member is a regular file, no size goes beyond what is left of the file, and no
 by name. Members in this order: `header.json`, `database/…`, `blobs/…`, `keys.json`,
 `manifest.json`, `manifest.sha256`. Nothing is compressed, so nothing can grow on reading.
 
-Rules: BK3, BK4, BK8, BK9.
+Rules: BK3, BK4, BK5.
 """
 
 import hashlib

@@ -5,7 +5,7 @@ The database first, of one instant; then every payload that it refers to, while 
 then the keys, sealed or left out; then the manifest. All of it goes into a file beside the place
 that was asked for, which is read again from its first to its last byte before it gets its name.
 
-Rules: BK1-BK9, BK13.
+Rules: BK1-BK4.
 """
 
 from __future__ import annotations

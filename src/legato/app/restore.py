@@ -6,7 +6,7 @@ the database, keep everybody else out until the last step is done; whatever was 
 anew. In the end the store has a new epoch, every execution that had not ended waits for a person,
 and nobody is logged in.
 
-Rules: BK20-BK33.
+Rules: BK20-BK32.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ scrypt makes the key (RFC 7914: N = 2^16, r = 8, p = 1, which takes 64 MiB and s
 AES-256-GCM seals, bound to the one backup it was made for. What a stranger's file asks for is
 bounded before anything is computed.
 
-Rules: BK6, BK7.
+Rules: BK6.
 """
 
 import hashlib

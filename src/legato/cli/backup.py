@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`legato backup` and `legato restore`: one file that holds an installation, and the way back.
 
-Rules: BK1, BK6, BK13, BK30-BK33.
+Rules: BK1, BK6, BK7, BK31.
 """
 
 from __future__ import annotations

@@ -159,7 +159,8 @@ class ExecutionState:
         "epoch_fence", "error", "error_node", "evaluating", "execution_id", "final_count",
         "foreach_open", "graph", "holding", "is_fresh", "is_halted", "items_reused", "kept",
         "last_at", "moving", "nodes", "open_waits", "outputs", "outputs_pending", "parked",
-        "paused", "paused_by", "pumps", "ready", "rejections", "restored", "retrying", "running", "seq",
+        "paused", "paused_by", "pumps", "ready", "rejections", "restored", "retrying", "running",
+        "seq",
         "signal_waits", "signals", "started", "stopping", "timers", "waiting",
     )  # fmt: skip
 

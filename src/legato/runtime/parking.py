@@ -5,7 +5,7 @@ Each is taken over for one turn, in which it is adopted as restored: attempts th
 are settled by their effect class, and nothing goes on by itself. There is nothing here that could
 run an attempt: no relay, no queue, no runner. Signals stay in the inbox for the next owner.
 
-Rules: BK20, BK21, BK22.
+Rules: BK20, BK21.
 """
 
 from collections.abc import Callable, Sequence

@@ -35,6 +35,7 @@ from legato.model.signals import (
 )
 from legato.model.values import NULL, BlobRef, Value
 from legato.ports.clock import Clock
+from legato.ports.executions import RESTORED
 from legato.ports.log import NewExecution, OutSignal, Projection, Turn
 from legato.runtime.active import Active, Letter
 
@@ -210,7 +211,9 @@ class Turns:
             started_at=started.at if started is not None else None,
             ended_at=state.ended_at,
             error=None if state.error is None else state.error.message[:500],
-            waiting_for=_waiting_for(active) if state.waiting or state.parked else None,
+            waiting_for=_waiting_for(active)
+            if state.waiting or state.parked or state.restored
+            else None,
             search=_search_text(active, events),
         )
 
@@ -240,8 +243,8 @@ def _values(event: AnyEvent) -> Iterator[Value]:
 
 def _waiting_for(active: Active) -> str | None:
     """Return the first nodes that wait or need a person, as `ask: approval, send: needs you`."""
-    named: list[str] = []
     state = active.state
+    named: list[str] = [RESTORED] if state.restored and state.ended is None else []
     for index in [*state.open_waits, *state.foreach_open]:
         node = state.nodes[index]
         name = state.spec(index).id

@@ -21,7 +21,7 @@ class RetentionSettings(Section):
     cancelled_days: Days = 0
     timed_out_days: Days = 0
     log_days: Days = 0
-    """A line of an attempt's log goes this long after it was written, if the execution has ended."""
+    """A line of an attempt's log goes this long after it was written, once its execution ended."""
     sweep_s: PositiveFloat = 600.0
     """How often what is too old is looked for."""
 

@@ -51,7 +51,7 @@ def emptied(site: Site, request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 def test_keys_travel_under_a_passphrase(used: Site, request: pytest.FixtureRequest) -> None:
-    """A wrong one changes nothing; the right one brings master keys, and a new signing key [BK6, BK7, BK30]."""
+    """A wrong one changes nothing; the right one brings the master keys [BK6, BK7, BK30]."""
     archive, phrase = used.folder / "out.tar", phrase_in(used.folder)
     made = used.ok("backup", archive, "--key-passphrase-file", phrase, "--json").value
     assert made["has_keys"] and made["rows"]["executions"] == 1
@@ -115,7 +115,9 @@ def test_a_full_disk_leaves_nothing(site: Site) -> None:
     site.ok("run", site.write(FLOW))
     folder = site.folder / "small"
     folder.mkdir()
-    command = f"ulimit -f 300; exec {sys.executable} -m legato.cli backup {folder}/a.tar --without-key"
+    command = (
+        f"ulimit -f 300; exec {sys.executable} -m legato.cli backup {folder}/a.tar --without-key"
+    )
     done = subprocess.run(
         ["bash", "-c", command], env=site.env(), capture_output=True, text=True, check=False
     )

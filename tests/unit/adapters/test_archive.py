@@ -135,9 +135,7 @@ def forged(path: Path, change: Callable[[tarfile.TarInfo], None]) -> Path:
         ("keys.json/x", tarfile.REGTYPE, ""),
     ],
 )
-def test_a_strangers_member_is_refused(
-    tmp_path: Path, name: str, kind: bytes, target: str
-) -> None:
+def test_a_strangers_member_is_refused(tmp_path: Path, name: str, kind: bytes, target: str) -> None:
     """Paths, links, devices and long names end the reading; nothing is unpacked by name [BK5]."""
 
     def change(info: tarfile.TarInfo) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The statements of retention and restores, for both databases. Not imported at run time.
 
-Rules: BK22-BK29, BK40-BK45.
+Rules: BK22, BK23, BK40-BK43.
 """
 
 from collections.abc import Iterator

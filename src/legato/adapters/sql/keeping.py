@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Retention, purges and restores on both databases.
 
-Rules: BK22-BK29, BK40-BK45.
+Rules: BK22, BK23, BK40-BK43.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tables of retention, for both databases. See `schema`.
 
-Rules: LG23, BK40.
+Rules: LG23, BK43.
 """
 
 from typing import Final

@@ -64,7 +64,9 @@ def test_nothing_is_begun_before_consent() -> None:
 def test_one_that_was_never_begun_is_begun_and_parked_in_one_turn() -> None:
     """It is not queued any more, and nothing of it runs [BK20]."""
     drive = Drive(workflow(node("a")))
-    made = drive.turn(StartExecution(started(drive.workflow)), AdoptExecution(ENGINE, 2, "restored"))
+    made = drive.turn(
+        StartExecution(started(drive.workflow)), AdoptExecution(ENGINE, 2, "restored")
+    )
     assert kinds(made) == ["ExecutionStarted", "ExecutionAdopted"]
     assert drive.reached == "needs_attention"
     drive.turn(ResumeExecution("ann"))

@@ -4,7 +4,7 @@
 One transaction, REPEATABLE READ and read-only, sees the same instant to its end; no writer waits for
 it. All that comes back is written in one transaction: cut off, it leaves an empty database.
 
-Rules: BK1, BK5, BK12.
+Rules: BK1, BK9.
 """
 
 import asyncio

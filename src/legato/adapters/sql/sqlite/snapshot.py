@@ -6,7 +6,7 @@ is committed meanwhile stays in the write-ahead log until it is done. A file fro
 looked at before anybody works with it: its structure, its revision, and that it holds no table,
 view or trigger but those that our migrations make.
 
-Rules: BK1, BK5, BK10, BK11.
+Rules: BK1, BK5, BK9.
 """
 
 import asyncio
