@@ -17,10 +17,9 @@ from legato.runtime.submission import Submission
 from legato.settings import load_settings
 
 
-async def work(file: Path, count: int, inputs: dict[str, str]) -> None:
+async def work(name: str, text: bytes, count: int, inputs: dict[str, str]) -> None:
     """Start them, say their ids, and go on for ever."""
-    text = file.read_bytes()
-    loaded = load_workflow(text, catalogue=node_catalogue(), file=file.name, limits=Limits())
+    loaded = load_workflow(text, catalogue=node_catalogue(), file=name, limits=Limits())
     async with build(load_settings(os.environ), role="engine") as app:
         ids = [await app.engine.submit(Submission(loaded, inputs)) for _ in range(count)]
         print(json.dumps({"ids": ids}), flush=True)
@@ -29,4 +28,4 @@ async def work(file: Path, count: int, inputs: dict[str, str]) -> None:
 
 if __name__ == "__main__":
     _, name, number, socket, gate = sys.argv
-    run(work(Path(name), int(number), {"ledger": socket, "gate": gate}))
+    run(work(name, Path(name).read_bytes(), int(number), {"ledger": socket, "gate": gate}))

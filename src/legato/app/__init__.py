@@ -5,8 +5,8 @@
 
 Roles: `reader` looks at the store and sends signals; `submit` queues executions for engines of
 other processes; `run` has an engine that owns only what it starts or resumes; `engine` has one that
-adopts whatever needs an owner; `restore` looks at what nobody else may use yet. What a role does not use
-is not imported. Rules: OW3, OW7, OW9, CL13, LG21.
+adopts whatever needs an owner; `restore` looks at what nobody else may use yet. What a role does
+not use is not imported. Rules: OW3, OW7, OW9, CL13, LG21.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ def make_stores(settings: Settings) -> Stores:
     if settings.database_url.startswith("sqlite:"):
         from legato.adapters.sql.sqlite.stores import make_sqlite_stores
 
-        path = _sqlite_path(settings.database_url)
+        path = sqlite_path(settings.database_url)
         return make_sqlite_stores(path, blobs, home=settings.home, limits=limits)
     from legato.adapters.sql.postgres.stores import make_postgres_stores
 
@@ -189,7 +189,7 @@ async def look_at_schema(settings: Settings) -> Schema:
 
     url = settings.database_url
     if url.startswith("sqlite:"):
-        place = str(_sqlite_path(url))
+        place = str(sqlite_path(url))
         found = await sqlite_revision(Path(place))
     else:
         parts = urlsplit(url)  # the place is shown: without user and password
@@ -463,7 +463,7 @@ def _folder_of(file: Path | None) -> tuple[Path, ...]:
     return () if file is None else (file.parent,)
 
 
-def _sqlite_path(url: str) -> Path:
+def sqlite_path(url: str) -> Path:
     """Return the file of `sqlite:///PATH`.
 
     Raises:

@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -35,6 +36,8 @@ from legato.adapters.archive import (
     Member,
     sealed_manifest,
 )
+from legato.adapters.sql.sqlite.snapshot import SqliteSnapshots
+from legato.app import sqlite_path
 from legato.auth import escrow, keys
 from legato.errors import Conflict, InvalidInput, NotFound, StoreDamaged, Unavailable
 from legato.ports.audit import AuditEntry
@@ -95,13 +98,9 @@ def snapshots_of(settings: Settings, scratch: Path) -> Snapshots:
         settings: Name it.
         scratch: A file that may be made for it, and goes again.
     """
-    from legato.app import _sqlite_path
-
     if settings.database_url.startswith("sqlite:"):
-        from legato.adapters.sql.sqlite.snapshot import SqliteSnapshots
-
-        return SqliteSnapshots(_sqlite_path(settings.database_url), scratch)
-    from legato.adapters.sql.postgres.snapshot import PostgresSnapshots
+        return SqliteSnapshots(sqlite_path(settings.database_url), scratch)
+    from legato.adapters.sql.postgres.snapshot import PostgresSnapshots  # noqa: PLC0415 - loads a driver
 
     return PostgresSnapshots(settings.database_url)
 
@@ -124,9 +123,7 @@ async def back_up(
         StoreDamaged: A payload is missing or damaged, or what was written is not what is read.
         Unavailable: The store does not answer, or the file cannot be written.
     """
-    place = place.absolute()
-    if os.path.lexists(place):
-        raise Conflict(f"{place} is there already; a backup is written over nothing")
+    place = await asyncio.to_thread(_free, place)
     part = place.with_name(f"{place.name}.part")
     snapshots = snapshots_of(app.settings, place.with_name(f"{place.name}.part-database"))
     with contextlib.suppress(OSError):
@@ -144,6 +141,18 @@ async def back_up(
     )
     await app.stores.keeping.note_backup(noted, [audit])
     return looked
+
+
+def _free(place: Path) -> Path:
+    """Return a place as an absolute path.
+
+    Raises:
+        Conflict: Something is there.
+    """
+    place = place.absolute()
+    if os.path.lexists(place):
+        raise Conflict(f"{place} is there already; a backup is written over nothing")
+    return place
 
 
 @contextlib.asynccontextmanager
@@ -231,8 +240,6 @@ async def _write_blobs(app: App, archive: ArchiveWriter, snapshot: Snapshot, tel
 
 
 def _spelt(workspace: str) -> str:
-    from urllib.parse import quote
-
     return quote(workspace, safe="")
 
 

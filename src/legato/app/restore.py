@@ -22,6 +22,7 @@ from urllib.parse import unquote
 import msgspec
 
 from legato.adapters.archive import ArchiveReader, Member
+from legato.adapters.blobs.obstore_blobs import make_blobs
 from legato.app import RESTORE_MARK, build
 from legato.app.backup import Looked, look_through, snapshots_of
 from legato.auth import escrow, keys
@@ -87,9 +88,7 @@ async def restore(
             f"{snapshots.kind}.",
             hint="Restore it into the same kind of database.",
         )
-    with contextlib.suppress(OSError):  # said with a reason when the mark is made
-        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    was_begun = os.path.lexists(settings.home / RESTORE_MARK)
+    was_begun = await asyncio.to_thread(_is_begun, settings.home)
     state = await snapshots.state()
     await _refuse_used(settings, state, was_begun=was_begun)
     await asyncio.to_thread(_mark, settings.home, looked.header.id)
@@ -137,12 +136,17 @@ async def _refuse_used(settings: Settings, state: str | None, *, was_begun: bool
         raise Conflict("the database is not empty.", hint=hint)
     if was_begun or state == RESTORING:
         return  # what is there is what an earlier restore has left
-    if os.path.lexists(settings.home / keys.FILE_NAME):
+    if await asyncio.to_thread(os.path.lexists, settings.home / keys.FILE_NAME):
         raise Conflict(f"{settings.home} has keys already.", hint=hint)
-    from legato.adapters.blobs.obstore_blobs import make_blobs
-
     if await make_blobs(settings.blobs_url).workspaces():
         raise Conflict(f"there are payloads in {settings.blobs_url} already.", hint=hint)
+
+
+def _is_begun(home: Path) -> bool:
+    """Tell whether a home is marked; it is made, for its owner alone, if it is not there."""
+    with contextlib.suppress(OSError):  # said with a reason when the mark is made
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.path.lexists(home / RESTORE_MARK)
 
 
 def _mark(home: Path, backup: str) -> None:
@@ -162,8 +166,6 @@ def _mark(home: Path, backup: str) -> None:
 
 async def _fill(settings: Settings, source: Path, load: Load, tell: Tell) -> None:
     """Put database and payloads in."""
-    from legato.adapters.blobs.obstore_blobs import make_blobs
-
     blobs = make_blobs(settings.blobs_url)
     done = 0
     with ArchiveReader(source) as archive:

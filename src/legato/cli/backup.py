@@ -33,7 +33,7 @@ _without = click.option("--without-key", is_flag=True, help="Leave the keys out.
 
 @click.command(
     epilog=examples(
-        "legato backup /backup/monday.tar --key-passphrase-file /root/phrase",
+        "legato backup /backup/monday.tar --key-passphrase-file /etc/legato/phrase",
         "legato backup /backup/monday.tar --without-key",
     )
 )
@@ -68,7 +68,7 @@ def backup(invocation: Invocation, place: Path, phrase: Path | None, *, without_
 @click.command(
     epilog=examples(
         "legato restore /backup/monday.tar --check --without-key",
-        "legato --home /srv/new restore /backup/monday.tar --key-passphrase-file /root/phrase",
+        "legato --home /srv/new restore /backup/monday.tar --key-passphrase-file phrase",
     )
 )
 @click.argument("source", metavar="SRC.tar", type=click.Path(path_type=Path))
@@ -177,7 +177,7 @@ def _contents(looked: Looked) -> str:
 
 
 def _looked_json(looked: Looked) -> dict[str, Any]:
-    from legato.cli.text import iso
+    from legato.model.instants import iso
 
     header, manifest = looked.header, looked.manifest
     return {

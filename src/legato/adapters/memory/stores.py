@@ -23,9 +23,9 @@ from legato.ports.accounts import Accounts
 from legato.ports.admission import Admissions
 from legato.ports.audit import Audit
 from legato.ports.clock import Clock
-from legato.ports.keeping import Keeping
 from legato.ports.credentials import Credentials
 from legato.ports.files import Files
+from legato.ports.keeping import Keeping
 from legato.ports.listing import ExecutionLists
 from legato.ports.stores import StoreLook, Stores
 from legato.ports.triggers import Notices, Triggers

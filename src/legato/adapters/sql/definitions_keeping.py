@@ -14,7 +14,6 @@ from sqlalchemy import (
     Text,
     cast,
     delete,
-    func,
     literal_column,
     select,
     text,

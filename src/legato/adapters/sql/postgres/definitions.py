@@ -96,8 +96,8 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _steps(), _search(),
         account_statements(), admission_statements(), audit_statements(), credential_statements(),
-        file_statements(), keeping_statements(), trigger_statements(), workflow_statements(), look_ups(),
-        listing_statements(), postgres_statements(),
+        file_statements(), keeping_statements(), trigger_statements(), workflow_statements(),
+        look_ups(), listing_statements(), postgres_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

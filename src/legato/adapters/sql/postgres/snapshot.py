@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snapshots of a PostgreSQL database: every table by COPY, all of one instant, and the way back.
 
-One transaction, REPEATABLE READ and read-only, sees the same instant to its end; no writer waits for
-it. All that comes back is written in one transaction: cut off, it leaves an empty database.
+One transaction, REPEATABLE READ and read-only, sees the same instant to its end; no writer waits
+for it. All that comes back is written in one transaction: cut off, it leaves an empty database.
+Names of tables and columns are those of the catalogue, where our migrations have put them.
 
 Rules: BK1, BK9.
 """
@@ -66,11 +67,12 @@ class PostgresSnapshots:
     @asynccontextmanager
     async def take(self, tell: Tell) -> AsyncIterator[Snapshot]:
         """Keep `Snapshots.take`."""
-        async with self._connected() as connection:
-            async with connection.transaction(isolation="repeatable_read", readonly=True):
-                revision = await connection.fetchval("SELECT version_num FROM alembic_version")
-                columns = await _columns(connection)
-                yield _Tables(connection, str(revision), columns, tell)
+        async with (
+            self._connected() as connection,
+            connection.transaction(isolation="repeatable_read", readonly=True),
+        ):
+            revision = await connection.fetchval("SELECT version_num FROM alembic_version")
+            yield _Tables(connection, str(revision), await _columns(connection), tell)
 
     async def state(self) -> str | None:
         """Keep `Snapshots.state`."""
@@ -235,7 +237,7 @@ class _Loading:
         for table in found:
             # Triggers act for what people do; a copy has happened before.
             await self._connection.execute(f"ALTER TABLE {_quoted(table)} DISABLE TRIGGER USER")
-            await self._connection.execute(f"DELETE FROM {_quoted(table)}")
+            await self._connection.execute(f"DELETE FROM {_quoted(table)}")  # noqa: S608 - see above
 
     async def piece(self, piece: Piece) -> None:
         """Keep `Load.piece`."""
@@ -288,7 +290,7 @@ class _Loading:
         for table, column in await self._connection.fetch(_IDENTITIES):
             name, of = _quoted(table), _quoted(column)
             await self._connection.execute(
-                f"SELECT setval(pg_get_serial_sequence('{name}', '{column}'),"
+                f"SELECT setval(pg_get_serial_sequence('{name}', '{column}'),"  # noqa: S608
                 f" coalesce(max({of}), 1), max({of}) IS NOT NULL) FROM {name}"
             )
         await self._connection.execute(_MARK, RESTORING, marker)

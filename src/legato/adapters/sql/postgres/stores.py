@@ -13,10 +13,10 @@ import asyncpg
 from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
-from legato.adapters.sql.keeping import SqlKeeping
 from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.files import SqlFiles
 from legato.adapters.sql.indexing import Indexing, store_words
+from legato.adapters.sql.keeping import SqlKeeping
 from legato.adapters.sql.listing import SqlExecutionLists
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal

@@ -84,8 +84,8 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _owners(), finds(), lists(), steps(), search(),
         account_statements(), admission_statements(), audit_statements(), credential_statements(),
-        file_statements(), keeping_statements(), trigger_statements(), workflow_statements(), listing_statements(),
-        sqlite_statements(),
+        file_statements(), keeping_statements(), trigger_statements(), workflow_statements(),
+        listing_statements(), sqlite_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

@@ -16,10 +16,10 @@ from typing import Final
 from legato.adapters.sql.accounts.store import SqlAccounts
 from legato.adapters.sql.admissions import SqlAdmissions
 from legato.adapters.sql.audit import SqlAudit
-from legato.adapters.sql.keeping import SqlKeeping
 from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.files import SqlFiles
 from legato.adapters.sql.indexing import Indexing, store_words_apart
+from legato.adapters.sql.keeping import SqlKeeping
 from legato.adapters.sql.listing import PlainWords, SqlExecutionLists
 from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
