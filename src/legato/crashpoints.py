@@ -55,6 +55,10 @@ POINTS: Final[dict[str, str]] = {
     "tick.before_admission": "a due tick is claimed and nothing of its execution is written",
     "tick.after_admission": "a tick's execution is committed and the schedule has not moved on",
     "tick.after_advance": "a schedule has moved on and its next tick is not due",
+    "restore.begun": "a restore has marked its home and put nothing in",
+    "restore.filled": "database and payloads are in and nothing of the old life has ended",
+    "restore.old_life_ended": "sessions and keys have ended and no execution is parked",
+    "restore.before_end": "everything is parked and the marks are still there",
     "drain.before_resign": "an engine that stops still holds its lease",
 }
 """Every place, and what has and has not happened there."""

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from legato.auth.roles import may
 from legato.model.frames import FINAL_EXECUTION, ExecutionStatus
 from legato.ports.accounts import Principal
-from legato.ports.executions import ExecutionRow
+from legato.ports.executions import RESTORED, ExecutionRow
 
 
 class AllowedAction(BaseModel):
@@ -69,7 +69,7 @@ def _reasons(row: ExecutionRow) -> Iterator[tuple[str, str | None]]:
     yield "purge", _NOT_ENDED
     if row.head_seq == 0:
         yield "fork", _NOT_BEGUN
-    if status == "paused":
+    if status == "paused" or waits.startswith(RESTORED):
         yield "pause", "It is paused."
     else:
         yield "resume", "It is not paused."

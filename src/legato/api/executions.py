@@ -35,7 +35,7 @@ from legato.errors import NotFound
 from legato.model.events import ExecutionStarted
 from legato.model.frames import FINAL_EXECUTION, ExecutionStatus
 from legato.model.ids import ExecutionId, WorkspaceId, time_of_id
-from legato.ports.executions import ExecutionRow
+from legato.ports.executions import RESTORED, ExecutionRow
 from legato.ports.listing import VALUES_ASKED_MAX, ExecutionLook, ListQuery
 from legato.runtime.history import LogReader, live_engines, owner_among
 
@@ -346,7 +346,7 @@ def waits_of(row: ExecutionRow) -> list[dict[str, str]]:
     """Return what an open execution waits for: the first nodes that do."""
     if row.waiting_for is None or row.status in FINAL_EXECUTION:
         return []
-    parts = (each.partition(": ") for each in row.waiting_for.split(", "))
+    parts = (each.partition(": ") for each in row.waiting_for.split(", ") if each != RESTORED)
     return [{"node": node, "waits_for": what} for node, _, what in parts]
 
 

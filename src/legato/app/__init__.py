@@ -5,8 +5,8 @@
 
 Roles: `reader` looks at the store and sends signals; `submit` queues executions for engines of
 other processes; `run` has an engine that owns only what it starts or resumes; `engine` has one that
-adopts whatever needs an owner. What a role does not use
-is not imported. Rules: OW3, OW7, OW9, CL13, LG21.
+adopts whatever needs an owner; `restore` looks at what nobody else may use yet. What a role does
+not use is not imported. Rules: OW3, OW7, OW9, CL13, LG21.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from legato.errors import Internal, InvalidInput
+from legato.errors import Conflict, Internal, InvalidInput
 from legato.model.ids import EngineId
 from legato.telemetry import logger
 
@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from legato.settings import GrantSettings, Settings
 
 T = TypeVar("T")
-Role = Literal["reader", "submit", "run", "engine"]
+Role = Literal["reader", "submit", "run", "engine", "restore"]
+RESTORE_MARK: Final = "restoring"
+"""File in a home: a restore into it is not finished, so nobody may use it."""
 
 SWITCH_INTERVAL_S: Final = 0.0005
 """How long a thread may hold the interpreter while another waits. The store's writer thread does
@@ -160,11 +162,15 @@ def make_stores(settings: Settings) -> Stores:
     if settings.database_url.startswith("sqlite:"):
         from legato.adapters.sql.sqlite.stores import make_sqlite_stores
 
-        path = _sqlite_path(settings.database_url)
+        path = sqlite_path(settings.database_url)
         return make_sqlite_stores(path, blobs, home=settings.home, limits=limits)
     from legato.adapters.sql.postgres.stores import make_postgres_stores
 
-    return make_postgres_stores(settings.database_url, blobs, limits=limits)
+    pool = settings.database
+    return make_postgres_stores(
+        settings.database_url, blobs, limits=limits,
+        pool_max=pool.pool_max, pool_wait_s=pool.pool_wait_s,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +196,7 @@ async def look_at_schema(settings: Settings) -> Schema:
 
     url = settings.database_url
     if url.startswith("sqlite:"):
-        place = str(_sqlite_path(url))
+        place = str(sqlite_path(url))
         found = await sqlite_revision(Path(place))
     else:
         parts = urlsplit(url)  # the place is shown: without user and password
@@ -241,13 +247,17 @@ class App:
             Conflict: Its schema is newer than this program.
             InvalidInput: Credentials need master keys that are not here.
         """
+        if self.role != "restore" and (self.settings.home / RESTORE_MARK).exists():
+            raise _unfinished(str(self.settings.home))
         async with contextlib.AsyncExitStack() as stack:
             await self.stores.lifecycle.open()
             stack.push_async_callback(self.stores.lifecycle.close)
+            if self.role != "restore" and self._instead.stores is None:
+                await self._refuse_unfinished()
             self.epoch = await self.stores.lifecycle.epoch()
             if self.role == "engine":  # before it takes up what would fail without them
                 await self.vault.refuse_missing_keys()
-            if self.role != "reader":
+            if self.role not in {"reader", "restore"}:
                 await self._start_engine(stack)
             self._exit = stack.pop_all()
         return self
@@ -260,6 +270,11 @@ class App:
     ) -> None:
         """Stop the engine without waiting for attempts, and close the store."""
         await self._exit.__aexit__(kind, error, trace)
+
+    async def _refuse_unfinished(self) -> None:
+        """Refuse a database into which a restore is not finished."""
+        if await self.stores.keeping.is_restoring():
+            raise _unfinished("the database")
 
     async def flush_logs(self) -> None:
         """Store and show every log line there is."""
@@ -377,6 +392,13 @@ class App:
             self.on_line(line)
 
 
+def _unfinished(place: str) -> Conflict:
+    return Conflict(
+        f"a restore into {place} was begun and is not finished.",
+        hint="Run legato restore again: it begins anew.",
+    )
+
+
 def guarded_http(grants: Grants) -> HttpAccess:
     """Return the HTTP client that nodes get; it reaches what is public or granted."""
     from legato.nodes.http_access import GuardedHttp
@@ -448,7 +470,7 @@ def _folder_of(file: Path | None) -> tuple[Path, ...]:
     return () if file is None else (file.parent,)
 
 
-def _sqlite_path(url: str) -> Path:
+def sqlite_path(url: str) -> Path:
     """Return the file of `sqlite:///PATH`.
 
     Raises:

@@ -33,6 +33,7 @@ from legato.auth.passwords import Passwords
 from legato.auth.sealing import Sealer
 from legato.auth.throttle import LoginThrottle
 from legato.auth.tokens import AccessTokens, KeyRing
+from legato.runtime.retention import Ages, Retention
 from legato.runtime.sweep import DAY_MS, Sweep
 from legato.telemetry import lines_dropped
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from legato.api.care import Companion
     from legato.app import App
     from legato.app.embedded import Embedded
+    from legato.model.events import FinalStatus
     from legato.ports.clock import Clock
     from legato.ports.counters import Counters
     from legato.settings import Settings
@@ -95,10 +97,26 @@ def make_server(app: App, embedded: Embedded | None = None) -> HttpServer:
     files = settings.files
     keep_ms = round(files.keep_days * DAY_MS)
     sweep = Sweep(stores, clock, every_s=files.sweep_s, keep_ms=keep_ms)
-    beside: list[Companion] = [lag, sweep, *server_companions(app, api)]
+    beside: list[Companion] = [lag, sweep, _retention(app), *server_companions(app, api)]
     care = Care(stores, close=close, hang_up=hang_up, beside=beside)
     frame = make_api(api, gate, (*RESOURCES, *IDENTITY, *neighbours(api)))
     return HttpServer(frame, readiness, settings.server, care)
+
+
+def _retention(app: App) -> Retention:
+    """Return who lets go of what is too old."""
+    chosen = app.settings.retention
+    days: dict[FinalStatus, float] = {
+        "completed": chosen.completed_days,
+        "failed": chosen.failed_days,
+        "cancelled": chosen.cancelled_days,
+        "timed_out": chosen.timed_out_days,
+    }
+    ages = Ages(
+        executions={status: round(each * DAY_MS) for status, each in days.items()},
+        logs=round(chosen.log_days * DAY_MS),
+    )
+    return Retention(app.stores, app.clock, ages, every_s=chosen.sweep_s)
 
 
 def _counters(

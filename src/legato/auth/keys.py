@@ -411,3 +411,34 @@ def _write(path: Path, file: _File) -> None:
             os.close(folder)
     except OSError as error:
         raise Unavailable(f"cannot write {path}: {error.strerror}") from None
+
+
+def carried(home: Path) -> bytes | None:
+    """Return the file of keys as a backup takes it along; None if there is none.
+
+    Raises:
+        InvalidInput: As `load_or_create`; so the others.
+    """
+    found = _read(home / FILE_NAME)
+    return None if found is None else msgspec.json.encode(found)
+
+
+def settle(home: Path, data: bytes, *, now_ms: int) -> None:
+    """Write the file of keys of a home that was restored: what seals stays, what signs is new.
+
+    Args:
+        home: The folder, which exists and has no keys.
+        data: What `carried` returned.
+        now_ms: The time that is noted of the new key.
+
+    Raises:
+        InvalidInput: It is damaged, or there are keys.
+        Unavailable: It cannot be written.
+    """
+    path = home / FILE_NAME
+    found = _parsed(path, data)
+    with _locked(home):
+        if path.exists():
+            raise InvalidInput(f"{path} is there already; nothing is written over it")
+        fresh = msgspec.structs.replace(found, jwt=(_fresh_jwt(now_ms),), refresh_key=_fresh())
+        _write(path, fresh)

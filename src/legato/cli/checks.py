@@ -23,6 +23,7 @@ from legato.ports.node import PROGRAM_PATH
 
 if TYPE_CHECKING:
     from legato.app import App, Schema
+    from legato.ports.keeping import LastBackup
     from legato.ports.owners import EngineRow
     from legato.ports.stores import StoreLook
     from legato.settings import GrantSettings, Settings
@@ -37,6 +38,7 @@ CLOCK_PROBLEM_MS: Final = 60_000
 DISK_WARNING_BYTES: Final = 1024**3
 DISK_PROBLEM_BYTES: Final = 100 * 1024**2
 CREDENTIALS_NAMED: Final = 5
+BACKUP_WARNING_MS: Final = 7 * 86_400_000
 SLOW_STORE_MS: Final = 250.0
 """A commit that takes longer bounds every chain of nodes to four a second."""
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
@@ -314,3 +316,16 @@ async def check_sandbox(settings: Settings) -> Check:
     advice = "Install bubblewrap (bwrap) and allow it user namespaces."
     risky = settings.grants.code.python or bool(settings.grants.shell.programs)
     return Check("sandbox", "warning" if risky else "ok", said, advice)
+
+
+def check_backup(last: LastBackup | None, now_ms: int) -> Check:
+    """Look how old the last backup is; before the first one there is nothing to worry about."""
+    if last is None:
+        return Check("backup", "ok", "there has been none so far", "Make one: legato backup FILE")
+    days = max(now_ms - last.at, 0) / 86_400_000
+    age = f"{days:.0f} days" if days >= 2 else f"{days * 24:.0f} hours"
+    keys = "with keys" if last.has_keys else "without keys"
+    said = f"the last one is {age} old: {last.name}, {keys}"
+    if now_ms - last.at > BACKUP_WARNING_MS:
+        return Check("backup", "warning", said, "Make one: legato backup FILE")
+    return Check("backup", "ok", said)

@@ -69,7 +69,7 @@ async def _look_at_store(settings: Settings) -> list[Check]:
     """Look at schema, database, clock and engines; an empty or old database is not opened."""
     from legato.app import build, look_at_schema
     from legato.cli import checks
-    from legato.cli.checks import Check, check_engines, check_schema, check_store
+    from legato.cli.checks import Check, check_backup, check_engines, check_schema, check_store
     from legato.errors import LegatoError
     from legato.model.ids import LOCAL_WORKSPACE
 
@@ -83,6 +83,8 @@ async def _look_at_store(settings: Settings) -> list[Check]:
             counts = await app.stores.executions.counts(LOCAL_WORKSPACE)
             found.append(await checks.check_credentials(app))
             engines = await app.stores.owners.engines()
+            last = await app.stores.keeping.last_backup()
+            found.append(check_backup(last, app.clock.now_ms()))
             found.append(check_engines(engines, sum(counts.get(each, 0) for each in _OPEN)))
     except LegatoError as error:
         advice = error.hint or "Start it, or correct database_url."

@@ -44,6 +44,7 @@ executions = LazyGroup(
         "signal": (f"{_TELL}:signal", "Give a signal to a node that waits for it."),
         "retry": (f"{_FORK}:retry", "Do again what did not complete, as a new execution."),
         "fork": (f"{_FORK}:fork", "Run it again from a node, as a new execution."),
+        "purge": ("legato.cli.executions_purge:purge", "Delete one that has ended, for ever."),
         "retry-node": (f"{_ACT}:retry_node", "Make a parked node's work once more."),
         "skip-node": (f"{_ACT}:skip_node", "Leave a parked node out."),
         "force-node": (f"{_ACT}:force_node", "Settle a parked node by hand."),

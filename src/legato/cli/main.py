@@ -67,6 +67,8 @@ COMMANDS: Final = {
     "credentials": ("legato.cli.credentials:credentials", "Keep what workflows log in with."),
     "keys": ("legato.cli.key_commands:keys", "Look at and rotate the keys of the installation."),
     "audit": ("legato.cli.audit:audit", "Read, check and take away who did what."),
+    "backup": ("legato.cli.backup:backup", "Write everything into one file, while it runs."),
+    "restore": ("legato.cli.backup:restore", "Put a backup into an empty home and database."),
     "doctor": ("legato.cli.doctor:doctor", "Check this installation and say what to do."),
     "completion": ("legato.cli.completion:completion", "Print the completion script of a shell."),
     "migrate": ("legato.cli.migrate:migrate", "Bring the database to this program's schema."),

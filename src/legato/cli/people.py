@@ -185,4 +185,5 @@ def key_json(key: ApiKey, user: User) -> dict[str, Any]:
         "created_at": iso(key.created_at),
         "expires_at": iso(key.expires_at),
         "last_used": iso(key.last_used),
+        "is_disabled": key.disabled_at is not None,
     }

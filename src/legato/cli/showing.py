@@ -132,7 +132,7 @@ def _what_to_do(boards: Boards, found: Ownership, history: History) -> list[str]
         lines.extend(f"               {way}" for way in ways[1:])
     for owner, node in boards.parked():
         lines.extend(parked_lines(owner, node))
-    if found.is_unattended or history.row.status == "paused":
+    if found.is_unattended or history.row.status == "paused" or history.state.restored:
         lines.append(f"  go on:       legato executions resume {execution_id}")
     if history.row.status not in FINAL_EXECUTION:
         lines.append(f"  stop it:     legato executions cancel {execution_id}")

@@ -26,6 +26,7 @@ token = LazyGroup(
     table={
         "list": (f"{__name__}:list_keys", "List the API keys that live."),
         "create": (f"{__name__}:create", "Make an API key, and print it once."),
+        "enable": (f"{__name__}:enable", "Enable a key again that a restore has disabled."),
         "revoke": (f"{__name__}:revoke", "End an API key at once."),
     },
     epilog=examples(
@@ -125,6 +126,35 @@ def revoke(invocation: Invocation, key: str, *, yes: bool) -> int:
     return OK
 
 
+@click.command(epilog=examples("legato token enable abcd2345efgh"))
+@click.argument("key", metavar="ID")
+@command_options
+def enable(invocation: Invocation, key: str) -> int:
+    """Enable an API key again that a restore has disabled. ID is what stands after `lgt_`.
+
+    It may have been revoked after the backup was made: enable what you know to be in use.
+    """
+    from legato.app import run
+    from legato.cli.people import administration, entry
+    from legato.errors import NotFound
+
+    named = _id_of(key)
+
+    async def work() -> None:
+        async with administration(invocation) as app:
+            audit = entry("auth.api_key_enable", ("api_key", named))
+            if not await app.stores.accounts.enable_key(named, audit):
+                raise NotFound(
+                    "there is no such key that a restore has disabled.",
+                    hint="legato token list shows them.",
+                )
+            invocation.terminal.json({"id": named, "is_disabled": False})
+            invocation.terminal.line(f"key {named} is enabled")
+
+    run(work())
+    return OK
+
+
 def _id_of(text: str) -> str:
     """Return the id in what was typed: it, or a whole key; what is neither is not repeated."""
     import re
@@ -194,5 +224,7 @@ def _say_keys(invocation: Invocation, found: list[tuple[ApiKey, User]]) -> None:
     for key, user in found:
         terminal.json(key_json(key, user))
         times = (local_time(key.expires_at), local_time(key.last_used))
-        rows.append((key.id, key.name, user.email, *times, " ".join(key.scopes)))
+        scopes = " ".join(key.scopes)
+        shown = scopes if key.disabled_at is None else f"disabled by a restore; {scopes}"
+        rows.append((key.id, key.name, user.email, *times, shown))
     terminal.lines(table(rows) if found else ["no keys"])

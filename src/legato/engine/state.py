@@ -159,7 +159,8 @@ class ExecutionState:
         "epoch_fence", "error", "error_node", "evaluating", "execution_id", "final_count",
         "foreach_open", "graph", "holding", "is_fresh", "is_halted", "items_reused", "kept",
         "last_at", "moving", "nodes", "open_waits", "outputs", "outputs_pending", "parked",
-        "paused", "paused_by", "pumps", "ready", "rejections", "retrying", "running", "seq",
+        "paused", "paused_by", "pumps", "ready", "rejections", "restored", "retrying", "running",
+        "seq",
         "signal_waits", "signals", "started", "stopping", "timers", "waiting",
     )  # fmt: skip
 
@@ -185,6 +186,8 @@ class ExecutionState:
         self.stopping: Literal["failed", "cancelled", "timed_out"] | None = None
         self.paused = False
         self.paused_by = ""
+        # Paused, too: it came with a backup and waits for consent.
+        self.restored = False
         self.rejections = 0
         self.running = 0
         self.waiting = 0
@@ -226,7 +229,7 @@ class ExecutionState:
         if self.started is None:
             return "queued"
         if self.paused and self.stopping is None:
-            return "paused"
+            return "needs_attention" if self.restored else "paused"
         if self.running or self.retrying or self.stopping is not None:
             return "running"
         if self.moving:
@@ -335,9 +338,10 @@ class ExecutionState:
         """Return the next instant (ms) at which something is due without any signal.
 
         While it stops nothing is: its running attempts report their end. While it is paused no
-        retry is: it would be woken again and again for what may not start.
+        retry is: it would be woken again and again for what may not start. While it waits for
+        consent after a restore, time stands still.
         """
-        if self.ended is not None or self.stopping is not None:
+        if self.ended is not None or self.stopping is not None or self.restored:
             return None
         timer = self._next_wait() if self.paused else self.next_timer()
         deadline = self.deadline()

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from legato.engine.evolve import EXECUTION
 from legato.engine.state import ExecutionState, NodeState
+from legato.model.events import UNKNOWN_PARKS
 from legato.model.frames import (
     AnySet,
     ExecutionFrame,
@@ -85,7 +86,7 @@ def node_set(state: ExecutionState, index: int) -> NodeFrame:
         error_kind=None if error is None else error.kind,
         cause=node.cause if node.status == "skipped" else None,
         reused=node.reused,
-        outcome_unknown=node.outcome_unknown or node.park == "outcome_unknown",
+        outcome_unknown=node.outcome_unknown or node.park in UNKNOWN_PARKS,
         items=_counters(node),
         child=node.child,
         output_size=node.output.size if node.status == "completed" else None,

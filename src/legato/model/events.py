@@ -18,8 +18,10 @@ from legato.model.ids import EngineId, ExecutionId, NodeId, VersionHash, Workspa
 from legato.model.values import NULL, Value
 
 FinalStatus = Literal["completed", "failed", "cancelled", "timed_out"]
-LostCause = Literal["engine_died", "process_died", "worker_died", "drained"]
+LostCause = Literal["engine_died", "process_died", "worker_died", "drained", "restored"]
 ParkReason = Literal["outcome_unknown", "poison", "attempts_lost", "restored"]
+UNKNOWN_PARKS: Final[frozenset[str]] = frozenset({"outcome_unknown", "restored"})
+"""Why a node is parked of which nobody knows whether it did its work."""
 WaitKind = Literal["delay", "approval", "form", "signal", "child"]
 
 
@@ -102,7 +104,11 @@ class ExecutionStarted(
 
 
 class ExecutionAdopted(Event, frozen=True, omit_defaults=True, tag="ExecutionAdopted"):
-    """An engine took the execution over after its owner died or let go while work was in flight."""
+    """An engine took the execution over after its owner died or let go while work was in flight.
+
+    With the cause `restored` the store is a copy of an older state: nothing goes on, not even a
+    timer, until a person resumes it.
+    """
 
     engine: EngineId
     fence: int

@@ -152,6 +152,8 @@ class ApiKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int = 0
     expires_at: int | None = None
     last_used: int | None = None
+    disabled_at: int | None = None
+    """Since when it is refused, because the store was restored; it may be enabled again."""
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True):
@@ -427,6 +429,10 @@ class Accounts(Memberships, Protocol):
         workspace: WorkspaceId | None = None,
     ) -> bool:
         """Revoke a key, of a user or of a workspace; False if there is no such live key."""
+        ...
+
+    async def enable_key(self, key_id: str, audit: Sequence[AuditEntry]) -> bool:
+        """Enable a live key that a restore has disabled; False if there is no such one."""
         ...
 
     # --- identities of other issuers --------------------------------------------------------------

@@ -13,6 +13,8 @@ from legato.model.ids import ExecutionId, VersionHash, WorkspaceId
 from legato.model.values import BlobRef
 
 OPEN_COUNTED_MAX: Final = 100_000
+RESTORED: Final = "Restored: consent"
+"""First in `waiting_for` of an execution that came with a backup; no node has such a name."""
 
 
 class ExecutionRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from legato.ports.executions import Executions
 from legato.ports.files import Files
 from legato.ports.inbox import Inbox
 from legato.ports.journal import Journal
+from legato.ports.keeping import Keeping
 from legato.ports.listing import ExecutionLists
 from legato.ports.log import Log
 from legato.ports.owners import Owners
@@ -93,3 +94,4 @@ class Stores:
     credentials: Credentials
     triggers: Triggers
     notices: Notices
+    keeping: Keeping

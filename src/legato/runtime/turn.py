@@ -10,6 +10,7 @@ Rules: EN, LG, EX.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -25,12 +26,18 @@ from legato.model.effects import (
 )
 from legato.model.events import AnyEvent, ExecutionEnded, ExecutionStarted, encode_event
 from legato.model.ids import EngineId, ExecutionId
-from legato.model.signals import AnySignal, ReportSuccess, StartExecution, encode_signal
+from legato.model.signals import (
+    AnySignal,
+    ReportEvaluated,
+    ReportSuccess,
+    StartExecution,
+    encode_signal,
+)
 from legato.model.values import NULL, BlobRef, Value
 from legato.ports.clock import Clock
+from legato.ports.executions import RESTORED
 from legato.ports.log import NewExecution, OutSignal, Projection, Turn
 from legato.runtime.active import Active, Letter
-from legato.runtime.evaluate import Evaluator
 
 _SEARCH_CHARS_MAX = 16 * 1024
 """Text per execution that goes into the full-text index, of inputs and of outputs each."""
@@ -56,10 +63,18 @@ class Pending:
     is_empty: bool = False
 
 
+class Inline(Protocol):
+    """Answers evaluations inside a turn, as `runtime.evaluate.Evaluator` does."""
+
+    def inline(self, active: Active, effect: Evaluate, /) -> ReportEvaluated | None:
+        """Return the answer, or None: it takes longer than a turn may, or is not to be had."""
+        ...
+
+
 class Turns:
     """Takes turns for one engine."""
 
-    def __init__(self, engine: EngineId, clock: Clock, evaluator: Evaluator) -> None:
+    def __init__(self, engine: EngineId, clock: Clock, evaluator: Inline) -> None:
         """Args: engine owns what it starts; evaluator answers inside the turn."""
         self._engine = engine
         self._clock = clock
@@ -196,7 +211,9 @@ class Turns:
             started_at=started.at if started is not None else None,
             ended_at=state.ended_at,
             error=None if state.error is None else state.error.message[:500],
-            waiting_for=_waiting_for(active) if state.waiting or state.parked else None,
+            waiting_for=_waiting_for(active)
+            if state.waiting or state.parked or state.restored
+            else None,
             search=_search_text(active, events),
         )
 
@@ -226,8 +243,8 @@ def _values(event: AnyEvent) -> Iterator[Value]:
 
 def _waiting_for(active: Active) -> str | None:
     """Return the first nodes that wait or need a person, as `ask: approval, send: needs you`."""
-    named: list[str] = []
     state = active.state
+    named: list[str] = [RESTORED] if state.restored and state.ended is None else []
     for index in [*state.open_waits, *state.foreach_open]:
         node = state.nodes[index]
         name = state.spec(index).id

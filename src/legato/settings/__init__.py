@@ -33,6 +33,7 @@ from legato.settings.auth import AuthSettings
 from legato.settings.files import FileSettings
 from legato.settings.grants import GrantSettings
 from legato.settings.issuers import IssuerSettings
+from legato.settings.keeping import DatabaseSettings, RetentionSettings
 from legato.settings.log import LogSettings
 from legato.settings.section import Section
 from legato.settings.server import ALIASES, CorsSettings, RedisUrl, ServerSettings
@@ -137,6 +138,8 @@ class Settings(Section):
     cors: CorsSettings = CorsSettings()
     auth: AuthSettings = AuthSettings()
     files: FileSettings = FileSettings()
+    retention: RetentionSettings = RetentionSettings()
+    database: DatabaseSettings = DatabaseSettings()
     crash_button: bool = True
     """With `legato up` the owner may have the server killed, to see what survives; `legato serve`
     never has it."""

@@ -308,6 +308,7 @@ SAMPLES: Final[Mapping[tuple[str, str], Sample]] = {
         ("POST", f"{EXECUTION}/{verb}"): Sample(path=_RUN, foreign=_execution_part())
         for verb in ("cancel", "pause", "resume", "retry")
     },
+    ("DELETE", EXECUTION): Sample(path=_RUN, foreign=_execution_part()),
     ("POST", f"{EXECUTION}/fork"): Sample(
         path=_RUN, body={"from_node": "a"}, foreign=_execution_part()
     ),

@@ -25,6 +25,7 @@ from legato.ports.audit import Audit
 from legato.ports.clock import Clock
 from legato.ports.credentials import Credentials
 from legato.ports.files import Files
+from legato.ports.keeping import Keeping
 from legato.ports.listing import ExecutionLists
 from legato.ports.stores import StoreLook, Stores
 from legato.ports.triggers import Notices, Triggers
@@ -123,6 +124,7 @@ def make_memory_stores(database: MemoryDatabase, clock: Clock, *, process: str) 
         lists=cast(ExecutionLists, NotInMemory()),
         accounts=cast(Accounts, NotInMemory()),
         audit=cast(Audit, NotInMemory()),
+        keeping=cast(Keeping, NotInMemory()),
         files=cast(Files, NotInMemory()),
         credentials=cast(Credentials, NoCredentials()),
         triggers=cast(Triggers, NotInMemory()),

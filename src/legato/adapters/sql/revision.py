@@ -3,5 +3,5 @@
 
 from typing import Final
 
-REVISION: Final = "0009"
+REVISION: Final = "0010"
 """What this program expects to find in the database."""

@@ -36,6 +36,7 @@ from legato.adapters.sql import (
     schema_accounts,
     schema_credentials,
     schema_files,
+    schema_keeping,
     schema_workflows,
 )
 from legato.adapters.sql.schema_base import KEY as _Key
@@ -47,6 +48,7 @@ metadata: Final = schema_accounts.users.metadata
 """All tables: those of the other modules are in it already."""
 assert metadata is schema_credentials.credentials.metadata
 assert metadata is schema_files.files.metadata
+assert metadata is schema_keeping.purges.metadata
 assert metadata is schema_workflows.workflows.metadata
 
 QUEUED: Final = "status = 'queued' AND held_below IS NULL"
@@ -65,6 +67,8 @@ FILTERS: Final = ("status", "workflow", "workflow_id", "number", "trigger")
 """Columns by which lists of roots are filtered; each has an index in the order of ids."""
 ASKING: Final = "waiting_for IS NOT NULL"
 """Where a person may have to answer."""
+ENDED_ROOT: Final = "ended_at IS NOT NULL AND parent IS NULL"
+"""What retention may let go; it takes along what it called."""
 
 executions: Final = Table(
     "executions",
@@ -110,6 +114,8 @@ executions: Final = Table(
     _only("executions", "held", ("workflow_id", "id"), "held_below IS NOT NULL"),
     _only("executions", "owner", ("owner",), "owner IS NOT NULL"),
     _only("executions", "wake", ("wake_at",), "owner IS NULL AND wake_at IS NOT NULL"),
+    # What retention looks through.
+    _only("executions", "ended", ("status", "ended_at"), ENDED_ROOT),
     _only("executions", "drained", ("created_at",), "owner IS NULL AND is_busy"),
     _only("executions", "parent", ("parent",), "parent IS NOT NULL"),
     sqlite_with_rowid=False,

@@ -166,6 +166,8 @@ api_keys: Final = Table(
     Column("expires_at", BigInteger),
     Column("last_used", BigInteger),
     Column("revoked_at", BigInteger),
+    # A restored store has disabled it: it may have been revoked after the backup.
+    Column("disabled_at", BigInteger),
     Index("ix_api_keys_user", "user_id"),
     Index("ix_api_keys_workspace", "workspace", "id"),
 )

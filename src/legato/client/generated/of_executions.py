@@ -345,6 +345,20 @@ class ExecutionsOperations(Caller):
         )
         return await self._answer(call, models.ExecutionDetail)
 
+    async def purge_execution(self, execution_id: str, *, workspace: str | None = None) -> None:
+        """Delete an execution that has ended, with all that it called; it cannot be undone.
+
+        Forks of it keep what they took from it. The audit stays.
+
+        Needs the right `execution:purge`.
+        """
+        call = Call(
+            method="DELETE",
+            path=f"/api/v1/executions/{segment(execution_id)}",
+            headers={"Legato-Workspace": workspace},
+        )
+        await self._nothing(call)
+
     async def cancel_execution(
         self, execution_id: str, body: models.Because | None = None, *, workspace: str | None = None
     ) -> models.ExecutionBody:

@@ -59,7 +59,7 @@ def _reason_to_park(
     effect: EffectClass, cause: ev.LostCause, *, deaths: int, losses: int
 ) -> ev.ParkReason | None:
     if effect == "non_idempotent":
-        return "outcome_unknown"
+        return "restored" if cause == "restored" else "outcome_unknown"
     if cause == "process_died" and deaths + 1 >= CHILD_DEATHS_BEFORE_POISON:
         return "poison"
     return "attempts_lost" if losses + 1 >= LOST_ATTEMPTS_MAX else None

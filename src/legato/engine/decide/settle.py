@@ -18,6 +18,7 @@ from legato.engine.decide.recover import recover
 from legato.engine.state import ItemsState
 from legato.model import events as ev
 from legato.model.effects import Evaluate
+from legato.model.events import UNKNOWN_PARKS
 from legato.model.policy import is_outcome_unknown
 from legato.model.values import inline
 from legato.model.workflow import JoinRule, NodeSpec
@@ -117,7 +118,7 @@ def _stop_rest(d: Decision) -> None:
     for index in list(state.open_waits):
         node = state.nodes[index]
         cancel_children(d, index, reason)
-        unknown = node.park == "outcome_unknown"
+        unknown = node.park in UNKNOWN_PARKS
         d.emit(ev.NodeCancelled(state.spec(index).id, node.attempt, unknown))
     while state.closing:
         index, _ = state.closing.popitem()
@@ -145,7 +146,7 @@ def _drop_questions(d: Decision) -> None:
 
 def _is_unknown(spec: NodeSpec, items: ItemsState) -> bool:
     """Tell whether an item ended, or is parked, without anybody knowing what it did."""
-    return "outcome_unknown" in items.parked.values() or any(
+    return not UNKNOWN_PARKS.isdisjoint(items.parked.values()) or any(
         error.may_have_happened
         and (
             error.kind == "cancelled"
@@ -171,7 +172,7 @@ def _finish(d: Decision) -> None:
                     node=state.error_node if failed else None,
                 ),
             )
-    elif state.final_count == len(state.nodes) and not state.outputs_pending:
+    elif state.final_count == len(state.nodes) and not (state.outputs_pending or state.restored):
         is_part = state.started is not None and state.started.part is not None
         if is_part or bytes(state.graph.workflow.outputs) in {b"", b"{}"}:
             end_execution(d, ev.ExecutionEnded("completed", _NO_OUTPUTS))

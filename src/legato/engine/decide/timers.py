@@ -13,8 +13,13 @@ from legato.model import events as ev
 
 
 def fire_timers(d: Decision) -> None:
-    """Pop every timer that is due at the turn's time; a stopping execution has none to wait for."""
+    """Pop every timer that is due at the turn's time.
+
+    A stopping execution has none to wait for; one that was restored waits for consent first.
+    """
     state = d.state
+    if state.restored:
+        return
     while state.timers and state.timers[0][0] <= d.now and state.stopping is None:
         due, index, item = heapq.heappop(state.timers)
         if not state.is_timer_live(due, index, item):

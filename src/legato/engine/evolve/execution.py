@@ -21,8 +21,11 @@ def execution_started(state: ExecutionState, event: ev.ExecutionStarted, _at: in
 
 
 def execution_adopted(state: ExecutionState, event: ev.ExecutionAdopted, _at: int) -> int:
-    """Remember under which number it is owned."""
+    """Remember under which number it is owned; one that was restored waits for a person."""
     state.epoch_fence = event.fence
+    if event.cause == "restored":
+        state.restored = True
+        state.paused = True
     return EXECUTION
 
 
@@ -43,6 +46,7 @@ def execution_paused(state: ExecutionState, event: ev.ExecutionPaused, _at: int)
 def execution_resumed(state: ExecutionState, _event: ev.ExecutionResumed, _at: int) -> int:
     """The pause is over."""
     state.paused = False
+    state.restored = False
     state.paused_by = ""
     return EXECUTION
 

@@ -221,6 +221,13 @@ def _keys() -> Named:
             c.revoked_at.is_(None),
         ),
     )
+    yield (
+        "key_enable",
+        update(api_keys)
+        .values(disabled_at=literal_column("NULL"))
+        .where(c.id == P("id"), c.disabled_at.is_not(None), _IS_LIVE_KEY)
+        .returning(c.id),
+    )
     count = select(func.count().label("count")).select_from(api_keys)
     yield "keys_live", count.where(c.user_id == P("user_id"), _IS_LIVE_KEY)
     here = select(api_keys).where(c.workspace == P("workspace"), _IS_LIVE_KEY)
@@ -250,6 +257,7 @@ def _key_use() -> Named:
             c.id == P("id"),
             c.secret_hash == P("secret_hash"),
             ~users.c.is_disabled,
+            c.disabled_at.is_(None),
             _IS_LIVE_KEY,
         ),
     )

@@ -77,6 +77,17 @@ class Keys(Part):
 
         return await self._driver.run(script)
 
+    async def enable_key(self, key_id: str, audit: Sequence[AuditEntry]) -> bool:
+        """Keep `Accounts.enable_key`."""
+
+        def script() -> Script[bool]:
+            enabled = yield from step("accounts.key_enable", id=key_id)
+            if enabled:
+                yield from record(audit)
+            return bool(enabled)
+
+        return await self._driver.run(script)
+
     async def principal_of_key(self, key_id: str, secret_hash: bytes) -> Principal | None:
         """Keep `Accounts.principal_of_key`. A write, too, once a minute."""
         rows = await self._driver.look_up(

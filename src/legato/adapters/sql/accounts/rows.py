@@ -106,7 +106,16 @@ def token_values(token: NewToken) -> dict[str, Any]:
 
 def key_of(row: Row) -> ApiKey:
     """Return a key."""
-    names = ("id", "secret_hash", "workspace", "name", "created_at", "expires_at", "last_used")
+    names = (
+        "id",
+        "secret_hash",
+        "workspace",
+        "name",
+        "created_at",
+        "expires_at",
+        "last_used",
+        "disabled_at",
+    )
     values = {name: row[name] for name in names}
     return ApiKey(user=row["user_id"], scopes=_TEXTS.decode(row["scopes"]), **values)
 

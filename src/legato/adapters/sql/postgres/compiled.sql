@@ -26,18 +26,20 @@ UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()
 SELECT setup.id FROM setup;
 -- accounts.key_add: ["id", "secret_hash", "workspace", "user_id", "name", "scopes", "expires_at"]
 INSERT INTO api_keys (id, secret_hash, workspace, user_id, name, scopes, created_at, expires_at) VALUES ($1::VARCHAR COLLATE "C", $2::BYTEA, $3::VARCHAR COLLATE "C", $4::VARCHAR COLLATE "C", $5::VARCHAR, $6::VARCHAR, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), $7::BIGINT) RETURNING api_keys.created_at;
+-- accounts.key_enable: ["id"]
+UPDATE api_keys SET disabled_at=NULL WHERE api_keys.id = $1::VARCHAR COLLATE "C" AND api_keys.disabled_at IS NOT NULL AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) RETURNING api_keys.id;
 -- accounts.key_revoke: ["id", "user_id", "workspace"]
 UPDATE api_keys SET revoked_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE api_keys.id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.user_id = $2::VARCHAR COLLATE "C") AND ($3::VARCHAR IS NULL OR api_keys.workspace = $3::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) RETURNING api_keys.id;
 -- accounts.key_used: ["id", "pause_ms"]
 UPDATE api_keys SET last_used=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE api_keys.id = $1::VARCHAR COLLATE "C" AND (api_keys.last_used IS NULL OR api_keys.last_used < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $2::BIGINT);
 -- accounts.keys: ["user_id", "workspace"]
-SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
+SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at, api_keys.disabled_at FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
 -- accounts.keys_clean: [[86400000]]
 DELETE FROM api_keys WHERE api_keys.revoked_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT OR api_keys.expires_at < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT RETURNING 1;
 -- accounts.keys_live: ["user_id"]
 SELECT count(*) AS count FROM api_keys WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT));
 -- accounts.keys_of_workspace: ["workspace", "after", "limit"]
-SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.workspace = $1::VARCHAR COLLATE "C" AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) AND ($2::VARCHAR IS NULL OR api_keys.id < $2::VARCHAR COLLATE "C") ORDER BY api_keys.id DESC LIMIT $3::INTEGER;
+SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at, api_keys.disabled_at FROM api_keys WHERE api_keys.workspace = $1::VARCHAR COLLATE "C" AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) AND ($2::VARCHAR IS NULL OR api_keys.id < $2::VARCHAR COLLATE "C") ORDER BY api_keys.id DESC LIMIT $3::INTEGER;
 -- accounts.keys_revoke: ["user_id", "workspace"]
 UPDATE api_keys SET revoked_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE api_keys.user_id = $1::VARCHAR COLLATE "C" AND ($2::VARCHAR IS NULL OR api_keys.workspace = $2::VARCHAR COLLATE "C") AND api_keys.revoked_at IS NULL;
 -- accounts.member: ["workspace", "user_id"]
@@ -61,7 +63,7 @@ DELETE FROM presence WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id
 -- accounts.principal_of_identity: ["workspace", "issuer", "subject"]
 SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AS at FROM identities JOIN users ON users.id = identities.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) OR workspaces.slug = $1::VARCHAR COLLATE "C" LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE identities.issuer = $2::VARCHAR COLLATE "C" AND identities.subject = $3::VARCHAR COLLATE "C" AND NOT users.is_disabled ORDER BY workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) DESC LIMIT 1;
 -- accounts.principal_of_key: ["pause_ms", "id", "secret_hash"]
-SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = $2::VARCHAR COLLATE "C" AND api_keys.secret_hash = $3::BYTEA AND NOT users.is_disabled AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT));
+SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) - $1::BIGINT AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = $2::VARCHAR COLLATE "C" AND api_keys.secret_hash = $3::BYTEA AND NOT users.is_disabled AND api_keys.disabled_at IS NULL AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT));
 -- accounts.principal_of_session: ["workspace", "sid_hash"]
 SELECT sessions.id AS s_id, sessions.sid_hash AS s_sid_hash, sessions.user_id AS s_user_id, sessions.created_at AS s_created_at, sessions.authenticated_at AS s_authenticated_at, sessions.expires_at AS s_expires_at, sessions.ended_at AS s_ended_at, sessions.ip AS s_ip, sessions.user_agent AS s_user_agent, sessions.version AS s_version, presence.last_active AS s_last_active, users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role, CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AS at FROM sessions JOIN presence ON presence.session_id = sessions.id JOIN users ON users.id = sessions.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) OR workspaces.slug = $1::VARCHAR COLLATE "C" LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE sessions.sid_hash = $2::BYTEA AND NOT users.is_disabled AND sessions.ended_at IS NULL AND sessions.expires_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AND presence.idle_at > CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) ORDER BY workspaces.id = coalesce($1::VARCHAR COLLATE "C", users.default_workspace) DESC LIMIT 1;
 -- accounts.principal_of_session.many: ["sid_hash", "workspace"]
@@ -352,6 +354,70 @@ INSERT INTO search_values (key, text_id) VALUES ($1::BYTEA, $2::BIGINT) ON CONFL
 SELECT search_texts.id, search_texts.execution_id, search_texts.workspace, search_texts.text FROM search_texts WHERE search_texts.text IS NOT NULL ORDER BY search_texts.id DESC LIMIT $1;
 -- index.words: [[null], "words", [" "], "row_id", "was"]
 UPDATE search_texts SET text=$1::VARCHAR, words=array_to_tsvector(string_to_array($2::VARCHAR, $3::VARCHAR)) WHERE search_texts.id = $4::BIGINT AND search_texts.text = $5::VARCHAR RETURNING search_texts.id;
+-- keeping.engines_drop: []
+DELETE FROM engines;
+-- keeping.epoch_up: []
+UPDATE meta SET value=CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) WHERE meta.key = 'epoch' RETURNING meta.value;
+-- keeping.expired: ["status", "before", "limit"]
+SELECT executions.workspace, executions.id FROM executions WHERE executions.ended_at IS NOT NULL AND executions.parent IS NULL AND executions.status = $1::VARCHAR COLLATE "C" AND executions.ended_at < $2::BIGINT ORDER BY executions.ended_at LIMIT $3;
+-- keeping.keys_disable: []
+UPDATE api_keys SET disabled_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE api_keys.revoked_at IS NULL AND api_keys.disabled_at IS NULL RETURNING api_keys.id;
+-- keeping.log_drop: ["row"]
+DELETE FROM attempt_logs WHERE attempt_logs.id = $1::BIGINT;
+-- keeping.logs_page: ["after", "limit"]
+SELECT attempt_logs.id, attempt_logs.at, executions.ended_at FROM attempt_logs JOIN executions ON executions.id = attempt_logs.execution_id WHERE attempt_logs.id > $1::BIGINT ORDER BY attempt_logs.id LIMIT $2;
+-- keeping.note: ["key"]
+SELECT meta.value FROM meta WHERE meta.key = $1::VARCHAR COLLATE "C";
+-- keeping.note_drop: ["key"]
+DELETE FROM meta WHERE meta.key = $1::VARCHAR COLLATE "C";
+-- keeping.note_set: ["key", "value"]
+INSERT INTO meta (key, value) VALUES ($1::VARCHAR COLLATE "C", $2::VARCHAR) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+-- keeping.now: []
+SELECT CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) AS now;
+-- keeping.open: ["limit"]
+SELECT executions.id FROM executions WHERE executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out') ORDER BY executions.id LIMIT $1;
+-- keeping.open_after: ["after", "limit"]
+SELECT executions.id FROM executions WHERE executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out') AND executions.id > $1::VARCHAR COLLATE "C" ORDER BY executions.id LIMIT $2;
+-- keeping.owners_drop: []
+UPDATE executions SET owner=NULL, fence=(executions.fence + 1) WHERE executions.owner IS NOT NULL;
+-- keeping.piece_blobs: ["id", "limit"]
+DELETE FROM blobs WHERE blobs.execution_id = $1::VARCHAR COLLATE "C" AND (blobs.workspace, blobs.hash) IN (SELECT blobs.workspace, blobs.hash FROM blobs WHERE blobs.execution_id = $1::VARCHAR COLLATE "C" LIMIT $2) RETURNING blobs.execution_id AS gone;
+-- keeping.piece_events: ["id", "limit"]
+DELETE FROM events WHERE events.execution_id = $1::VARCHAR COLLATE "C" AND events.seq IN (SELECT events.seq FROM events WHERE events.execution_id = $1::VARCHAR COLLATE "C" LIMIT $2) RETURNING events.execution_id AS gone;
+-- keeping.piece_inbox: ["id", "limit"]
+DELETE FROM inbox WHERE inbox.execution_id = $1::VARCHAR COLLATE "C" AND inbox.id IN (SELECT inbox.id FROM inbox WHERE inbox.execution_id = $1::VARCHAR COLLATE "C" LIMIT $2) RETURNING inbox.execution_id AS gone;
+-- keeping.piece_logs: ["id", "limit"]
+DELETE FROM attempt_logs WHERE attempt_logs.execution_id = $1::VARCHAR COLLATE "C" AND attempt_logs.id IN (SELECT attempt_logs.id FROM attempt_logs WHERE attempt_logs.execution_id = $1::VARCHAR COLLATE "C" LIMIT $2) RETURNING attempt_logs.execution_id AS gone;
+-- keeping.piece_steps: ["id", "limit"]
+DELETE FROM node_steps WHERE node_steps.execution_id = $1::VARCHAR COLLATE "C" AND (node_steps.node, node_steps.item, node_steps.name, node_steps.ordinal) IN (SELECT node_steps.node, node_steps.item, node_steps.name, node_steps.ordinal FROM node_steps WHERE node_steps.execution_id = $1::VARCHAR COLLATE "C" LIMIT $2) RETURNING node_steps.execution_id AS gone;
+-- keeping.purge_done: ["id"]
+DELETE FROM purges WHERE purges.execution_id = $1::VARCHAR COLLATE "C";
+-- keeping.purge_look: ["id", "workspace"]
+SELECT executions.status, executions.parent, executions.ended_at FROM executions WHERE executions.id = $1::VARCHAR COLLATE "C" AND executions.workspace = $2::VARCHAR COLLATE "C" FOR UPDATE;
+-- keeping.purge_note: ["id"]
+INSERT INTO purges (execution_id, at) VALUES ($1::VARCHAR COLLATE "C", CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT)) ON CONFLICT DO NOTHING;
+-- keeping.purge_open: ["id"]
+WITH RECURSIVE tree(id, depth) AS (SELECT executions.id AS id, 0 AS depth FROM executions WHERE executions.id = $1::VARCHAR COLLATE "C" UNION ALL SELECT called.id AS id, tree.depth + 1 AS anon_1 FROM executions AS called, tree WHERE called.parent = tree.id) SELECT 1 FROM tree JOIN executions ON executions.id = tree.id WHERE executions.ended_at IS NULL LIMIT 1;
+-- keeping.purge_row: ["id"]
+DELETE FROM executions WHERE executions.id = $1::VARCHAR COLLATE "C";
+-- keeping.purge_text: ["id"]
+DELETE FROM search_texts WHERE search_texts.execution_id = $1::VARCHAR COLLATE "C";
+-- keeping.purge_texts: ["id"]
+SELECT search_texts.id FROM search_texts WHERE search_texts.execution_id = $1::VARCHAR COLLATE "C";
+-- keeping.purge_tree: ["id", "limit"]
+WITH RECURSIVE tree(id, depth) AS (SELECT executions.id AS id, 0 AS depth FROM executions WHERE executions.id = $1::VARCHAR COLLATE "C" UNION ALL SELECT called.id AS id, tree.depth + 1 AS anon_1 FROM executions AS called, tree WHERE called.parent = tree.id) SELECT tree.id, executions.ended_at FROM tree JOIN executions ON executions.id = tree.id ORDER BY tree.depth DESC LIMIT $2;
+-- keeping.purge_values: ["row_id"]
+DELETE FROM search_values WHERE search_values.text_id = $1::BIGINT;
+-- keeping.purges: []
+SELECT purges.execution_id FROM purges ORDER BY purges.at, purges.execution_id LIMIT 1;
+-- keeping.sessions_end: []
+UPDATE sessions SET ended_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT), version=(sessions.version + 1) WHERE sessions.ended_at IS NULL RETURNING sessions.id;
+-- keeping.signal_drop: ["row"]
+UPDATE inbox SET consumed=true WHERE inbox.id = $1::BIGINT;
+-- keeping.signals_waiting: ["after", "limit"]
+SELECT inbox.id, inbox.body FROM inbox WHERE NOT inbox.consumed AND inbox.id > $1::BIGINT ORDER BY inbox.id LIMIT $2;
+-- keeping.tokens_void: []
+UPDATE one_time_tokens SET used_at=CAST(EXTRACT(epoch FROM statement_timestamp()) * 1000 AS BIGINT) WHERE one_time_tokens.used_at IS NULL RETURNING one_time_tokens.kind;
 -- let_go: [[null], [1], "engine"]
 UPDATE executions SET owner=$1::VARCHAR COLLATE "C", fence=(executions.fence + $2::BIGINT) WHERE executions.owner = $3::VARCHAR COLLATE "C";
 -- list.asking: ["workspace", "before", "limit"]

@@ -27,6 +27,7 @@ CONNECT_TIMEOUT_S: Final = 5.0
 COMMAND_TIMEOUT_S: Final = 15.0
 """How long the client waits for an answer: a server that was stopped never says no."""
 POOL_MAX: Final = 8
+"""Connections of a process, where its settings say nothing else."""
 STATEMENTS_CACHED: Final = 256
 SETTINGS: Final = {
     "application_name": "legato",
@@ -77,12 +78,18 @@ BROKEN: Final = (
 class Database:
     """A pool of connections for everything but appending."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self, url: str, *, pool_max: int = POOL_MAX, pool_wait_s: float | None = None
+    ) -> None:
         """Make a closed database.
 
         Args:
             url: `postgresql://…`; a driver named in the scheme is ignored.
+            pool_max: Connections at once.
+            pool_wait_s: How long one is waited for; None: as long as for a new connection.
         """
+        self._pool_max = pool_max
+        self._pool_wait_s = pool_wait_s
         parts = urlsplit(url)
         self.dsn = urlunsplit(parts._replace(scheme="postgresql"))
         name = parts.path.strip("/")
@@ -97,7 +104,7 @@ class Database:
         """
         try:
             self._pool = await asyncpg.create_pool(
-                self.dsn, min_size=1, max_size=POOL_MAX, reset=_as_it_is, **self.options()
+                self.dsn, min_size=1, max_size=self._pool_max, reset=_as_it_is, **self.options()
             )
         except Exception as error:
             raise self.translated(error) from error
@@ -203,7 +210,8 @@ class Database:
     async def _acquired(self) -> AsyncIterator[Any]:
         if self._pool is None:
             raise Unavailable("the store is closed")
-        async with self._pool.acquire(timeout=CONNECT_TIMEOUT_S) as connection:
+        wait_s = CONNECT_TIMEOUT_S if self._pool_wait_s is None else self._pool_wait_s
+        async with self._pool.acquire(timeout=wait_s) as connection:
             yield connection
 
     async def _check(self) -> None:

@@ -41,6 +41,7 @@ from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
 from legato.adapters.sql.definitions_credentials import credential_statements
 from legato.adapters.sql.definitions_files import file_statements
+from legato.adapters.sql.definitions_keeping import keeping_statements
 from legato.adapters.sql.definitions_listing import listing_statements, postgres_statements
 from legato.adapters.sql.definitions_shared import open_counts
 from legato.adapters.sql.postgres.definitions_look_ups import look_ups
@@ -95,8 +96,8 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _engines(), _claims(), _finds(), _lists(), _steps(), _search(),
         account_statements(), admission_statements(), audit_statements(), credential_statements(),
-        file_statements(), trigger_statements(), workflow_statements(), look_ups(),
-        listing_statements(), postgres_statements(),
+        file_statements(), keeping_statements(), trigger_statements(), workflow_statements(),
+        look_ups(), listing_statements(), postgres_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

@@ -16,11 +16,12 @@ from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.files import SqlFiles
 from legato.adapters.sql.indexing import Indexing, store_words
+from legato.adapters.sql.keeping import SqlKeeping
 from legato.adapters.sql.listing import SqlExecutionLists
 from legato.adapters.sql.migrate import judge
 from legato.adapters.sql.postgres.attempts import PostgresAttemptLogs, PostgresJournal
 from legato.adapters.sql.postgres.committer import Committer
-from legato.adapters.sql.postgres.database import Database
+from legato.adapters.sql.postgres.database import POOL_MAX, Database
 from legato.adapters.sql.postgres.executions import PostgresExecutions
 from legato.adapters.sql.postgres.inbox import PostgresInbox
 from legato.adapters.sql.postgres.indexer import Indexer
@@ -68,13 +69,13 @@ class PostgresChanges:
 class PostgresLifecycle:
     """Keeps `ports.stores.Lifecycle`."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, database: Database) -> None:
         """Make a closed store.
 
         Args:
-            url: The database.
+            database: Closed.
         """
-        self.database = Database(url)
+        self.database = database
         self.committer = Committer(self.database)
         self.scripts = PostgresScripts(self.database)
         self.indexing = Indexing(self.scripts, store_words)
@@ -170,16 +171,25 @@ class PostgresLifecycle:
             return None if revision is None else str(revision)
 
 
-def make_postgres_stores(url: str, blobs: BlobStore, *, limits: Limits | None = None) -> Stores:
+def make_postgres_stores(
+    url: str,
+    blobs: BlobStore,
+    *,
+    limits: Limits | None = None,
+    pool_max: int = POOL_MAX,
+    pool_wait_s: float | None = None,
+) -> Stores:
     """Make the ports on one database; nothing is opened yet.
 
     Args:
         url: `postgresql://…`.
         blobs: Where payloads go.
         limits: Bounds on queue, inboxes and log lines.
+        pool_max: Connections at once, beside that of the log.
+        pool_wait_s: How long one is waited for; None: as long as for a new connection.
     """
     limits = limits or Limits()
-    lifecycle = PostgresLifecycle(url)
+    lifecycle = PostgresLifecycle(Database(url, pool_max=pool_max, pool_wait_s=pool_wait_s))
     database, committer = lifecycle.database, lifecycle.committer
     scripts = lifecycle.scripts
     return Stores(
@@ -210,6 +220,7 @@ def make_postgres_stores(url: str, blobs: BlobStore, *, limits: Limits | None = 
         ),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
+        keeping=SqlKeeping(scripts, is_sqlite=False),
         files=SqlFiles(scripts),
         credentials=SqlCredentials(scripts),
         triggers=SqlTriggers(scripts),

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Made by `python -m legato.adapters.sql.sqlite.compile`. Do not edit.
--- revision: 0009
+-- revision: 0010
 -- schema:
 CREATE TABLE alembic_version ( version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num) );
 -- schema:
@@ -78,7 +78,7 @@ CREATE UNIQUE INDEX ix_one_time_tokens_setup ON one_time_tokens (kind) WHERE use
 -- schema:
 CREATE UNIQUE INDEX ix_one_time_tokens_workspace ON one_time_tokens (workspace, id);
 -- schema:
-CREATE TABLE api_keys ( id TEXT NOT NULL, secret_hash BLOB NOT NULL, workspace TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT NOT NULL, scopes TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, last_used BIGINT, revoked_at BIGINT, CONSTRAINT pk_api_keys PRIMARY KEY (id) );
+CREATE TABLE api_keys ( id TEXT NOT NULL, secret_hash BLOB NOT NULL, workspace TEXT NOT NULL, user_id TEXT NOT NULL, name TEXT NOT NULL, scopes TEXT NOT NULL, created_at BIGINT NOT NULL, expires_at BIGINT, last_used BIGINT, revoked_at BIGINT, disabled_at BIGINT, CONSTRAINT pk_api_keys PRIMARY KEY (id) );
 -- schema:
 CREATE INDEX ix_api_keys_user ON api_keys (user_id);
 -- schema:
@@ -194,9 +194,15 @@ CREATE TABLE file_spaces ( workspace TEXT NOT NULL, used BIGINT NOT NULL, own BI
 -- schema:
 CREATE TABLE blob_holds ( holder TEXT NOT NULL, until BIGINT NOT NULL, CONSTRAINT pk_blob_holds PRIMARY KEY (holder) );
 -- schema:
+CREATE INDEX ix_executions_ended ON executions (status, ended_at) WHERE ended_at IS NOT NULL AND parent IS NULL;
+-- schema:
+CREATE TABLE purges ( execution_id TEXT NOT NULL, at BIGINT NOT NULL, CONSTRAINT pk_purges PRIMARY KEY (execution_id) );
+-- schema:
+CREATE INDEX ix_purges_at ON purges (at);
+-- schema:
 INSERT INTO meta VALUES ('epoch', '1');
 -- schema:
-INSERT INTO alembic_version VALUES ('0009');
+INSERT INTO alembic_version VALUES ('0010');
 -- accounts.claim:
 INSERT INTO setup (id, user_id, at) VALUES (1, :user_id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING RETURNING id;
 -- accounts.default_leave:
@@ -223,18 +229,20 @@ UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 8640000
 SELECT setup.id FROM setup;
 -- accounts.key_add:
 INSERT INTO api_keys (id, secret_hash, workspace, user_id, name, scopes, created_at, expires_at) VALUES (:id, :secret_hash, :workspace, :user_id, :name, :scopes, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), :expires_at) RETURNING created_at;
+-- accounts.key_enable:
+UPDATE api_keys SET disabled_at=NULL WHERE api_keys.id = :id AND api_keys.disabled_at IS NOT NULL AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) RETURNING id;
 -- accounts.key_revoke:
 UPDATE api_keys SET revoked_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE api_keys.id = :id AND (:user_id IS NULL OR api_keys.user_id = :user_id) AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) RETURNING id;
 -- accounts.key_used:
 UPDATE api_keys SET last_used=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE api_keys.id = :id AND (api_keys.last_used IS NULL OR api_keys.last_used < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :pause_ms);
 -- accounts.keys:
-SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.user_id = :user_id AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
+SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at, api_keys.disabled_at FROM api_keys WHERE api_keys.user_id = :user_id AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ORDER BY api_keys.created_at DESC, api_keys.id DESC;
 -- accounts.keys_clean:
 DELETE FROM api_keys WHERE api_keys.revoked_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 OR api_keys.expires_at < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - 86400000 RETURNING 1;
 -- accounts.keys_live:
 SELECT count(*) AS count FROM api_keys WHERE api_keys.user_id = :user_id AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
 -- accounts.keys_of_workspace:
-SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at FROM api_keys WHERE api_keys.workspace = :workspace AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) AND (:after IS NULL OR api_keys.id < :after) ORDER BY api_keys.id DESC LIMIT :limit OFFSET 0;
+SELECT api_keys.id, api_keys.secret_hash, api_keys.workspace, api_keys.user_id, api_keys.name, api_keys.scopes, api_keys.created_at, api_keys.expires_at, api_keys.last_used, api_keys.revoked_at, api_keys.disabled_at FROM api_keys WHERE api_keys.workspace = :workspace AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) AND (:after IS NULL OR api_keys.id < :after) ORDER BY api_keys.id DESC LIMIT :limit OFFSET 0;
 -- accounts.keys_revoke:
 UPDATE api_keys SET revoked_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE api_keys.user_id = :user_id AND (:workspace IS NULL OR api_keys.workspace = :workspace) AND api_keys.revoked_at IS NULL;
 -- accounts.member:
@@ -258,7 +266,7 @@ DELETE FROM presence WHERE NOT (EXISTS (SELECT * FROM sessions WHERE sessions.id
 -- accounts.principal_of_identity:
 SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS at FROM identities JOIN users ON users.id = identities.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce(:workspace, users.default_workspace) OR workspaces.slug = :workspace LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE identities.issuer = :issuer AND identities.subject = :subject AND users.is_disabled = 0 ORDER BY workspaces.id = coalesce(:workspace, users.default_workspace) DESC LIMIT 1 OFFSET 0;
 -- accounts.principal_of_key:
-SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :pause_ms AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = :id AND api_keys.secret_hash = :secret_hash AND users.is_disabled = 0 AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
+SELECT users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, api_keys.scopes, members.role, api_keys.last_used IS NULL OR api_keys.last_used < CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) - :pause_ms AS is_unnoted FROM api_keys JOIN users ON users.id = api_keys.user_id JOIN workspaces ON workspaces.id = api_keys.workspace LEFT OUTER JOIN members ON members.workspace = api_keys.workspace AND members.user_id = api_keys.user_id WHERE api_keys.id = :id AND api_keys.secret_hash = :secret_hash AND users.is_disabled = 0 AND api_keys.disabled_at IS NULL AND api_keys.revoked_at IS NULL AND (api_keys.expires_at IS NULL OR api_keys.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER));
 -- accounts.principal_of_session:
 SELECT sessions.id AS s_id, sessions.sid_hash AS s_sid_hash, sessions.user_id AS s_user_id, sessions.created_at AS s_created_at, sessions.authenticated_at AS s_authenticated_at, sessions.expires_at AS s_expires_at, sessions.ended_at AS s_ended_at, sessions.ip AS s_ip, sessions.user_agent AS s_user_agent, sessions.version AS s_version, presence.last_active AS s_last_active, users.id AS u_id, users.email AS u_email, users.display_name AS u_display_name, users.password_hash AS u_password_hash, users.is_disabled AS u_is_disabled, users.is_instance_admin AS u_is_instance_admin, users.totp AS u_totp, users.totp_step AS u_totp_step, users.recovery AS u_recovery, users.default_workspace AS u_default_workspace, users.created_at AS u_created_at, users.version AS u_version, workspaces.id AS w_id, workspaces.slug AS w_slug, workspaces.name AS w_name, workspaces.created_at AS w_created_at, members.role, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS at FROM sessions JOIN presence ON presence.session_id = sessions.id JOIN users ON users.id = sessions.user_id LEFT OUTER JOIN workspaces ON workspaces.id = coalesce(:workspace, users.default_workspace) OR workspaces.slug = :workspace LEFT OUTER JOIN members ON members.workspace = workspaces.id AND members.user_id = users.id WHERE sessions.sid_hash = :sid_hash AND users.is_disabled = 0 AND sessions.ended_at IS NULL AND sessions.expires_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AND presence.idle_at > CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) ORDER BY workspaces.id = coalesce(:workspace, users.default_workspace) DESC LIMIT 1 OFFSET 0;
 -- accounts.refresh_add:
@@ -555,6 +563,70 @@ UPDATE search_texts SET text=NULL WHERE search_texts.id = :row_id AND search_tex
 INSERT INTO search_values ("key", text_id) VALUES (:key, :text_id) ON CONFLICT DO NOTHING;
 -- index.waiting:
 SELECT search_texts.id, search_texts.execution_id, search_texts.workspace, search_texts.text FROM search_texts INDEXED BY ix_search_texts_waiting WHERE search_texts.text IS NOT NULL ORDER BY search_texts.id DESC LIMIT :limit OFFSET 0;
+-- keeping.engines_drop:
+DELETE FROM engines;
+-- keeping.epoch_up:
+UPDATE meta SET value=CAST(CAST(meta.value AS BIGINT) + 1 AS TEXT) WHERE meta."key" = 'epoch' RETURNING value;
+-- keeping.expired:
+SELECT executions.workspace, executions.id FROM executions WHERE executions.ended_at IS NOT NULL AND executions.parent IS NULL AND executions.status = :status AND executions.ended_at < :before ORDER BY executions.ended_at LIMIT :limit OFFSET 0;
+-- keeping.keys_disable:
+UPDATE api_keys SET disabled_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE api_keys.revoked_at IS NULL AND api_keys.disabled_at IS NULL RETURNING id;
+-- keeping.log_drop:
+DELETE FROM attempt_logs WHERE attempt_logs.id = :row;
+-- keeping.logs_page:
+SELECT attempt_logs.id, attempt_logs.at, executions.ended_at FROM attempt_logs JOIN executions ON executions.id = attempt_logs.execution_id WHERE attempt_logs.id > :after ORDER BY attempt_logs.id LIMIT :limit OFFSET 0;
+-- keeping.note:
+SELECT meta.value FROM meta WHERE meta."key" = :key;
+-- keeping.note_drop:
+DELETE FROM meta WHERE meta."key" = :key;
+-- keeping.note_set:
+INSERT INTO meta ("key", value) VALUES (:key, :value) ON CONFLICT ("key") DO UPDATE SET value = excluded.value;
+-- keeping.now:
+SELECT CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) AS now;
+-- keeping.open:
+SELECT executions.id FROM executions WHERE executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out') ORDER BY executions.id LIMIT :limit OFFSET 0;
+-- keeping.open_after:
+SELECT executions.id FROM executions WHERE executions.status NOT IN ('cancelled', 'completed', 'failed', 'timed_out') AND executions.id > :after ORDER BY executions.id LIMIT :limit OFFSET 0;
+-- keeping.owners_drop:
+UPDATE executions SET owner=NULL, fence=(executions.fence + 1) WHERE executions.owner IS NOT NULL;
+-- keeping.piece_blobs:
+DELETE FROM blobs WHERE blobs.execution_id = :id AND (blobs.workspace, blobs.hash) IN (SELECT blobs.workspace, blobs.hash FROM blobs WHERE blobs.execution_id = :id LIMIT :limit OFFSET 0) RETURNING execution_id AS gone;
+-- keeping.piece_events:
+DELETE FROM events WHERE events.execution_id = :id AND events.seq IN (SELECT events.seq FROM events WHERE events.execution_id = :id LIMIT :limit OFFSET 0) RETURNING execution_id AS gone;
+-- keeping.piece_inbox:
+DELETE FROM inbox WHERE inbox.execution_id = :id AND inbox.id IN (SELECT inbox.id FROM inbox WHERE inbox.execution_id = :id LIMIT :limit OFFSET 0) RETURNING execution_id AS gone;
+-- keeping.piece_logs:
+DELETE FROM attempt_logs WHERE attempt_logs.execution_id = :id AND attempt_logs.id IN (SELECT attempt_logs.id FROM attempt_logs WHERE attempt_logs.execution_id = :id LIMIT :limit OFFSET 0) RETURNING execution_id AS gone;
+-- keeping.piece_steps:
+DELETE FROM node_steps WHERE node_steps.execution_id = :id AND (node_steps.node, node_steps.item, node_steps.name, node_steps.ordinal) IN (SELECT node_steps.node, node_steps.item, node_steps.name, node_steps.ordinal FROM node_steps WHERE node_steps.execution_id = :id LIMIT :limit OFFSET 0) RETURNING execution_id AS gone;
+-- keeping.purge_done:
+DELETE FROM purges WHERE purges.execution_id = :id;
+-- keeping.purge_look:
+SELECT executions.status, executions.parent, executions.ended_at FROM executions WHERE executions.id = :id AND executions.workspace = :workspace;
+-- keeping.purge_note:
+INSERT INTO purges (execution_id, at) VALUES (:id, CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)) ON CONFLICT DO NOTHING;
+-- keeping.purge_open:
+WITH RECURSIVE tree(id, depth) AS (SELECT executions.id AS id, 0 AS depth FROM executions WHERE executions.id = :id UNION ALL SELECT called.id AS id, tree.depth + 1 AS anon_1 FROM executions AS called, tree WHERE called.parent = tree.id) SELECT 1 FROM tree JOIN executions ON executions.id = tree.id WHERE executions.ended_at IS NULL LIMIT 1 OFFSET 0;
+-- keeping.purge_row:
+DELETE FROM executions WHERE executions.id = :id;
+-- keeping.purge_text:
+DELETE FROM search_texts WHERE search_texts.execution_id = :id;
+-- keeping.purge_texts:
+SELECT search_texts.id FROM search_texts WHERE search_texts.execution_id = :id;
+-- keeping.purge_tree:
+WITH RECURSIVE tree(id, depth) AS (SELECT executions.id AS id, 0 AS depth FROM executions WHERE executions.id = :id UNION ALL SELECT called.id AS id, tree.depth + 1 AS anon_1 FROM executions AS called, tree WHERE called.parent = tree.id) SELECT tree.id, executions.ended_at FROM tree JOIN executions ON executions.id = tree.id ORDER BY tree.depth DESC LIMIT :limit OFFSET 0;
+-- keeping.purge_values:
+DELETE FROM search_values WHERE search_values.text_id = :row_id;
+-- keeping.purges:
+SELECT purges.execution_id FROM purges ORDER BY purges.at, purges.execution_id LIMIT 1 OFFSET 0;
+-- keeping.sessions_end:
+UPDATE sessions SET ended_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER), version=(sessions.version + 1) WHERE sessions.ended_at IS NULL RETURNING id;
+-- keeping.signal_drop:
+UPDATE inbox SET consumed=true WHERE inbox.id = :row;
+-- keeping.signals_waiting:
+SELECT inbox.id, inbox.body FROM inbox WHERE NOT inbox.consumed AND inbox.id > :after ORDER BY inbox.id LIMIT :limit OFFSET 0;
+-- keeping.tokens_void:
+UPDATE one_time_tokens SET used_at=CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER) WHERE one_time_tokens.used_at IS NULL RETURNING kind;
 -- let_go:
 UPDATE executions SET owner=NULL, fence=(executions.fence + 1) WHERE executions.owner = :engine;
 -- list.asking:

@@ -37,6 +37,7 @@ from legato.adapters.sql.definitions_admission import admission_statements
 from legato.adapters.sql.definitions_audit import audit_statements
 from legato.adapters.sql.definitions_credentials import credential_statements
 from legato.adapters.sql.definitions_files import file_statements
+from legato.adapters.sql.definitions_keeping import keeping_statements
 from legato.adapters.sql.definitions_listing import listing_statements, sqlite_statements
 from legato.adapters.sql.schema import (
     NOBODYS,
@@ -83,8 +84,8 @@ def all_statements() -> dict[str, ClauseElement]:
     groups = (
         _log(), _inbox(), _owners(), finds(), lists(), steps(), search(),
         account_statements(), admission_statements(), audit_statements(), credential_statements(),
-        file_statements(), trigger_statements(), workflow_statements(), listing_statements(),
-        sqlite_statements(),
+        file_statements(), keeping_statements(), trigger_statements(), workflow_statements(),
+        listing_statements(), sqlite_statements(),
     )  # fmt: skip
     return dict(sorted(pair for group in groups for pair in group))
 

@@ -19,6 +19,7 @@ from legato.adapters.sql.audit import SqlAudit
 from legato.adapters.sql.credentials import SqlCredentials
 from legato.adapters.sql.files import SqlFiles
 from legato.adapters.sql.indexing import Indexing, store_words_apart
+from legato.adapters.sql.keeping import SqlKeeping
 from legato.adapters.sql.listing import PlainWords, SqlExecutionLists
 from legato.adapters.sql.migrate import State, judge
 from legato.adapters.sql.sqlite.attempts import SqliteAttemptLogs, SqliteJournal
@@ -249,6 +250,7 @@ def make_sqlite_stores(
         admissions=SqlAdmissions(scripts, limits, monotonic=time.monotonic, notify=lambda: None),
         accounts=SqlAccounts(scripts),
         audit=SqlAudit(scripts),
+        keeping=SqlKeeping(scripts, is_sqlite=True),
         files=SqlFiles(scripts),
         credentials=SqlCredentials(scripts),
         triggers=SqlTriggers(scripts),
