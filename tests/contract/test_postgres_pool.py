@@ -39,6 +39,6 @@ async def test_who_gets_no_connection_in_time_is_told_so(migrated_postgres_url: 
         assert max(waited) < 5
         enough.set()
         await asyncio.gather(*holders)
-        assert await database.fetch_value("meta", key="epoch") == "1"
+        assert int(await database.fetch_value("meta", key="epoch")) >= 1
     finally:
         await database.close()

@@ -57,6 +57,7 @@ class among(FunctionElement[bool]):
     name = "among"
     type = Boolean()
     inherit_cache = True
+    _is_implicitly_boolean = True  # or SQLite would get `… = 1`, for which it has no index
 
 
 class among_numbers(FunctionElement[bool]):
@@ -65,6 +66,28 @@ class among_numbers(FunctionElement[bool]):
     name = "among_numbers"
     type = Boolean()
     inherit_cache = True
+    _is_implicitly_boolean = True
+
+
+class unindexed(FunctionElement[str]):
+    """A column as it is, for which SQLite looks into no index.
+
+    It keeps no statistics, and would take a whole workspace for less than a short list of ids.
+    """
+
+    name = "unindexed"
+    type = Text()
+    inherit_cache = True
+
+
+@compiles(unindexed, "sqlite")
+def _unindexed_sqlite(element: Any, compiler: Any, **options: Any) -> str:
+    return "+" + str(compiler.process(element.clauses, **options))
+
+
+@compiles(unindexed, "postgresql")
+def _unindexed_postgres(element: Any, compiler: Any, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
 
 
 @compiles(among, "sqlite")
@@ -126,13 +149,6 @@ def _candidates() -> Iterator[tuple[str, ClauseElement]]:
         .limit(P("limit")),
     )
     yield (
-        "list.with_value",
-        select(search_values.c.text_id.label("id")).where(
-            search_values.c.key == P("key"),
-            among_numbers(search_values.c.text_id, P("ids", type_=Text)),
-        ),
-    )
-    yield (
         "list.of_texts",
         select(search_texts.c.execution_id).where(
             among_numbers(search_texts.c.id, P("ids", type_=Text))
@@ -149,7 +165,7 @@ def _rows() -> Iterator[tuple[str, ClauseElement]]:
         "list.rows",
         select(*_row()).where(
             among(_C.id, P("ids", type_=Text)),
-            _C.workspace == P("workspace"),
+            unindexed(_C.workspace) == P("workspace"),
             or_(and_(asked.is_(None), _C.parent.is_(None)), _C.parent == asked),
             or_(statuses.is_(None), among(_C.status, statuses)),
             *(if_given(name, _C[name] == P(name)) for name in _TEXT_FILTERS),
@@ -231,6 +247,13 @@ def taken() -> Any:
 def sqlite_statements() -> Iterator[tuple[str, ClauseElement]]:
     """Yield what only SQLite has: words in a table for searching."""
     yield "index.taken", taken()
+    yield (
+        "list.with_value",
+        text(
+            "SELECT value AS id FROM json_each(:ids) WHERE EXISTS (SELECT 1 FROM search_values"
+            " WHERE key = :key AND text_id = value)"
+        ),
+    )
     yield "index.drop", text("DELETE FROM search_index WHERE rowid = :row_id")
     yield "index.add", text("INSERT INTO search_index (rowid, words) VALUES (:row_id, :words)")
     yield (
@@ -240,12 +263,26 @@ def sqlite_statements() -> Iterator[tuple[str, ClauseElement]]:
             " AND rowid < :below AND rowid >= :first ORDER BY rowid DESC LIMIT :limit"
         ),
     )
+    yield (
+        "list.with_words",
+        text(
+            "SELECT rowid AS id FROM search_index WHERE search_index MATCH :words"
+            " AND rowid IN (SELECT value FROM json_each(:ids))"
+        ),
+    )
 
 
 def postgres_statements() -> Iterator[tuple[str, ClauseElement]]:
     """Yield what only PostgreSQL has: words beside their text."""
     c = search_texts.c
     lexemes = func.array_to_tsvector(func.string_to_array(P("words", type_=Text), " "))
+    yield (
+        "list.with_value",
+        select(search_values.c.text_id.label("id")).where(
+            search_values.c.key == P("key"),
+            among_numbers(search_values.c.text_id, P("ids", type_=Text)),
+        ),
+    )
     yield "index.words", taken().values(words=lexemes)
     found = c.words.op("@@")(cast(P("words", type_=Text), TSQUERY()))
     window = (
@@ -262,6 +299,10 @@ def postgres_statements() -> Iterator[tuple[str, ClauseElement]]:
         .where(found, c.id < P("below"), c.id >= P("first"))
         .order_by(c.id.desc())
         .limit(P("limit")),
+    )
+    yield (
+        "list.with_words",
+        select(c.id).where(found, among_numbers(c.id, P("ids", type_=Text))),
     )
     yield (
         "list.words_near",

@@ -20,7 +20,7 @@ from legato.model.ids import ExecutionId, WorkspaceId, time_of_id
 from legato.ports.executions import ExecutionRow
 from legato.ports.listing import SCAN_MS, ExecutionLook, Listing, ListQuery
 
-PORTION_MAX: Final = 2_000
+PORTION_MAX: Final = 1_000
 GROUP_MAX: Final = 1 << ID_BITS
 """Texts of one millisecond, at most: ids have no room for more."""
 SLACK_MS: Final = 2_000
@@ -42,6 +42,10 @@ class Words(Protocol):
         """
         ...
 
+    async def among(self, terms: list[str], texts: list[int]) -> set[int]:
+        """Return which of these texts have them."""
+        ...
+
 
 class PlainWords:
     """Asks an index that keeps to the order of ids, as SQLite's does."""
@@ -53,12 +57,22 @@ class PlainWords:
         self, terms: list[str], *, below: int, first: int, limit: int
     ) -> tuple[list[int], int | None]:
         """Keep `Words.find`."""
-        # Terms hold letters, digits, underscores and our mark: nothing in them is an operator.
-        words = " ".join(f'"{term}"' for term in terms)
         rows = await self._driver.fetch(
-            "list.by_words", words=words, below=below, first=first, limit=limit
+            "list.by_words", words=_quoted(terms), below=below, first=first, limit=limit
         )
         return [row["id"] for row in rows], None
+
+    async def among(self, terms: list[str], texts: list[int]) -> set[int]:
+        """Keep `Words.among`."""
+        rows = await self._driver.fetch(
+            "list.with_words", words=_quoted(terms), ids=json.dumps(texts)
+        )
+        return {row["id"] for row in rows}
+
+
+def _quoted(terms: list[str]) -> str:
+    # Terms hold letters, digits, underscores and our mark: nothing in them is an operator.
+    return " ".join(f'"{term}"' for term in terms)
 
 
 class _Portion(msgspec.Struct):
@@ -105,7 +119,8 @@ class SqlExecutionLists:
         if terms or wanted.values:
             await self._catch_up()
         source = self._source(wanted, terms)
-        end = self._monotonic() + SCAN_MS / 1000
+        began = self._monotonic()
+        end = began + SCAN_MS / 1000
         before = wanted.before or BEYOND
         if wanted.created_to is not None:
             before = min(before, _id_at(wanted.created_to + SLACK_MS))
@@ -119,8 +134,10 @@ class SqlExecutionLists:
             if portion.low is None:
                 return Listing(found)
             before = portion.low
-            if self._monotonic() >= end:
+            now = self._monotonic()
+            if now + (now - began) > end:  # the next portion may take as long as this one
                 return Listing(found, before)
+            began = now
             size = min(2 * size, PORTION_MAX)
 
     async def look(self, execution_id: ExecutionId) -> ExecutionLook | None:
@@ -220,14 +237,17 @@ class _Texts:
             limit *= 2
         if low is not None:
             texts = [each for each in texts if each >= low]
-        for keys in self._keys[0 if self._terms else 1 :]:
+        for keys in self._keys[1:]:
             texts = await self._with(keys, texts)
+        if self._keys and self._terms and texts:
+            having = await self._words.among(self._terms, texts)
+            texts = [each for each in texts if each in having]
         rows = await self._driver.fetch("list.of_texts", ids=json.dumps(texts)) if texts else []
         ids = sorted({row["execution_id"] for row in rows if row["execution_id"] < before})
         return _Portion(ids[::-1], None if low is None else _id_at(low >> ID_BITS))
 
     async def _found(self, below: int, limit: int) -> tuple[list[int], int | None]:
-        if self._terms:
+        if not self._keys:
             return await self._words.find(self._terms, below=below, first=self._first, limit=limit)
         texts: set[int] = set()
         for key in self._keys[0]:

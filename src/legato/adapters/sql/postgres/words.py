@@ -6,6 +6,7 @@ sorts; for words that many have it walks by id, since it knows how frequent word
 wrong the query is cut off, and the newest texts are looked at one by one. Rules: XR12, XR14.
 """
 
+import json
 from typing import Any, Final
 
 import asyncpg
@@ -26,9 +27,7 @@ class PostgresWords:
         self, terms: list[str], *, below: int, first: int, limit: int
     ) -> tuple[list[int], int | None]:
         """Keep `Words.find`."""
-        # Terms hold letters, digits, underscores and our mark: nothing in them is an operator.
-        words = " & ".join(f"'{term}'" for term in terms)
-        values: dict[str, Any] = {"words": words, "below": below, "first": first}
+        values: dict[str, Any] = {"words": _query(terms), "below": below, "first": first}
         async with self._database.transaction() as connection:
             # A plan made without the words would take every word for equally frequent.
             await connection.execute(
@@ -45,3 +44,15 @@ class PostgresWords:
         near = await self._database.fetch("list.words_near", limit=LOOKED_AT, **values)
         low = near[-1]["id"] if len(near) == LOOKED_AT else None
         return [row["id"] for row in near if row["is_found"]], low
+
+    async def among(self, terms: list[str], texts: list[int]) -> set[int]:
+        """Keep `Words.among`."""
+        found = await self._database.fetch(
+            "list.with_words", words=_query(terms), ids=json.dumps(texts)
+        )
+        return {row["id"] for row in found}
+
+
+def _query(terms: list[str]) -> str:
+    # Terms hold letters, digits, underscores and our mark: nothing in them is an operator.
+    return " & ".join(f"'{term}'" for term in terms)
