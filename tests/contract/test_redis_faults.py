@@ -162,10 +162,10 @@ async def test_a_redis_that_hangs_from_the_start_is_waited_for_once(own_redis: O
     async with process(own_redis.url, patience) as one:
         began = time.monotonic()
         await asyncio.gather(*(one.spend(1) for _ in range(50)))
-        assert 0.1 <= time.monotonic() - began < 1
+        assert 0.1 <= time.monotonic() - began < 4, "fifty who waited in turn would take 5 s"
         began = time.monotonic()
         await one.spend(1_000)
-        assert time.monotonic() - began < 1, "it is not asked a thousand times"
+        assert time.monotonic() - began < 4, "it is not asked a thousand times"
 
 
 async def test_a_hanging_redis_that_goes_on_is_shared_again(own_redis: OwnRedis) -> None:
