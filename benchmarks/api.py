@@ -3,8 +3,8 @@
 
 `/auth/me` takes turns with a bare FastAPI route of the same value, both asked by the same client;
 log-ins at once beside a probe of `/health/live`; wrong passwords of known and unknown people; what
-an idle `legato up` takes; executions read, run and started (`api_runs`). The figures of a whole run
-are kept in `results/api.json`.
+an idle `legato up` takes; executions read, run and started (`api_runs`); lists of a million of them
+(`api_million`); uploads. The figures of a whole run are kept in `results/api.json`.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks import api_load, api_runs, api_site, record
+from benchmarks import api_load, api_million, api_runs, api_site, record, uploads
 from benchmarks.api_site import RAISED, Place, Server
 from benchmarks.goals import Bound, Goal, judge
 from benchmarks.report import Figures, Samples, number, table
@@ -51,6 +51,9 @@ GOALS: Final[dict[str, Goal]] = {
     ),
     "single": Goal("one node over HTTP, start to completed, p50", "ms", (Bound(10),)),
     "flight": Goal("start with 100 in flight, p99", "ms", (Bound(25),)),
+    "lists": Goal("lists of a million executions, worst p99", "ms", (Bound(50),)),
+    "full": Goal("one node, a million stored / empty store", "p50 / p50", (Bound(1.2),)),
+    "upload": Goal("60 MB uploads, growth of the server", "MB", (Bound(20),)),
     "through": Goal(
         "diamonds through the API, beside W3", "of its workflows/s",
         (Bound(0.5, is_minimum=True),),
@@ -60,7 +63,8 @@ OF_SQLITE: Final = frozenset({"flight"})
 """What must be reached on SQLite; elsewhere it is measured and shown."""
 WORKLOADS: Final = {
     "me": ("me",), "crowd": ("crowd",), "names": ("names",), "idle": ("memory", "ready"),
-    "read": ("read",), "single": ("single",), "flight": ("flight", "through"),
+    "read": ("read",), "single": ("single",), "flight": ("flight",), "through": ("through",),
+    "million": ("lists", "full"), "upload": ("upload",),
 }  # fmt: skip
 """What `--only` takes, and the lines that it gives."""
 
@@ -108,7 +112,8 @@ class Run:
         works = {
             "me": self._me, "crowd": self._crowd, "names": self._names, "idle": self._idle,
             "read": partial(self._runs, "read"), "single": partial(self._runs, "single"),
-            "flight": partial(self._runs, "flight"),
+            "flight": partial(self._runs, "flight"), "through": partial(self._runs, "through"),
+            "million": self._million, "upload": self._upload,
         }  # fmt: skip
         for workload, work in works.items():
             if self._options.only in {None, workload}:
@@ -119,7 +124,7 @@ class Run:
     def _stores(self, workload: str) -> list[str]:
         """Return the stores of a workload: hashing is the same on all, and `up` brings its own."""
         stores: list[str] = self._options.stores
-        return ["sqlite"] if workload in {"crowd", "names", "idle"} else stores
+        return ["sqlite"] if workload in {"crowd", "names", "idle", "upload"} else stores
 
     def _one(self, workload: str, store: str, work: Callable[[Place, str], None]) -> None:
         print(f"{workload} on {store} …", file=sys.stderr, flush=True)
@@ -231,14 +236,24 @@ class Run:
     # --- executions ------------------------------------------------------------------------------
 
     def _runs(self, name: str, place: Place, store: str) -> None:
-        if api_load.find_wrk() is None and name != "single":
+        if api_load.find_wrk() is None and name in {"read", "through"}:
             raise SkippedError("wrk is not on the path (apt-get install wrk)")
-        measure = {"read": api_runs.read, "single": api_runs.single, "flight": api_runs.flight}
-        found = measure[name](place, store, is_quick=self.is_quick)
-        self._samples(name, store).runs += found
-        if name == "flight":
-            ratios = [{**each, "value": each["engine_ratio"]} for each in found]
-            self._samples("through", store).runs += ratios
+        measure = {
+            "read": api_runs.read, "single": api_runs.single, "flight": api_runs.flight,
+            "through": api_runs.through,
+        }  # fmt: skip
+        self._samples(name, store).runs += measure[name](place, store, is_quick=self.is_quick)
+
+    def _million(self, place: Place, store: str) -> None:
+        lists, full = api_million.measure(place, store, is_quick=self.is_quick)
+        self._samples("lists", store).runs.append(lists)
+        self._samples("full", store).runs.append(full)
+
+    def _upload(self, place: Place, store: str) -> None:
+        with api_site.legato(["serve"], place) as server:
+            (token,) = api_site.make_people(place, server, 1, role="editor")
+            found = uploads.measure(server, token, size_mb=60, rounds=1 if self.is_quick else 5)
+        self._samples("upload", store).runs.append(found)
 
     # --- what came of it --------------------------------------------------------------------------
 
@@ -327,7 +342,21 @@ def _more(name: str, figures: Figures) -> Iterator[str]:
         yield f"p99 {number(figures['p99_ms'])} ms of {figures['tries']:.0f}"
     elif name == "flight" and figures:
         yield (
-            f"{figures['started']:.0f} starts, p50 {number(figures['p50_ms'])} ms, "
+            f"{figures['starts']:.0f} starts timed from when they were due, "
+            f"p50 {number(figures['p50_ms'])} ms, max {number(figures['max_ms'])} ms; "
+            f"{figures['in_flight_at_end']:.0f} under way after the last"
+        )
+    elif name == "lists" and figures:
+        yield from api_million.report(figures)
+    elif name == "full" and figures:
+        yield (
+            f"p50 {number(figures['full_ms'])} ms beside {figures['stored']:.0f} executions, "
+            f"{number(figures['empty_ms'])} ms in an empty store, the same run"
+        )
+    elif name == "through" and figures:
+        yield (
+            f"{figures['started']:.0f} starts over 100 connections, "
+            f"p50 {number(figures['p50_ms'])} ms, p99 {number(figures['p99_ms'])} ms, "
             f"{number(figures['started_per_s'])} starts/s, "
             f"{number(figures['ended_per_s'])} ended/s to the last one; "
             f"W3 alone {number(figures['engine_per_s'])}/s; "
