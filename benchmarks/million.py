@@ -182,13 +182,14 @@ async def _fill_postgres(url: str, count: int) -> None:
             copy = db.copy_records_to_table
             await copy("executions", records=rows.executions, columns=list(EXECUTION))
             await copy("events", records=rows.events)
-            await copy(
-                "search_texts", records=rows.texts, columns=["id", "execution_id", "workspace"]
-            )
-            await db.executemany(
-                "UPDATE search_texts SET words = array_to_tsvector(string_to_array($2, ' '))"
-                " WHERE id = $1",
-                rows.words,
+            await db.execute(
+                "INSERT INTO search_texts (id, execution_id, workspace, words)"
+                " SELECT id, execution_id, workspace,"
+                " array_to_tsvector(string_to_array(words, ' '))"
+                " FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[])"
+                " AS t(id, execution_id, workspace, words)",
+                *map(list, zip(*rows.texts, strict=True)),
+                [words for _, words in rows.words],
             )
             await copy("search_values", records=sorted(set(rows.values)))
         await db.execute("VACUUM ANALYZE")

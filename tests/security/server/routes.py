@@ -78,7 +78,7 @@ class Offered:
     @property
     def parameters(self) -> set[str]:
         """The parameters of its path, but the workspace that it is about."""
-        return {each.name for each in self.route.dependant.path_params} - {WORKSPACE}
+        return set(self.route.param_convertors) - {WORKSPACE}
 
     @property
     def names_workspace(self) -> bool:
