@@ -156,6 +156,26 @@ def _candidates() -> Iterator[tuple[str, ClauseElement]]:
     )
 
 
+def look(execution_id: Any) -> Select[Any]:
+    """Return the query for one execution, its first event, and its last if it has ended."""
+    first, last = events.alias("first"), events.alias("last")
+    ended = _C.status.in_([literal_column(f"'{each}'") for each in sorted(FINAL_EXECUTION)])
+    return (
+        select(
+            *_row(),
+            first.c.body.label("first_body"),
+            last.c.body.label("last_body"),
+            _C.start,
+        )
+        .select_from(
+            executions.outerjoin(
+                first, and_(first.c.execution_id == _C.id, first.c.seq == literal_column("1"))
+            ).outerjoin(last, and_(last.c.execution_id == _C.id, last.c.seq == _C.head_seq, ended))
+        )
+        .where(_C.id == execution_id)
+    )
+
+
 def _rows() -> Iterator[tuple[str, ClauseElement]]:
     asked = P("parent", type_=Text)
     number = P("number", type_=Integer)
@@ -174,24 +194,7 @@ def _rows() -> Iterator[tuple[str, ClauseElement]]:
             or_(until.is_(None), _C.created_at < until),
         ),
     )
-    first, last = events.alias("first"), events.alias("last")
-    here = _C.id == P("execution_id")
-    ended = _C.status.in_([literal_column(f"'{each}'") for each in sorted(FINAL_EXECUTION)])
-    yield (
-        "list.look",
-        select(
-            *_row(),
-            first.c.body.label("first_body"),
-            last.c.body.label("last_body"),
-            _C.start,
-        )
-        .select_from(
-            executions.outerjoin(
-                first, and_(first.c.execution_id == _C.id, first.c.seq == literal_column("1"))
-            ).outerjoin(last, and_(last.c.execution_id == _C.id, last.c.seq == _C.head_seq, ended))
-        )
-        .where(here),
-    )
+    yield "list.look", look(P("execution_id"))
     open_ = text(f"executions.status NOT IN {tuple(sorted(FINAL_EXECUTION))}")
     asking = (_C.workspace == P("workspace"), _ASKING, open_)
     yield (

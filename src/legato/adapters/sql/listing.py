@@ -146,6 +146,7 @@ class SqlExecutionLists:
         if not rows:
             return None
         values = dict(rows[0])
+        values.pop("n", None)  # its place among those that were asked for together
         bodies = [values.pop(name) for name in ("first_body", "last_body", "start")]
         return ExecutionLook(_row(values), *bodies)
 

@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, LargeBinary, Text, bindparam, column, func, select
 from sqlalchemy.sql import ClauseElement
 
 from legato.adapters.sql.accounts.definitions_sessions import principal
+from legato.adapters.sql.definitions_listing import look
 
 
 def look_ups() -> Iterator[tuple[str, ClauseElement]]:
@@ -28,4 +29,14 @@ def look_ups() -> Iterator[tuple[str, ClauseElement]]:
     yield (
         "accounts.principal_of_session.many",
         select(asked.c.n, *found.c).select_from(asked.join(found, true())),
+    )
+    wanted = (
+        func.unnest(bindparam("execution_id", type_=ARRAY(Text)))
+        .table_valued(column("execution_id", Text), with_ordinality="n")
+        .render_derived(name="wanted")
+    )
+    looked = look(wanted.c.execution_id).lateral("looked")
+    yield (
+        "list.look.many",
+        select(wanted.c.n, *looked.c).select_from(wanted.join(looked, true())),
     )

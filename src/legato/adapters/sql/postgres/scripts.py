@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 TRIES_MAX: Final = 10
 """Each lost try means that another transaction got through."""
-SHARED: Final = ("accounts.principal_of_session",)
+SHARED: Final = ("accounts.principal_of_session", "list.look")
 """Look-ups of which there are many at once."""
 _RACES: Final = (
     asyncpg.UniqueViolationError,

@@ -13,7 +13,7 @@ import asyncpg
 
 from legato.adapters.sql.postgres.database import Database, rows
 
-ASK_MS: Final = 25
+ASK_MS: Final = 20
 LOOKED_AT: Final = 2_000
 
 
