@@ -109,7 +109,7 @@ class Run:
 
     def measure(self) -> None:
         """Run everything."""
-        works = {
+        works: dict[str, Callable[[Place, str], None]] = {
             "me": self._me, "crowd": self._crowd, "names": self._names, "idle": self._idle,
             "read": partial(self._runs, "read"), "single": partial(self._runs, "single"),
             "flight": partial(self._runs, "flight"), "through": partial(self._runs, "through"),
