@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import services
+from tests.crash.cells import RESTORING
 from tests.crash.ledger import Effect, Ledger
 from tests.crash.records import FINAL
 from tests.crash.site import WORKFLOWS, Process, Site
@@ -96,9 +97,7 @@ def test_nothing_is_done_again_without_consent(
     )
 
 
-@pytest.mark.parametrize(
-    "point", ["restore.begun", "restore.filled", "restore.old_life_ended", "restore.before_end"]
-)
+@pytest.mark.parametrize("point", RESTORING)
 def test_a_restore_that_was_killed_is_refused_and_begun_anew(
     tmp_path: Path, ledger: Ledger, database: str, request: pytest.FixtureRequest, point: str
 ) -> None:
