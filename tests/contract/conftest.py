@@ -68,6 +68,7 @@ def empty_postgres_url(migrated_postgres_url: str) -> str:
                 " ('meta', 'alembic_version', 'audit')"
             )
             await connection.execute(statements)
+            await connection.execute("UPDATE meta SET value = '1' WHERE key = 'epoch'")
             if await connection.fetchval("SELECT count(*) FROM audit"):
                 await connection.execute(
                     "ALTER TABLE audit DISABLE TRIGGER USER; DELETE FROM audit;"
