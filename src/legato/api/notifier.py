@@ -26,11 +26,12 @@ from legato.auth.webhooks import (
     HookSeals,
     sign,
 )
-from legato.errors import Internal, InvalidInput, LegatoError, NotFound, Refused
+from legato.errors import Internal, InvalidInput, NotFound, Refused
 from legato.model.workflow import AS_ELSEWHERE, Notify
 from legato.ports.http import HttpAccess, HttpBounds
 from legato.ports.node import NodeFailure
 from legato.ports.triggers import Notice, NoticeTarget
+from legato.runtime.rounds import Rounds
 from legato.telemetry import logger
 
 POLL_S: Final = 0.5
@@ -54,8 +55,10 @@ _BOUNDS: Final = HttpBounds(response_bytes_max=64 * 1024, redirects_max=0)
 _log = logger(__name__)
 
 
-class Notifier:
+class Notifier(Rounds):
     """One loop, from `start` to `stop`."""
+
+    TROUBLE = "notices cannot be told now"
 
     def __init__(self, api: Api, http: HttpAccess, *, poll_s: float = POLL_S) -> None:
         """Make it.
@@ -65,20 +68,9 @@ class Notifier:
             http: Reaches what the operator lets nodes reach.
             poll_s: Between two looks.
         """
+        super().__init__(poll_s)
         self._api = api
         self._http = http
-        self._poll_s = poll_s
-        self._task: asyncio.Task[None] | None = None
-        self._is_well = True
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run())
-
-    def stop(self) -> None:
-        """End; what is not told is told later."""
-        if self._task is not None:
-            self._task.cancel()
 
     async def look(self) -> int:
         """Tell what is due, and return how many notices that were.
@@ -90,18 +82,8 @@ class Notifier:
         await asyncio.gather(*(self._carry_out(each) for each in notices))
         return len(notices)
 
-    async def _run(self) -> None:
-        while True:
-            found = 0
-            try:
-                found = await self.look()
-                self._is_well = True
-            except LegatoError as error:
-                if self._is_well:
-                    _log.warning("notices cannot be told now", error=error.code)
-                self._is_well = False
-            if found < AT_ONCE:
-                await asyncio.sleep(self._poll_s)
+    async def _round(self) -> bool:
+        return await self.look() >= AT_ONCE
 
     async def _carry_out(self, notice: Notice) -> None:
         store = self._api.stores.notices

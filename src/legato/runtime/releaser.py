@@ -11,18 +11,18 @@ import contextlib
 from collections.abc import Callable
 from typing import Final
 
-from legato.errors import LegatoError
 from legato.ports.admission import Admissions
-from legato.telemetry import logger
+from legato.runtime.rounds import Rounds
 
 POLL_S: Final = 0.5
 GAP_S: Final = 0.01
 """Between two looks, however many executions end."""
-_log = logger(__name__)
 
 
-class Releaser:
+class Releaser(Rounds):
     """One loop, from `start` to `stop`."""
+
+    TROUBLE = "who waits cannot be let go now"
 
     def __init__(
         self, admissions: Admissions, on_release: Callable[[], None], *, poll_s: float = POLL_S
@@ -34,22 +34,11 @@ class Releaser:
             on_release: Called when somebody has been let go, so that an engine looks.
             poll_s: Between two looks while nobody hints.
         """
+        super().__init__(poll_s)
         self._admissions = admissions
         self._on_release = on_release
-        self._poll_s = poll_s
         self._hinted = asyncio.Event()
         self._is_waited = False
-        self._is_well = True
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run())
-
-    def stop(self) -> None:
-        """End; who waits is let go by the next."""
-        if self._task is not None:
-            self._task.cancel()
 
     def hint(self) -> None:
         """Tell that an execution has ended. Costs nothing while nobody waits."""
@@ -64,17 +53,13 @@ class Releaser:
             self._on_release()
         return True
 
-    async def _run(self) -> None:
-        while True:
-            self._hinted.clear()
-            try:
-                self._is_waited = await self.look()
-                self._is_well = True
-            except LegatoError as error:
-                if self._is_well:
-                    _log.warning("who waits cannot be let go now", error=error.code)
-                self._is_well = False
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._poll_s):
-                    await self._hinted.wait()
-                    await asyncio.sleep(GAP_S)
+    async def _round(self) -> bool:
+        self._hinted.clear()
+        self._is_waited = await self.look()
+        return False
+
+    async def _pause(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._every_s):
+                await self._hinted.wait()
+                await asyncio.sleep(GAP_S)

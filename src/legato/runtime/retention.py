@@ -19,6 +19,7 @@ from legato.model.events import FinalStatus
 from legato.ports.audit import AuditEntry
 from legato.ports.clock import Clock
 from legato.ports.stores import Stores
+from legato.runtime.rounds import Rounds
 from legato.telemetry import logger
 
 ROOTS_AT_ONCE: Final = 50
@@ -44,29 +45,18 @@ class LetGo(msgspec.Struct, kw_only=True):
     rows: int = 0
 
 
-class Retention:
+class Retention(Rounds):
     """Goes round again and again, from `start` to `stop`; several servers may do it at once."""
 
     def __init__(
         self, stores: Stores, clock: Clock, ages: Ages, *, every_s: float, pause_s: float = PAUSE_S
     ) -> None:
         """Args: every_s is the time between two rounds, and before the first."""
+        super().__init__(every_s, waits_first=True)
         self._stores = stores
         self._clock = clock
         self._ages = ages
-        self._every_s = every_s
         self._pause_s = pause_s
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._rounds())
-
-    def stop(self) -> None:
-        """End; whatever was begun goes on in the next round."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
 
     async def once(self) -> LetGo:
         """Go round once.
@@ -111,12 +101,11 @@ class Retention:
             after = await self._stores.keeping.forget_logs(before=before, after=after)
             await asyncio.sleep(self._pause_s)
 
-    async def _rounds(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            try:
-                done = await self.once()
-            except LegatoError as error:
-                _log.warning("executions that are too old cannot be deleted now", error=error.code)
-            else:
-                _log.debug("deleted executions that are too old", **msgspec.structs.asdict(done))
+    async def _round(self) -> bool:
+        try:
+            done = await self.once()
+        except LegatoError as error:
+            _log.warning("executions that are too old cannot be deleted now", error=error.code)
+        else:
+            _log.debug("deleted executions that are too old", **msgspec.structs.asdict(done))
+        return False

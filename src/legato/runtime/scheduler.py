@@ -10,7 +10,6 @@ Rules: TR13-TR17.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -19,6 +18,7 @@ from legato.errors import InvalidInput, LegatoError, LimitExceeded, Unavailable
 from legato.model.cron import Cron, Due, due
 from legato.ports.clock import Clock
 from legato.ports.triggers import DUE_MAX, Missing, TriggerRow, Triggers
+from legato.runtime.rounds import Rounds
 from legato.telemetry import logger
 
 POLL_S: Final = 0.5
@@ -29,8 +29,10 @@ StartTick = Callable[[TriggerRow, int], Awaitable[object]]
 """Starts the execution of a schedule's tick (ms), unless it has been started."""
 
 
-class Scheduler:
+class Scheduler(Rounds):
     """One loop, from `start` to `stop`."""
+
+    TROUBLE = "schedules cannot be kept now"
 
     def __init__(
         self, triggers: Triggers, clock: Clock, start_tick: StartTick, *, poll_s: float = POLL_S
@@ -43,22 +45,11 @@ class Scheduler:
             start_tick: Starts executions.
             poll_s: Between two looks: so much later than its time a tick may be.
         """
+        super().__init__(poll_s)
         self._triggers = triggers
         self._clock = clock
         self._start_tick = start_tick
-        self._poll_s = poll_s
-        self._task: asyncio.Task[None] | None = None
-        self._is_well = True
         self._cleaned_at = clock.monotonic()
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run())
-
-    def stop(self) -> None:
-        """End; what was about to start is another's, or one's own later."""
-        if self._task is not None:
-            self._task.cancel()
 
     async def look(self) -> int:
         """Start what is due now, and return how many schedules that were.
@@ -73,19 +64,10 @@ class Scheduler:
                 await self._fire(row, now)
         return len(rows)
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                found = await self.look()
-                await self._clean()
-                self._is_well = True
-            except LegatoError as error:
-                found = 0
-                if self._is_well:
-                    _log.warning("schedules cannot be kept now", error=error.code)
-                self._is_well = False
-            if found < DUE_MAX:
-                await asyncio.sleep(self._poll_s)
+    async def _round(self) -> bool:
+        found = await self.look()
+        await self._clean()
+        return found >= DUE_MAX
 
     async def _fire(self, row: TriggerRow, now: int) -> None:
         assert row.next_at is not None, "it was due"

@@ -10,7 +10,6 @@ batches, and by several servers at once; while a backup holds the payloads nothi
 Rules: FI32-FI37.
 """
 
-import asyncio
 from typing import Final
 
 import msgspec
@@ -19,6 +18,7 @@ from legato.errors import LegatoError
 from legato.model.ids import WorkspaceId
 from legato.ports.clock import Clock
 from legato.ports.stores import Stores
+from legato.runtime.rounds import Rounds
 from legato.telemetry import logger
 
 HOUR_MS: Final = 3_600_000
@@ -50,7 +50,7 @@ class Swept(msgspec.Struct, kw_only=True):
     is_held: bool = False
 
 
-class Sweep:
+class Sweep(Rounds):
     """Goes round again and again, from `start` to `stop`."""
 
     def __init__(
@@ -71,22 +71,11 @@ class Sweep:
             keep_ms: Age at which files are deleted; 0: never.
             times: How long payloads stay.
         """
+        super().__init__(every_s, waits_first=True)
         self._stores = stores
         self._clock = clock
-        self._every_s = every_s
         self._keep_ms = keep_ms
         self._times = times or SweepTimes()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._rounds())
-
-    def stop(self) -> None:
-        """End; whatever was begun is complete or goes on in the next round."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
 
     async def once(self) -> Swept:
         """Go round once.
@@ -136,12 +125,11 @@ class Sweep:
         done.is_held = done.is_held or await self._stores.files.is_held()
         return done.is_held
 
-    async def _rounds(self) -> None:
-        while True:
-            await asyncio.sleep(self._every_s)
-            try:
-                done = await self.once()
-            except LegatoError as error:
-                _log.warning("payloads that nobody needs cannot be deleted now", error=error.code)
-            else:
-                _log.debug("deleted payloads that nobody needs", **msgspec.structs.asdict(done))
+    async def _round(self) -> bool:
+        try:
+            done = await self.once()
+        except LegatoError as error:
+            _log.warning("payloads that nobody needs cannot be deleted now", error=error.code)
+        else:
+            _log.debug("deleted payloads that nobody needs", **msgspec.structs.asdict(done))
+        return False
