@@ -42,6 +42,7 @@ from legato.auth import escrow, keys
 from legato.errors import Conflict, InvalidInput, NotFound, StoreDamaged, Unavailable
 from legato.ports.audit import AuditEntry
 from legato.ports.keeping import LastBackup
+from legato.ports.snapshots import quiet
 
 if TYPE_CHECKING:
     from legato.app import App
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
 
 HOLD_MS: Final = 120_000
 HOLD_EACH_S: Final = 30.0
-_QUIET: Final[Tell] = lambda _what, _done: None  # noqa: E731
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,7 +106,7 @@ def snapshots_of(settings: Settings, scratch: Path) -> Snapshots:
 
 
 async def back_up(
-    app: App, place: Path, passphrase: str | None, *, audit: AuditEntry, tell: Tell = _QUIET
+    app: App, place: Path, passphrase: str | None, *, audit: AuditEntry, tell: Tell = quiet
 ) -> Looked:
     """Write a backup; nothing is at `place` unless all of it is there and was read again.
 
@@ -274,7 +274,7 @@ def _put(part: Path, place: Path) -> None:
 
 def look_through(
     path: Path,
-    tell: Tell = _QUIET,
+    tell: Tell = quiet,
     take: Callable[[ArchiveReader, Member], None] | None = None,
 ) -> Looked:
     """Read an archive from its first to its last byte. Blocks; one piece is in memory at a time.

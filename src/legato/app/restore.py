@@ -31,7 +31,7 @@ from legato.errors import Conflict, InvalidInput, StoreDamaged, Unavailable
 from legato.model.ids import WorkspaceId
 from legato.ports.audit import AuditEntry
 from legato.ports.keeping import RESTORING, Restored
-from legato.ports.snapshots import Piece
+from legato.ports.snapshots import Piece, quiet
 from legato.runtime.parking import Parked, park_all
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from legato.ports.snapshots import Load, Tell
     from legato.settings import Settings
 
-_QUIET: Final[Tell] = lambda _what, _done: None  # noqa: E731
 ENVIRONMENT: Final = "keys.restored.env"
 """In the home: the keys of a server, which are given to it in its environment."""
 
@@ -61,7 +60,7 @@ async def restore(
     passphrase: str | None,
     *,
     audit: AuditEntry,
-    tell: Tell = _QUIET,
+    tell: Tell = quiet,
 ) -> Done:
     """Restore a backup.
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from legato.model.document.secrecy import is_credential, is_reference
+from legato.model.document.problems import Path
+from legato.model.document.secrecy import is_credential, is_reference, places_of
 from legato.model.node_type import NodeTypeInfo
 from legato.model.workflow import Workflow
 
@@ -53,22 +54,12 @@ def _named(workflow: Workflow, types: Mapping[str, NodeTypeInfo], above: str) ->
 
 def _in_field(config: Any, field: str, path: str) -> Iterator[Named]:
     is_name = is_credential(field)
-    for at, value in _at(config, tuple(field.split(".")), path):
+    for steps, value in places_of(config, field.split(".")):
         name = value["secret"] if is_reference(value) else value if is_name else None
         if isinstance(name, str):
-            yield Named(path=at, name=name, is_credential=is_name)
+            yield Named(path=path + _pointer(steps), name=name, is_credential=is_name)
 
 
-def _at(value: Any, pattern: tuple[str, ...], path: str) -> Iterator[tuple[str, Any]]:
-    """Yield what stands at every place that a pattern (`headers.*`) covers."""
-    if not pattern:
-        yield path, value
-        return
-    steps: list[tuple[str | int, Any]] = []
-    if isinstance(value, dict):
-        steps = [(key, value[key]) for key in value if pattern[0] in {"*", key}]
-    elif isinstance(value, list) and pattern[0] == "*":
-        steps = list(enumerate(value))
-    for step, element in steps:
-        key = str(step).replace("~", "~0").replace("/", "~1")
-        yield from _at(element, pattern[1:], f"{path}/{key}")
+def _pointer(steps: Path) -> str:
+    escaped = (str(each).replace("~", "~0").replace("/", "~1") for each in steps)
+    return "".join(f"/{each}" for each in escaped)

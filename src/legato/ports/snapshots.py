@@ -20,6 +20,10 @@ Tell = Callable[[str, int], None]
 """Told what is being done, and how many bytes of it are done."""
 
 
+def quiet(_what: str, _done: int) -> None:
+    """Keep `Tell` for nobody."""
+
+
 class Piece(msgspec.Struct, frozen=True):
     """Some bytes of a snapshot; `group` names what they belong to, in order."""
 

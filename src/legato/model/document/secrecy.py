@@ -7,8 +7,8 @@ Rules: EX14, DO19.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
 from legato.model.document.problems import Path
 from legato.model.document.scope import Scope
@@ -56,6 +56,26 @@ def matches_field(path: Path, fields: Iterable[str]) -> bool:
         ):
             return True
     return False
+
+
+def places_of(value: Any, pattern: Sequence[str], path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Yield what stands at every place that a field covers, with its path.
+
+    Args:
+        value: A `with` block.
+        pattern: The steps of the field; `*` is each of a map or list.
+        path: Where the value is.
+    """
+    if not pattern:
+        yield path, value
+        return
+    steps: list[tuple[str | int, Any]] = []
+    if isinstance(value, dict):
+        steps = [(key, value[key]) for key in value if pattern[0] in {"*", key}]
+    elif isinstance(value, list) and pattern[0] == "*":
+        steps = list(enumerate(value))
+    for step, element in steps:
+        yield from places_of(element, pattern[1:], (*path, step))
 
 
 def is_credential(field: str) -> bool:

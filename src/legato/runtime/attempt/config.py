@@ -15,6 +15,7 @@ import msgspec
 import orjson
 from pydantic import BaseModel, ValidationError
 
+from legato.model.document.secrecy import is_reference, places_of
 from legato.model.events import NodeError
 from legato.ports.node import NodeType
 from legato.runtime.attempt.failures import Redact, refused, shown
@@ -61,10 +62,9 @@ class ConfigReader:
         if not self._patterns or b'"secret"' not in written:
             return []
         block = orjson.loads(written)
-        found: list[Reference] = []
-        for pattern in self._patterns:
-            _collect(block, pattern, (), found)
-        return found
+        places = (place for pattern in self._patterns for place in places_of(block, pattern))
+        named = ((path, _named(value)) for path, value in places)
+        return [(path, name) for path, name in named if name is not None]
 
 
 def with_secrets(data: bytes, values: Mapping[Reference, str]) -> bytes:
@@ -108,19 +108,7 @@ def _sample(got: object) -> str:
     return text if len(text) <= _GOT_LENGTH_MAX else text[:_GOT_LENGTH_MAX] + "…"
 
 
-def _collect(
-    value: Any, pattern: tuple[str, ...], path: tuple[str | int, ...], found: list[Reference]
-) -> None:
-    """Find `{secret: name}` at every place that the pattern (`headers.*`) covers."""
-    if not pattern:
-        name = value.get("secret") if isinstance(value, dict) and len(value) == 1 else None
-        if isinstance(name, str) and "${{" not in name:
-            found.append((path, name))
-        return
-    steps: list[tuple[str | int, Any]] = []
-    if isinstance(value, dict):
-        steps = [(key, value[key]) for key in value if pattern[0] in {"*", key}]
-    elif isinstance(value, list) and pattern[0] == "*":
-        steps = list(enumerate(value))
-    for step, element in steps:
-        _collect(element, pattern[1:], (*path, step), found)
+def _named(value: Any) -> str | None:
+    """Return the name in `{secret: name}`; what an expression brings in is none."""
+    name = value["secret"] if is_reference(value) else None
+    return name if isinstance(name, str) and "${{" not in name else None
