@@ -12,7 +12,8 @@ from legato.adapters.sql.open import make_stores
 from legato.errors import Conflict, LimitExceeded, NotFound
 from legato.model.ids import EngineId, WorkspaceId
 from legato.model.policy import Limits
-from legato.ports.admission import AlreadyDone, Answer, Once, Overlap, Place, Terms
+from legato.model.workflow import OverlapRule
+from legato.ports.admission import AlreadyDone, Answer, Once, Place, Terms
 from legato.ports.audit import AuditEntry
 from legato.ports.catalogue import VersionRow
 from legato.ports.log import NewExecution
@@ -25,8 +26,8 @@ VERSION_ROW = VersionRow(
     version=VERSION, workspace=LOCAL, name="report", compiled=b"{}", created_at=1
 )
 STARTED = AuditEntry(action="execution.start", workspace=WorkspaceId(LOCAL), target="x")
-SKIP = Overlap(policy="skip")
-QUEUE = Terms(overlap=Overlap(policy="queue"))
+SKIP = OverlapRule(policy="skip")
+QUEUE = Terms(overlap=OverlapRule(policy="queue"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -166,7 +167,7 @@ async def test_only_open_roots_of_the_workflow_count(owned: Stores) -> None:
 async def test_admissions_at_once_are_counted_one_after_the_other(stores: MakeStores) -> None:
     """Two processes do not both find room for the last one [AM8]."""
     both = [await stores("a"), await stores("b")]
-    terms = Terms(overlap=Overlap(policy="skip", max_open=3))
+    terms = Terms(overlap=OverlapRule(policy="skip", max=3))
     ways = [both[n % 2].admissions.admit(of_workflow(n), [], terms) for n in range(1, 13)]
     results = await asyncio.gather(*ways)
     assert [each.outcome for each in results].count("created") == 3

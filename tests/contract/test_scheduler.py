@@ -12,7 +12,8 @@ import pytest
 from legato.adapters.sql.open import make_stores
 from legato.errors import InvalidInput, LimitExceeded
 from legato.model.ids import ExecutionId
-from legato.ports.admission import Overlap, Place, Terms
+from legato.model.workflow import OverlapRule
+from legato.ports.admission import Place, Terms
 from legato.ports.stores import Stores
 from legato.ports.triggers import TriggerRow
 from legato.runtime.releaser import Releaser
@@ -174,7 +175,7 @@ async def test_a_schedule_is_kept_in_the_background(store: Stores) -> None:
 async def test_who_waits_is_let_go_when_there_is_room(store: Stores) -> None:
     """One after the other, the oldest first, at a hint and by poll; also after a crash [TR50]."""
     workflow = await publish(store)
-    queue = Terms(overlap=Overlap(policy="queue"))
+    queue = Terms(overlap=OverlapRule(policy="queue"))
     first = new(1, owner=A, workflow_id=workflow)
     await store.admissions.admit(first, [], queue)
     for number in (2, 3):

@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from legato.api.deeds import deed
-from legato.api.execution_body import answer_of, execution_body, queued_body
+from legato.api.execution_body import answer_of, look_body, queued_body
 from legato.api.idempotency import Claim, once
 from legato.api.parts import Api
 from legato.api.problems import Fault, InvalidBody, pointer
@@ -30,8 +30,8 @@ from legato.model.document.inputs import check_inputs
 from legato.model.ids import ExecutionId
 from legato.model.misfits import Misfit
 from legato.model.values import BlobRef, Value, encode, inline
-from legato.model.workflow import version_hash
-from legato.ports.admission import Overlap, Terms
+from legato.model.workflow import ANY_OVERLAP, OverlapRule, version_hash
+from legato.ports.admission import Terms
 from legato.runtime.submission import Submission
 
 WAIT_MAX_S: Final = 60
@@ -53,7 +53,7 @@ class Beginning:
 
     submission: Submission
     action: str
-    overlap: Overlap = field(default_factory=Overlap)
+    overlap: OverlapRule = ANY_OVERLAP
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -167,9 +167,9 @@ async def _at_end(
             await _ended(api, execution_id)
     except (TimeoutError, Unavailable):  # accepted is accepted: who asks again sees the end
         return accepted
-    row = await api.stores.executions.get(execution_id)
-    assert row is not None, "it has just ended"
-    answer = answer_of(await execution_body(api, row), 200, location=True)
+    look = await api.stores.lists.look(execution_id)
+    assert look is not None, "it has just ended"
+    answer = answer_of(look_body(look), 200, location=True)
     for claim in kept:
         await api.stores.admissions.remember(claim.of(answer))
     answer.headers["preference-applied"] = f"wait={seconds}"

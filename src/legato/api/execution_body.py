@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 import orjson
 from pydantic import BaseModel
 from starlette.responses import Response
@@ -18,14 +19,22 @@ from legato.api.parts import Api
 from legato.api.times import time_or_none, time_text
 from legato.engine.upcast import read_event
 from legato.errors import NotFound
-from legato.model.events import AnyEvent, ExecutionEnded, ExecutionStarted
-from legato.model.frames import FINAL_EXECUTION, ExecutionStatus
+from legato.model.events import ExecutionEnded, ExecutionStarted
+from legato.model.frames import ExecutionStatus
 from legato.model.ids import ExecutionId, WorkspaceId
 from legato.model.values import NULL, Value
 from legato.ports.executions import ExecutionRow
+from legato.ports.listing import ExecutionLook
 from legato.runtime.submission import Submission
 
 EXECUTIONS: Final = "/api/v1/executions"
+
+
+class _Start(msgspec.Struct):
+    started: ExecutionStarted
+
+
+_start: Final = msgspec.json.Decoder(_Start)
 
 
 class TriggerView(BaseModel):
@@ -81,21 +90,38 @@ async def execution_row(api: Api, workspace: WorkspaceId, execution_id: str) -> 
     return row
 
 
-async def execution_body(api: Api, row: ExecutionRow) -> dict[str, Any]:
-    """Return an execution as it is at the head of its row."""
-    first = await _event(api, row.execution_id, 1) if row.head_seq else None
-    is_final = row.status in FINAL_EXECUTION
-    last = await _event(api, row.execution_id, row.head_seq) if is_final else None
-    return body_of(row, first, last)
+async def execution_look(api: Api, workspace: WorkspaceId, execution_id: str) -> ExecutionLook:
+    """Return an execution of a workspace as it is committed now, read in one look at the store.
+
+    Raises:
+        NotFound: There is none of that id there.
+    """
+    look = await api.stores.lists.look(ExecutionId(execution_id))
+    if look is None or look.row.workspace != workspace:
+        raise NotFound
+    return look
 
 
-def body_of(row: ExecutionRow, first: AnyEvent | None, last: AnyEvent | None) -> dict[str, Any]:
+def look_body(look: ExecutionLook) -> dict[str, Any]:
     """Return an execution from its row, its first event, and its last if it has ended."""
+    first = None if look.first is None else read_event(look.first)
+    last = None if look.last is None else read_event(look.last)
     started = first if isinstance(first, ExecutionStarted) else None
+    if first is None and look.start is not None:
+        started = _start.decode(look.start).started
     ended = last if isinstance(last, ExecutionEnded) else None
     error = None
     if ended is not None and ended.error is not None:
         error = {"kind": ended.error.kind, "message": ended.error.message, "node": ended.node}
+    return row_fields(look.row) | {
+        "inputs": None if started is None else shown(started.inputs),
+        "outputs": None if ended is None else shown(ended.outputs),
+        "error": error,
+    }
+
+
+def row_fields(row: ExecutionRow) -> dict[str, Any]:
+    """Return what every answer about an execution has of its row; `error` is one line."""
     return {
         "id": row.execution_id,
         "workflow_id": row.workflow_id,
@@ -104,9 +130,7 @@ def body_of(row: ExecutionRow, first: AnyEvent | None, last: AnyEvent | None) ->
         "version_hash": row.version,
         "is_test": row.is_test,
         "status": row.status,
-        "inputs": None if started is None else shown(started.inputs),
-        "outputs": None if ended is None else shown(ended.outputs),
-        "error": error,
+        "error": row.error,
         "trigger": _trigger(row.trigger, row.trigger_id, row.scheduled_at),
         "forked_from": row.forked_from,
         "head_seq": row.head_seq,
@@ -166,8 +190,3 @@ def shown(value: Value) -> Any:
 
 def _trigger(kind: str, trigger_id: str | None, scheduled_at: int | None) -> dict[str, Any]:
     return {"kind": kind, "id": trigger_id, "scheduled_at": time_or_none(scheduled_at)}
-
-
-async def _event(api: Api, execution_id: ExecutionId, seq: int) -> AnyEvent | None:
-    rows = await api.stores.log.read(execution_id, after=seq - 1, limit=1)
-    return read_event(rows[0].body) if rows else None

@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from legato.api.access import Needs, Routes
 from legato.api.deeds import place_of
-from legato.api.execution_body import execution_row
+from legato.api.execution_body import execution_look, execution_row
 from legato.api.execution_inputs import InputView, input_view
 from legato.api.execution_views import (
     AttemptView,
@@ -38,11 +38,10 @@ from legato.engine.upcast import read_event
 from legato.errors import NotFound
 from legato.model.events import ExecutionEnded, ExecutionStarted, Recorded
 from legato.model.frames import FINAL_EXECUTION
-from legato.model.ids import ExecutionId, NodeId
+from legato.model.ids import NodeId
 from legato.model.values import NULL, Value
 from legato.ports.attempt_logs import LogLine
 from legato.ports.executions import ExecutionRow
-from legato.ports.listing import ExecutionLook
 from legato.runtime.history import LogReader
 
 routes: Final = Routes("/api/v1/executions/{execution_id}", tag="executions")
@@ -200,7 +199,7 @@ async def read_inputs(
 ) -> Response:
     """Return a piece of the inputs."""
     refuse_repeated(request)
-    look = await _look(request, api, execution_id)
+    look = await execution_look(api, place_of(request)[0].id, execution_id)
     started = None if look.first is None else read_event(look.first)
     if not isinstance(started, ExecutionStarted):
         raise NotFound
@@ -213,7 +212,7 @@ async def read_outputs(
 ) -> Response:
     """Return a piece of the outputs of an execution that has ended."""
     refuse_repeated(request)
-    look = await _look(request, api, execution_id)
+    look = await execution_look(api, place_of(request)[0].id, execution_id)
     ended = None if look.last is None else read_event(look.last)
     if not isinstance(ended, ExecutionEnded):
         raise NotFound
@@ -267,13 +266,6 @@ def _line(line: LogLine) -> dict[str, Any]:
         "text": line.text,
         "progress": line.progress,
     }
-
-
-async def _look(request: Request, api: Api, execution_id: str) -> ExecutionLook:
-    look = await api.stores.lists.look(ExecutionId(execution_id))
-    if look is None or look.row.workspace != place_of(request)[0].id:
-        raise NotFound
-    return look
 
 
 async def _folded(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, get_args
 
-import msgspec
 import orjson
 from fastapi import Query
 from fastapi.exceptions import RequestValidationError
@@ -23,16 +22,21 @@ from legato.api.authenticator import principal_of
 from legato.api.conditions import tagged
 from legato.api.deeds import place_of
 from legato.api.execution_actions import AllowedAction, allowed_actions
-from legato.api.execution_body import ExecutionBody, ExecutionFault, TriggerView, body_of, shown
+from legato.api.execution_body import (
+    ExecutionBody,
+    ExecutionFault,
+    TriggerView,
+    execution_look,
+    look_body,
+    row_fields,
+    shown,
+)
 from legato.api.execution_views import NodeView, node_views
 from legato.api.openapi import refusals
 from legato.api.pages import PageQuery, Pages, Parameters, Text, Time, refuse_repeated
 from legato.api.parts import Api, ApiPart, api_of
 from legato.api.times import parse_time, time_or_none, time_text
 from legato.engine.state import ExecutionState
-from legato.engine.upcast import read_event
-from legato.errors import NotFound
-from legato.model.events import ExecutionStarted
 from legato.model.frames import FINAL_EXECUTION, ExecutionStatus
 from legato.model.ids import ExecutionId, WorkspaceId, time_of_id
 from legato.ports.executions import RESTORED, ExecutionRow
@@ -223,9 +227,7 @@ async def read_execution(request: Request) -> Response:
     """Return an execution as it is now, or as it was at an event of its log."""
     api = api_of(request)
     workspace = place_of(request)[0].id
-    look = await api.stores.lists.look(ExecutionId(request.path_params["execution_id"]))
-    if look is None or look.row.workspace != workspace:
-        raise NotFound
+    look = await execution_look(api, workspace, request.path_params["execution_id"])
     at_seq = _at_seq(request) if request.scope["query_string"] else None
     row = look.row
     if at_seq is None:
@@ -255,18 +257,13 @@ def _at_seq(request: Request) -> int | None:
 
 async def _now(request: Request, api: Api, look: ExecutionLook) -> dict[str, Any]:
     row = look.row
-    first = None if look.first is None else read_event(look.first)
-    last = None if look.last is None else read_event(look.last)
-    body = body_of(row, first, last)
-    if first is None and look.start is not None:
-        body["inputs"] = shown(_start.decode(look.start).started.inputs)
     owner = "none"
     is_unattended = False
     if row.status not in FINAL_EXECUTION:
         found = owner_among(await live_engines(api.stores), row)
         owner = "alive" if found.owner is not None else "lost" if found.is_lost else "none"
         is_unattended = found.is_unattended
-    return body | {
+    return look_body(look) | {
         "parent": row.parent,
         "waiting_for": waits_of(row),
         "nodes_done": row.nodes_done,
@@ -279,21 +276,13 @@ async def _now(request: Request, api: Api, look: ExecutionLook) -> dict[str, Any
     }
 
 
-class _Start(msgspec.Struct):
-    started: ExecutionStarted
-
-
-_start: Final = msgspec.json.Decoder(_Start)
-
-
 async def _past(api: Api, row: ExecutionRow, at_seq: int) -> dict[str, Any]:
     reader = await LogReader.open(api.stores, row.execution_id)
     await reader.read(to_seq=at_seq)
     state = reader.state
     started = state.started
     error = state.error
-    body = body_of(row, None, None)
-    return body | {
+    return row_fields(row) | {
         "status": state.status,
         "inputs": None if started is None else shown(started.inputs),
         "outputs": None if state.ended is None else shown(state.outputs),
@@ -316,29 +305,11 @@ async def _past(api: Api, row: ExecutionRow, at_seq: int) -> dict[str, Any]:
 
 def item_of(row: ExecutionRow) -> dict[str, Any]:
     """Return a row of a list."""
-    return {
-        "id": row.execution_id,
-        "workflow_id": row.workflow_id,
-        "workflow_slug": row.workflow,
-        "version": row.number,
-        "version_hash": row.version,
-        "is_test": row.is_test,
-        "status": row.status,
-        "error": row.error,
-        "trigger": {
-            "kind": row.trigger,
-            "id": row.trigger_id,
-            "scheduled_at": time_or_none(row.scheduled_at),
-        },
+    return row_fields(row) | {
         "parent": row.parent,
-        "forked_from": row.forked_from,
         "waiting_for": waits_of(row),
         "nodes_done": row.nodes_done,
         "nodes_total": row.nodes_total,
-        "head_seq": row.head_seq,
-        "created_at": time_text(row.created_at),
-        "started_at": time_or_none(row.started_at),
-        "completed_at": time_or_none(row.ended_at),
     }
 
 

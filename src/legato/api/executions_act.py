@@ -22,7 +22,13 @@ from legato.api.authenticator import principal_of
 from legato.api.body import Sent, sent
 from legato.api.deeds import deed, place_of
 from legato.api.execution_begin import misfit_body
-from legato.api.execution_body import ExecutionBody, answer_of, execution_body, execution_row
+from legato.api.execution_body import (
+    ExecutionBody,
+    answer_of,
+    execution_look,
+    execution_row,
+    look_body,
+)
 from legato.api.idempotency import Claim, once
 from legato.api.openapi import refusals
 from legato.api.optional_body import described, read_optional
@@ -307,7 +313,8 @@ async def _tell(
         InvalidBody: The wish cannot be that.
     """
     place, _ = place_of(request)
-    row = await execution_row(api, place.id, about.execution)
+    look = await execution_look(api, place.id, about.execution)
+    row = look.row
     try:
         signal = await make(row, principal_of(request).user.id)
         _refuse_final(row)
@@ -316,7 +323,7 @@ async def _tell(
         audit = deed(request, f"execution.{about.verb}", target, data=about.data)
         kept = None
         if claim is not None:
-            kept = claim.of(answer_of(await execution_body(api, row), 202))
+            kept = claim.of(answer_of(look_body(look), 202))
         await api.engine().send(row.execution_id, wish, key, once=kept, audit=audit)
         outcome = await outcome_of(
             api.stores, api.engine().bus, row.execution_id, wish, after=row.head_seq
@@ -324,9 +331,9 @@ async def _tell(
         outcome.check(row.execution_id)
     except AlreadyDecided as error:
         raise Refused("already_decided", error.message) from None
-    after = await execution_row(api, place.id, about.execution)
+    after = await execution_look(api, place.id, about.execution)
     status = 200 if outcome.kind == "taken" else 202
-    answer = answer_of(await execution_body(api, after), status)
+    answer = answer_of(look_body(after), status)
     if claim is not None:
         await api.stores.admissions.remember(claim.of(answer))
     return answer

@@ -28,8 +28,7 @@ from legato.api.published import published
 from legato.api.workflow_cache import Published
 from legato.errors import NotFound, Refused
 from legato.model.ids import NodeId
-from legato.model.workflow import KIND_OF_USES
-from legato.ports.admission import Overlap
+from legato.model.workflow import ANY_OVERLAP, KIND_OF_USES
 from legato.ports.executions import ExecutionRow
 from legato.runtime.forks import ForkWish, as_run_of, fork_of, inputs_of, retry_of
 from legato.runtime.history import LogReader
@@ -106,12 +105,10 @@ def _beginning(
     submission: Submission, action: str, row: ExecutionRow, data: Mapping[str, Any] | None = None
 ) -> Beginning:
     """Begin one; the rule about overlaps is that of the version that runs, for no test."""
-    rule = submission.workflow.overlap
-    overlap = Overlap(policy=rule.policy, max_open=rule.max)
     return Beginning(
         submission=submission,
         action=action,
-        overlap=Overlap() if submission.is_test else overlap,
+        overlap=ANY_OVERLAP if submission.is_test else submission.workflow.overlap,
         data={"of": row.execution_id, **(data or {})},
     )
 

@@ -30,8 +30,7 @@ from legato.auth.roles import may
 from legato.errors import InvalidInput, Refused
 from legato.model.ids import NodeId
 from legato.model.values import encode
-from legato.model.workflow import Workflow
-from legato.ports.admission import Overlap
+from legato.model.workflow import ANY_OVERLAP, Workflow
 from legato.ports.workflows import PIN_BYTES_MAX, PINS_MAX, WorkflowRow
 from legato.runtime.partial import Extent, alone, pins_of, up_to, whole
 from legato.runtime.submission import Submission
@@ -209,7 +208,7 @@ async def _draft_run(
     )
     data = {"workflow": row.id, "draft_revision": revision}
     tested = await _tested(request, api, row, submission, asked)
-    return Beginning(submission=tested, action="execution.start", overlap=Overlap(), data=data)
+    return Beginning(submission=tested, action="execution.start", overlap=ANY_OVERLAP, data=data)
 
 
 async def _tested(

@@ -16,12 +16,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from legato.api.access import Needs, Routes
-from legato.api.authenticator import principal_of
-from legato.api.deeds import deed, place_of
+from legato.api.deeds import deed
 from legato.api.openapi import refusals
-from legato.api.pages import PageQuery, Pages, Text
+from legato.api.pages import PageQuery, Pages
 from legato.api.parts import Api, ApiPart
 from legato.api.times import time_or_none, time_text
+from legato.api.trigger_rows import TriggerFilters, found_trigger, pause_trigger, trigger_page
 from legato.api.trigger_starts import Start
 from legato.api.trigger_tests import Started, try_trigger
 from legato.errors import InvalidInput, NotFound
@@ -29,6 +29,7 @@ from legato.model.cron import Cron, Missed
 from legato.ports.triggers import TriggerRow
 
 routes: Final = Routes("/api/v1/schedules", tag="schedules")
+KIND: Final = "schedule.cron"
 TICKS_SHOWN: Final = 5
 
 
@@ -91,24 +92,12 @@ class Ticks(BaseModel):
     next_cursor: str | None
 
 
-class TriggerFilters(PageQuery):
-    """Which triggers, the newest first."""
-
-    workflow: Text | None = Field(default=None, description="Id of their workflow.")
-
-
 @routes.get("", Needs("schedule", "read"), response_model=Schedules)
 async def list_schedules(
     request: Request, api: ApiPart, asked: Annotated[TriggerFilters, Query()]
 ) -> Schedules:
     """Return schedules of published workflows, the newest first."""
-    place, _ = place_of(request)
-    pages = Pages(request, "schedules")
-    found = await api.stores.triggers.page(
-        place.id, "schedule.cron",
-        workflow=asked.workflow, after=pages.after(asked), limit=asked.limit + 1,
-    )  # fmt: skip
-    items, next_cursor = pages.cut(found, asked, lambda each: each.id)
+    items, next_cursor = await trigger_page(request, api, KIND, "schedules", asked)
     now = api.clock.now_ms()
     return Schedules(items=[_view(each, now) for each in items], next_cursor=next_cursor)
 
@@ -116,7 +105,7 @@ async def list_schedules(
 @routes.get("/{schedule_id}", Needs("schedule", "read"), response_model=ScheduleView)
 async def read_schedule(request: Request, api: ApiPart, schedule_id: str) -> ScheduleView:
     """Return a schedule."""
-    return _view(await _found(request, api, schedule_id), api.clock.now_ms())
+    return _view(await found_trigger(request, api, KIND, schedule_id), api.clock.now_ms())
 
 
 @routes.get("/{schedule_id}/ticks", Needs("schedule", "read"), response_model=Ticks)
@@ -124,7 +113,7 @@ async def list_ticks(
     request: Request, api: ApiPart, schedule_id: str, asked: Annotated[PageQuery, Query()]
 ) -> Ticks:
     """Return what came of a schedule's ticks; they are kept for 30 days."""
-    row = await _found(request, api, schedule_id)
+    row = await found_trigger(request, api, KIND, schedule_id)
     pages = Pages(request, f"ticks:{row.id}")
     after = pages.after(asked)
     found = await api.stores.triggers.firings(row.id, before=after, limit=asked.limit + 1)
@@ -159,11 +148,9 @@ async def list_ticks(
 )
 async def pause_schedule(request: Request, api: ApiPart, schedule_id: str) -> ScheduleView:
     """Pause a schedule, until somebody resumes it; a publish does not."""
-    row = await _found(request, api, schedule_id)
+    row = await found_trigger(request, api, KIND, schedule_id)
     audit = deed(request, "schedule.pause", ("schedule", row.id))
-    by = principal_of(request).user.id
-    if not await api.stores.triggers.pause(row.workspace, row.id, by, audit):
-        raise NotFound
+    await pause_trigger(request, api, row, audit)
     return await _again(request, api, schedule_id)
 
 
@@ -172,7 +159,7 @@ async def pause_schedule(request: Request, api: ApiPart, schedule_id: str) -> Sc
 )
 async def resume_schedule(request: Request, api: ApiPart, schedule_id: str) -> ScheduleView:
     """Let a schedule go on; ticks before this are not missed."""
-    row = await _found(request, api, schedule_id)
+    row = await found_trigger(request, api, KIND, schedule_id)
     audit = deed(request, "schedule.resume", ("schedule", row.id))
     following = _next_after(row, api.clock.now_ms())
     if not await api.stores.triggers.resume(row.workspace, row.id, following, audit):
@@ -190,21 +177,13 @@ async def resume_schedule(request: Request, api: ApiPart, schedule_id: str) -> S
 )
 async def try_schedule(request: Request, api: ApiPart, schedule_id: str) -> Response:
     """Start the schedule's workflow now with the schedule's inputs; no tick is used up."""
-    row = await _found(request, api, schedule_id)
+    row = await found_trigger(request, api, KIND, schedule_id)
     how = Start(inputs=row.cron.inputs, data={"is_test": True})
     return await try_trigger(request, api, row, how)
 
 
 async def _again(request: Request, api: Api, schedule_id: str) -> ScheduleView:
-    return _view(await _found(request, api, schedule_id), api.clock.now_ms())
-
-
-async def _found(request: Request, api: Api, schedule_id: str) -> TriggerRow:
-    place, _ = place_of(request)
-    row = await api.stores.triggers.get(place.id, "schedule.cron", schedule_id)
-    if row is None:
-        raise NotFound
-    return row
+    return _view(await found_trigger(request, api, KIND, schedule_id), api.clock.now_ms())
 
 
 def _next_after(row: TriggerRow, now: int) -> int | None:

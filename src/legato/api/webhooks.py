@@ -17,12 +17,12 @@ from starlette.responses import JSONResponse, Response
 from legato.api.access import Needs, Routes
 from legato.api.authenticator import principal_of
 from legato.api.body import Sent, sent
-from legato.api.deeds import deed, place_of
+from legato.api.deeds import deed
 from legato.api.openapi import refusals
 from legato.api.pages import PageQuery, Pages
 from legato.api.parts import Api, ApiPart, identity_of
-from legato.api.schedules import TriggerFilters
 from legato.api.times import time_or_none, time_text
+from legato.api.trigger_rows import TriggerFilters, found_trigger, pause_trigger, trigger_page
 from legato.api.trigger_starts import Start
 from legato.api.trigger_tests import Started, try_trigger
 from legato.auth.roles import may
@@ -32,6 +32,7 @@ from legato.model.triggers import Respond
 from legato.ports.triggers import TriggerRow
 
 routes: Final = Routes("/api/v1/webhooks", tag="webhooks")
+KIND: Final = "webhook"
 OVERLAP_S_MAX: Final = 7 * 86_400
 TEST_BYTES_MAX: Final = 1024 * 1024
 
@@ -102,13 +103,7 @@ async def list_webhooks(
     request: Request, api: ApiPart, asked: Annotated[TriggerFilters, Query()]
 ) -> Webhooks:
     """Return webhooks of published workflows, the newest first."""
-    place, _ = place_of(request)
-    pages = Pages(request, "webhooks")
-    found = await api.stores.triggers.page(
-        place.id, "webhook",
-        workflow=asked.workflow, after=pages.after(asked), limit=asked.limit + 1,
-    )  # fmt: skip
-    items, next_cursor = pages.cut(found, asked, lambda each: each.id)
+    items, next_cursor = await trigger_page(request, api, KIND, "webhooks", asked)
     views = [await _view(request, api, each) for each in items]
     return Webhooks(items=views, next_cursor=next_cursor)
 
@@ -116,7 +111,7 @@ async def list_webhooks(
 @routes.get("/{webhook_id}", Needs("schedule", "read"), response_model=WebhookView)
 async def read_webhook(request: Request, api: ApiPart, webhook_id: str) -> WebhookView:
     """Return a webhook."""
-    return await _view(request, api, await _found(request, api, webhook_id))
+    return await _view(request, api, await found_trigger(request, api, KIND, webhook_id))
 
 
 @routes.get("/{webhook_id}/deliveries", Needs("schedule", "read"), response_model=Deliveries)
@@ -124,7 +119,7 @@ async def list_deliveries(
     request: Request, api: ApiPart, webhook_id: str, asked: Annotated[PageQuery, Query()]
 ) -> Deliveries:
     """Return messages that were let in; they are kept for a day."""
-    row = await _found(request, api, webhook_id)
+    row = await found_trigger(request, api, KIND, webhook_id)
     pages = Pages(request, f"deliveries:{row.id}")
     after = pages.after(asked)
     found = await api.stores.triggers.firings(row.id, before=after, limit=asked.limit + 1)
@@ -146,11 +141,9 @@ async def list_deliveries(
 )
 async def pause_webhook(request: Request, api: ApiPart, webhook_id: str) -> WebhookView:
     """Pause a webhook: signed calls are refused with 409 until somebody resumes it."""
-    row = await _found(request, api, webhook_id)
+    row = await found_trigger(request, api, KIND, webhook_id)
     audit = deed(request, "webhook.change", ("webhook", row.id), data={"fields": ["paused"]})
-    by = principal_of(request).user.id
-    if not await api.stores.triggers.pause(row.workspace, row.id, by, audit):
-        raise NotFound
+    await pause_trigger(request, api, row, audit)
     return await _again(request, api, webhook_id)
 
 
@@ -159,7 +152,7 @@ async def pause_webhook(request: Request, api: ApiPart, webhook_id: str) -> Webh
 )
 async def resume_webhook(request: Request, api: ApiPart, webhook_id: str) -> WebhookView:
     """Let calls in again."""
-    row = await _found(request, api, webhook_id)
+    row = await found_trigger(request, api, KIND, webhook_id)
     audit = deed(request, "webhook.change", ("webhook", row.id), data={"fields": ["paused"]})
     if not await api.stores.triggers.resume(row.workspace, row.id, None, audit):
         raise NotFound
@@ -181,7 +174,7 @@ async def try_webhook(
     wanted: Annotated[Sent[TestCall], sent(TestCall)],
 ) -> Response:
     """Start the webhook's workflow now, as if a message had come with these parts."""
-    row = await _found(request, api, webhook_id)
+    row = await found_trigger(request, api, KIND, webhook_id)
     raw = await request.body()
     call = await wanted.read()
     allowed = set(row.hook.headers)
@@ -203,7 +196,7 @@ async def rotate_webhook(
     wanted: Annotated[Sent[Rotation], sent(Rotation)],
 ) -> Response:
     """Give a webhook another secret; the one before is good for `overlap_s` yet."""
-    row = await _found(request, api, webhook_id)
+    row = await found_trigger(request, api, KIND, webhook_id)
     rotation = await wanted.read()
     url = await url_of(request, api, row)
     key = new_secret()
@@ -230,7 +223,7 @@ async def url_of(request: Request, api: Api, row: TriggerRow) -> str:
         token = new_token()
         made = seals.seal_token(row.workspace, row.id, token)
         if not await api.stores.triggers.set_token(row.id, hash_token(token), made):
-            again = await api.stores.triggers.get(row.workspace, "webhook", row.id)
+            again = await api.stores.triggers.get(row.workspace, KIND, row.id)
             if again is None or again.token is None:
                 raise NotFound
             made = again.token
@@ -241,15 +234,7 @@ async def url_of(request: Request, api: Api, row: TriggerRow) -> str:
 
 
 async def _again(request: Request, api: Api, webhook_id: str) -> WebhookView:
-    return await _view(request, api, await _found(request, api, webhook_id))
-
-
-async def _found(request: Request, api: Api, webhook_id: str) -> TriggerRow:
-    place, _ = place_of(request)
-    row = await api.stores.triggers.get(place.id, "webhook", webhook_id)
-    if row is None:
-        raise NotFound
-    return row
+    return await _view(request, api, await found_trigger(request, api, KIND, webhook_id))
 
 
 async def _view(request: Request, api: Api, row: TriggerRow) -> WebhookView:

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from legato.model.ids import VersionHash, WorkspaceId
-from legato.model.workflow import Workflow
-from legato.ports.admission import Overlap
+from legato.model.workflow import OverlapRule, Workflow
 
 KEPT_MAX: Final = 256
 KEPT_BYTES_MAX: Final = 32 * 1024 * 1024
@@ -59,10 +58,9 @@ class Published:
     called: Mapping[str, Workflow] = field(default_factory=dict, repr=False)
 
     @property
-    def overlap(self) -> Overlap:
+    def overlap(self) -> OverlapRule:
         """What the document says about executions that overlap."""
-        rule = self.workflow.overlap
-        return Overlap(policy=rule.policy, max_open=rule.max)
+        return self.workflow.overlap
 
     @property
     def inputs_schema(self) -> bytes:

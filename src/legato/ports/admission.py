@@ -15,6 +15,7 @@ import msgspec
 
 from legato.errors import Conflict
 from legato.model.ids import ExecutionId
+from legato.model.workflow import ANY_OVERLAP, OverlapRule
 from legato.ports.audit import AuditEntry
 from legato.ports.catalogue import VersionRow
 from legato.ports.log import NewExecution
@@ -55,16 +56,6 @@ class AlreadyDone(Conflict):
         super().__init__()
 
 
-class Overlap(msgspec.Struct, frozen=True, kw_only=True):
-    """What happens if `max_open` root executions of the workflow have not ended.
-
-    `allow` counts nothing. `queue` lets the new one wait, `HELD_MAX` of them at most.
-    """
-
-    policy: Literal["allow", "skip", "queue"] = "allow"
-    max_open: int = 1
-
-
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Something that may start one execution only, unique by (trigger, key) for ever it is kept.
 
@@ -83,7 +74,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     once: Once | None = None
     once_skipped: Once | None = None
     """The answer to keep if the overlap rule skips it; None: that is no answer to keep."""
-    overlap: Overlap = Overlap()
+    overlap: OverlapRule = ANY_OVERLAP
+    """With `queue` a new execution waits; `HELD_MAX` of a workflow may."""
     place: Place | None = None
     audit: tuple[AuditEntry, ...] = ()
 

@@ -11,6 +11,8 @@ from typing import Protocol
 
 import msgspec
 
+from legato.errors import Conflict, LegatoError, LimitExceeded, NotFound
+from legato.model.frames import FINAL_EXECUTION, ExecutionStatus
 from legato.model.ids import EngineId, ExecutionId
 
 
@@ -20,6 +22,28 @@ class InboxRow(msgspec.Struct, frozen=True):
     id: int
     execution_id: ExecutionId
     body: bytes
+
+
+def refusal(
+    execution_id: ExecutionId, status: ExecutionStatus | None, *, waiting: int, waiting_max: int
+) -> LegatoError | None:
+    """Return why a new signal is refused, or None.
+
+    Args:
+        execution_id: Whose inbox.
+        status: Of the execution; None if there is none.
+        waiting: Unconsumed signals there; of one that is stored already 0.
+        waiting_max: As many as there may be.
+    """
+    if status is None:
+        return NotFound(f"there is no execution {execution_id}")
+    if status in FINAL_EXECUTION:
+        return Conflict(f"execution {execution_id} has ended: it is {status}")
+    if waiting >= waiting_max:
+        return LimitExceeded(
+            f"execution {execution_id} has {waiting} unconsumed signals; the limit is {waiting_max}"
+        )
+    return None
 
 
 class Inbox(Protocol):

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from legato.errors import LimitExceeded
 from legato.model.frames import ExecutionStatus
 from legato.model.ids import EngineId, ExecutionId, VersionHash, WorkspaceId
 from legato.model.values import BlobRef
@@ -75,6 +76,14 @@ class NewExecution(msgspec.Struct, frozen=True, kw_only=True):
     nodes_total: int = 0
     blobs_of: tuple[ExecutionId, ...] = ()
     files: tuple[str, ...] = ()
+
+
+def queue_full(queued: int, queued_max: int) -> LimitExceeded:
+    """Return the refusal of an execution that would be one too many in the queue."""
+    return LimitExceeded(
+        f"{queued} executions are queued; the limit is {queued_max}.",
+        hint="Wait until some of them have run.",
+    )
 
 
 class OutSignal(msgspec.Struct, frozen=True):

@@ -69,7 +69,7 @@ async def test_what_is_published_comes_with_all_that_it_calls(api: Api) -> None:
     found = await published(api, LOCAL_WORKSPACE, made)
     assert (found.slug, found.number, found.workflow.name) == ("a", 1, "a")
     assert sorted(found.called) == ["b", "c"]
-    assert (found.overlap.policy, found.overlap.max_open) == ("skip", 2)
+    assert (found.overlap.policy, found.overlap.max) == ("skip", 2)
     assert b'"object"' in found.inputs_schema
     with pytest.raises(NotFound):
         await published(api, WorkspaceId("elsewhere"), made)

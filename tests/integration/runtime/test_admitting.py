@@ -13,13 +13,14 @@ from legato.adapters.sql.open import make_stores
 from legato.errors import StoreUnavailable, Unavailable
 from legato.model.ids import ExecutionId
 from legato.model.policy import Limits
-from legato.ports.admission import Admissions, Admitted, AlreadyDone, Answer, Once, Overlap, Terms
+from legato.model.workflow import OverlapRule
+from legato.ports.admission import Admissions, Admitted, AlreadyDone, Answer, Once, Terms
 from legato.ports.stores import Stores
 from legato.runtime.submission import Submission
 from tests.integration.runtime.harness import ScriptedRunner, rig, task, workflow
 
 ONE = workflow(task("a"))
-QUEUE = Terms(overlap=Overlap(policy="queue"))
+QUEUE = Terms(overlap=OverlapRule(policy="queue"))
 
 
 def once(scope: str = "s") -> Once:

@@ -7,10 +7,10 @@ Rules: LG1-LG7, LG14, EN6, EN9, OW1, OW12.
 from collections.abc import Iterable, Sequence
 
 from legato.adapters.memory.database import MemoryDatabase, Record
-from legato.errors import Conflict, LimitExceeded, NotFound
+from legato.errors import LimitExceeded
 from legato.model.ids import EngineId, ExecutionId
 from legato.model.values import BlobRef
-from legato.ports.inbox import InboxRow
+from legato.ports.inbox import InboxRow, refusal
 from legato.ports.log import LogRow, NewExecution, OutSignal, Turn
 
 
@@ -113,17 +113,17 @@ def _unconsumed(records: Iterable[Record]) -> list[InboxRow]:
 
 def _send(database: MemoryDatabase, execution_id: ExecutionId, key: str, body: bytes) -> bool:
     record = database.records.get(execution_id)
-    if record is None:
-        raise NotFound(f"there is no execution {execution_id}")
-    if record.is_final:
-        raise Conflict(f"execution {execution_id} has ended: it is {record.status}")
-    if key in record.keys:
+    is_known = record is not None and key in record.keys
+    error = refusal(
+        execution_id,
+        None if record is None else record.status,
+        waiting=0 if record is None or is_known else len(record.inbox),
+        waiting_max=database.limits.max_inbox_per_execution,
+    )
+    if error is not None:
+        raise error
+    if record is None or is_known:
         return False
-    if len(record.inbox) >= database.limits.max_inbox_per_execution:
-        raise LimitExceeded(
-            f"execution {execution_id} has {len(record.inbox)} unconsumed signals; "
-            f"the limit is {database.limits.max_inbox_per_execution}"
-        )
     _store(database, record, key, body)
     return True
 

@@ -13,22 +13,23 @@ from legato.adapters.sql.audit import record
 from legato.adapters.sql.files import refer
 from legato.adapters.sql.once import answer_values, once_of, remember
 from legato.adapters.sql.script import Driver, Script, Undo, step, steps
+from legato.adapters.sql.workflows.part import version_values
 from legato.crashpoints import crash_point
-from legato.errors import Conflict, LimitExceeded, NotFound
-from legato.model.frames import FINAL_EXECUTION
+from legato.errors import LimitExceeded
 from legato.model.ids import ExecutionId
 from legato.model.policy import Limits
+from legato.model.workflow import OverlapRule
 from legato.ports.admission import (
     HELD_MAX,
     Admitted,
     Once,
-    Overlap,
     Place,
     Terms,
 )
 from legato.ports.audit import AuditEntry
 from legato.ports.catalogue import VersionRow
-from legato.ports.log import NewExecution
+from legato.ports.inbox import refusal
+from legato.ports.log import NewExecution, queue_full
 
 COUNT_KEPT: Final = 500
 """Executions that are queued here before the queue is counted again, which takes milliseconds.
@@ -99,18 +100,17 @@ class SqlAdmissions:
         def script() -> Script[bool]:
             yield from remember(once)
             found = yield from step("admission.inbox", **place)
-            if not found:
-                raise NotFound(f"there is no execution {execution_id}")
-            state = found[0]
-            if state["status"] in FINAL_EXECUTION:
-                raise Conflict(f"execution {execution_id} has ended: it is {state['status']}")
-            if state["known"]:
+            is_known = bool(found) and bool(found[0]["known"])
+            error = refusal(
+                execution_id,
+                found[0]["status"] if found else None,
+                waiting=found[0]["waiting"] if found and not is_known else 0,
+                waiting_max=waiting_max,
+            )
+            if error is not None:
+                raise error
+            if is_known:
                 return False
-            if state["waiting"] >= waiting_max:
-                raise LimitExceeded(
-                    f"execution {execution_id} has {state['waiting']} unconsumed signals; "
-                    f"the limit is {waiting_max}"
-                )
             sent = yield from step("admission.signal_add", body=body, **place)
             if sent:
                 yield from record(audit)
@@ -178,10 +178,7 @@ class SqlAdmissions:
             (row,) = await self._driver.fetch("admission.queued", limit=most)
             self._queued = row["count"]
         if self._queued >= most:
-            raise LimitExceeded(
-                f"{self._queued} executions are queued; the limit is {most}.",
-                hint="Wait until some of them have run.",
-            )
+            raise queue_full(self._queued, most)
 
 
 def _admit(new: NewExecution, versions: Sequence[VersionRow], terms: Terms) -> Script[Admitted]:
@@ -197,8 +194,8 @@ def _admit(new: NewExecution, versions: Sequence[VersionRow], terms: Terms) -> S
         if is_full and terms.overlap.policy == "skip":
             return (yield from _skip(terms))
         if is_full:
-            held_below = terms.overlap.max_open
-    yield from steps("admission.version_add", [msgspec.structs.asdict(each) for each in versions])
+            held_below = terms.overlap.max
+    yield from steps("version_put", [version_values(each) for each in versions])
     if not (yield from step("admission.execution_add", **_row(new, held_below))):
         raise Undo(Admitted(outcome="exists", execution_id=new.execution_id))
     for source in new.blobs_of:
@@ -216,7 +213,7 @@ def _take(place: Place, execution_id: ExecutionId) -> Script[bool]:
     return bool((yield from step("admission.place_add", **values, execution_id=execution_id)))
 
 
-def _is_full(overlap: Overlap, workflow_id: str) -> Script[bool]:
+def _is_full(overlap: OverlapRule, workflow_id: str) -> Script[bool]:
     """Tell whether the workflow has as many open executions as it may.
 
     Raises:
@@ -224,8 +221,8 @@ def _is_full(overlap: Overlap, workflow_id: str) -> Script[bool]:
     """
     yield from step("admission.lock", workflow_id=workflow_id)
     held = yield from _count("admission.held", workflow_id=workflow_id, limit=HELD_MAX)
-    open_now = yield from _count("admission.open", workflow_id=workflow_id, limit=overlap.max_open)
-    is_full = open_now >= overlap.max_open or (overlap.policy == "queue" and held > 0)
+    open_now = yield from _count("admission.open", workflow_id=workflow_id, limit=overlap.max)
+    is_full = open_now >= overlap.max or (overlap.policy == "queue" and held > 0)
     if is_full and overlap.policy == "queue" and held >= HELD_MAX:
         raise LimitExceeded(
             f"{held} executions of this workflow wait for others of it; that is the limit.",

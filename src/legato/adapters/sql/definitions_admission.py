@@ -30,7 +30,6 @@ from legato.adapters.sql.schema import (
     executions,
     inbox,
     places,
-    versions,
 )
 from legato.ports.admission import ONCE_TTL_MS
 
@@ -132,7 +131,6 @@ def _executions() -> Iterator[tuple[str, ClauseElement]]:
         "admission.execution_add",
         insert(executions).values(values).on_conflict_do_nothing().returning(c.id),
     )
-    yield "admission.version_add", insert(versions).on_conflict_do_nothing()
     yield "admission.queued", _counted(select(_ONE).select_from(executions).where(_QUEUED))
     yield "admission.lock", select(workflow_lock(P("workflow_id")).label("is_locked"))
     is_open = select(_ONE).select_from(executions).where(_OPEN, c.workflow_id == P("workflow_id"))

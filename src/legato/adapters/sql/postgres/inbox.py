@@ -15,10 +15,8 @@ from legato.adapters.sql.postgres.append import SEND, SEND_WIDTH, columns_of
 from legato.adapters.sql.postgres.committer import Committer, Job
 from legato.adapters.sql.postgres.database import Database
 from legato.crashpoints import crash_point, is_armed
-from legato.errors import Conflict, LimitExceeded, NotFound
-from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import EngineId, ExecutionId
-from legato.ports.inbox import InboxRow
+from legato.ports.inbox import InboxRow, refusal
 from legato.ports.log import OutSignal
 
 
@@ -55,15 +53,12 @@ class _Signals:
 
     def _result(self, signal: OutSignal, answer: Any, *, is_first: bool) -> Any:
         execution_id = signal.execution_id
-        if answer["status"] is None:
-            return NotFound(f"there is no execution {execution_id}")
-        if answer["status"] in FINAL_EXECUTION:
-            return Conflict(f"execution {execution_id} has ended: it is {answer['status']}")
-        if not answer["known"] and answer["after"] > self._waiting_max:
-            return LimitExceeded(
-                f"execution {execution_id} has {answer['waiting']} unconsumed signals; "
-                f"the limit is {self._waiting_max}"
-            )
+        # Those that came before it in the same batch wait, too.
+        waiting = 0 if answer["known"] else (answer["after"] or 1) - 1
+        limit = self._waiting_max
+        error = refusal(execution_id, answer["status"], waiting=waiting, waiting_max=limit)
+        if error is not None:
+            return error
         return bool(answer["is_sent"]) and is_first
 
 

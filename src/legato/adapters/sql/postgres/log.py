@@ -25,9 +25,9 @@ from legato.adapters.sql.postgres.append import (
 from legato.adapters.sql.postgres.committer import Committer, Job
 from legato.adapters.sql.postgres.database import Database
 from legato.crashpoints import is_armed
-from legato.errors import LimitExceeded, StoreDamaged
+from legato.errors import StoreDamaged
 from legato.model.ids import ExecutionId
-from legato.ports.log import LogRow, NewExecution, Turn
+from legato.ports.log import LogRow, NewExecution, Turn, queue_full
 
 QUEUED_COUNT_KEPT: Final = 1_000
 """Executions this process creates before it counts the queue again: counting 100 000 takes
@@ -95,12 +95,7 @@ class _Creations:
                 new = await self._create(connection, list(fresh.values()))
                 results += self._results([job], new)
             else:
-                results.append(
-                    LimitExceeded(
-                        f"{self._queued} executions are queued; the limit is {self._queued_max}.",
-                        hint="Wait until some of them have run.",
-                    )
-                )
+                results.append(queue_full(self._queued, self._queued_max))
         return results
 
     async def _create(self, connection: Any, executions: Sequence[NewExecution]) -> set[str]:

@@ -17,10 +17,8 @@ from legato.adapters.sql.sqlite.readers import Readers
 from legato.adapters.sql.sqlite.rows import pack_signal
 from legato.adapters.sql.sqlite.writer import Job, Priority, Writer
 from legato.crashpoints import crash_point
-from legato.errors import Conflict, LimitExceeded, NotFound
-from legato.model.frames import FINAL_EXECUTION
 from legato.model.ids import EngineId, ExecutionId
-from legato.ports.inbox import InboxRow
+from legato.ports.inbox import InboxRow, refusal
 from legato.ports.log import OutSignal
 
 
@@ -63,29 +61,21 @@ class _Signals:
         parameters: list[Any] = []
         for job, pair in zip(jobs, pairs, strict=True):
             state = states.get(pair[0])
-            job.error = self._problem(pair[0], state, is_known=pair in known)
+            is_known = pair in known
+            job.error = refusal(
+                job.what.execution_id,
+                None if state is None else state.status,
+                waiting=0 if state is None or is_known else state.waiting,
+                waiting_max=self._waiting_max,
+            )
             if job.error is None:
-                job.result = pair not in known
+                job.result = not is_known
             if job.result and state is not None:
                 known.add(pair)
                 state.waiting += 1
                 parameters += pack_signal(job.what)
         insert_rows(connection, parameters)
         crash_point("inbox.before_commit")
-
-    def _problem(
-        self, execution_id: str, state: _State | None, *, is_known: bool
-    ) -> Exception | None:
-        if state is None:
-            return NotFound(f"there is no execution {execution_id}")
-        if state.status in FINAL_EXECUTION:
-            return Conflict(f"execution {execution_id} has ended: it is {state.status}")
-        if not is_known and state.waiting >= self._waiting_max:
-            return LimitExceeded(
-                f"execution {execution_id} has {state.waiting} unconsumed signals; "
-                f"the limit is {self._waiting_max}"
-            )
-        return None
 
 
 class SqliteInbox:

@@ -26,9 +26,8 @@ from legato.adapters.sql.sqlite.rows import (
 from legato.adapters.sql.sqlite.statements import SQL
 from legato.adapters.sql.sqlite.writer import Job, Priority, Writer
 from legato.crashpoints import is_armed
-from legato.errors import LimitExceeded
 from legato.model.ids import ExecutionId
-from legato.ports.log import LogRow, NewExecution, Turn
+from legato.ports.log import LogRow, NewExecution, Turn, queue_full
 
 QUEUED_COUNT_KEPT: Final = 1_000
 """Executions this process creates before it counts the queue again: counting 100 000 takes
@@ -176,10 +175,7 @@ class _Creations:
                 if each.execution_id not in known:
                     fresh.setdefault(each.execution_id, each)
             if not self._has_room(connection, len(fresh)):
-                job.error = LimitExceeded(
-                    f"{self._queued} executions are queued; the limit is {self._queued_max}.",
-                    hint="Wait until some of them have run.",
-                )
+                job.error = queue_full(self._queued, self._queued_max)
                 continue
             job.result = [fresh.pop(each.execution_id, None) is each for each in job.what]
             new = [each for each, is_new in zip(job.what, job.result, strict=True) if is_new]
