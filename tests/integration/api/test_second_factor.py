@@ -353,5 +353,7 @@ def test_the_description_tells_both_ways_to_log_in(town: Town) -> None:
     assert "token_invalid" in api["components"]["responses"][name]["description"]
     end = paths_of["/api/v1/auth/mfa/totp"]["delete"]
     ref = {"$ref": "#/components/schemas/NoFactor"}
-    assert end["requestBody"]["content"] == {"application/json": {"schema": ref}}
+    (kind,) = end["requestBody"]["content"].items()
+    assert kind == ("application/json", {"schema": ref, "example": kind[1]["example"]})
+    assert kind[1]["example"].keys() >= {"current_password", "code"}
     assert {"200", "204", "401", "403", "409", "422"} <= end["responses"].keys()
